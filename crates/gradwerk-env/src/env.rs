@@ -1,0 +1,76 @@
+//! The trait that an environment implements.
+
+use crate::Space;
+use gradwerk_math::Stream;
+
+/// What follows a step: three cases, never two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum End {
+    /// The episode goes on.
+    #[default]
+    Continue = 0,
+    /// The task ended: nothing follows, the value of what follows is 0.
+    Terminated = 1,
+    /// A time limit cut the episode: what follows is worth the value of the final observation.
+    Truncated = 2,
+}
+
+impl End {
+    /// Whether the episode is over, for whichever reason.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        self != Self::Continue
+    }
+}
+
+/// An action: its discrete and its continuous components (either may be empty).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Action<'a> {
+    /// One entry per discrete component.
+    pub discrete: &'a [u32],
+    /// One entry per continuous component.
+    pub continuous: &'a [f32],
+}
+
+/// The result of one step; the observation is written into the caller's slice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Reward of the step.
+    pub reward: f64,
+    /// What follows it.
+    pub end: End,
+}
+
+/// A state that does not belong to the environment that was asked to restore it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct EnvError(pub String);
+
+/// An environment: anything that can be reset, stepped and observed.
+///
+/// All randomness comes from the generator handed in (one stream per episode), so that an
+/// episode is a function of (seed, environment, episode, actions).
+pub trait Env: Send {
+    /// The space that observations lie in.
+    fn observation_space(&self) -> Space;
+    /// The space of the actions that [`Env::step`] takes.
+    fn action_space(&self) -> Space;
+    /// Start an episode and write its first observation (`observation_space().width()` numbers).
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]);
+    /// Take one step and write the observation that follows. A time limit need not be
+    /// implemented here: it is a setting of every environment.
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step;
+    /// The whole state, if it can be saved. Without it, a resumed run replays the episode.
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        None
+    }
+    /// Go to a state that [`Env::snapshot`] returned.
+    ///
+    /// # Errors
+    /// If the bytes are not a snapshot of this environment.
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), EnvError> {
+        let _ = snapshot;
+        Err(EnvError("this environment does not support snapshots".into()))
+    }
+}

@@ -1,0 +1,50 @@
+//! Spaces of observations and actions (the terms of Gymnasium).
+
+/// The set of values an observation or an action may take.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Space {
+    /// `0, 1, ..., n - 1`.
+    Discrete {
+        /// Number of values, at least 1.
+        n: usize,
+    },
+    /// Real vectors with a lower and an upper bound per component (infinite bounds allowed).
+    Box {
+        /// Lower bounds; the length is the dimension.
+        low: Vec<f32>,
+        /// Upper bounds, as many as lower ones.
+        high: Vec<f32>,
+    },
+}
+
+impl Space {
+    /// A box of `dim` components, each between `low` and `high`.
+    #[must_use]
+    pub fn uniform_box(dim: usize, low: f32, high: f32) -> Self {
+        Self::Box { low: vec![low; dim], high: vec![high; dim] }
+    }
+
+    /// A box symmetric around 0 with the given bounds.
+    #[must_use]
+    pub fn symmetric_box(bounds: &[f32]) -> Self {
+        Self::Box { low: bounds.iter().map(|b| -b).collect(), high: bounds.to_vec() }
+    }
+
+    /// Number of `f32` entries an observation of this space takes in a row (1 for discrete).
+    #[must_use]
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Discrete { .. } => 1,
+            Self::Box { low, .. } => low.len(),
+        }
+    }
+}
+
+impl std::fmt::Display for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Discrete { n } => write!(f, "Discrete({n})"),
+            Self::Box { low, .. } => write!(f, "Box({})", low.len()),
+        }
+    }
+}

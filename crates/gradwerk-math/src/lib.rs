@@ -1,0 +1,8 @@
+//! Numbers for gradwerk: the scalar trait, counter-based random numbers, elementary functions.
+#![warn(missing_docs)]
+
+pub mod real;
+pub mod rng;
+
+pub use real::Real;
+pub use rng::{Purpose, Stream};

@@ -1,0 +1,2 @@
+//! Networks over one flat parameter vector.
+#![warn(missing_docs)]

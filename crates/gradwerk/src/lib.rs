@@ -1,0 +1,3 @@
+//! Train explicit, differentiable policies by policy gradients.
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
