@@ -1,6 +1,9 @@
 //! The list of environments, and how to make batches of them by name.
 
-use crate::{Env, EnvBatch, EnvSettings, EpisodeKeys, Space, VecEnv, classic};
+use crate::{
+    Env, EnvBatch, EnvSettings, EpisodeKeys, Space, VecEnv, classic,
+    probe::{self, ProbeSolution},
+};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -23,6 +26,11 @@ pub trait BuiltIn: Env + 'static {
     const SPEC: EnvSpec;
     /// One copy, to be reset before use.
     fn new() -> Self;
+    /// The known values and best actions under this discount, for probes.
+    fn solution(discount: f64) -> Option<ProbeSolution> {
+        let _ = discount;
+        None
+    }
 }
 
 /// Makes batches of one environment.
@@ -58,6 +66,11 @@ pub trait EnvFactory: Send + Sync {
     fn exact_resume(&self) -> bool {
         true
     }
+    /// The known values and best actions under this discount (probes have them).
+    fn solution(&self, discount: f64) -> Option<ProbeSolution> {
+        let _ = discount;
+        None
+    }
     /// The usual time limit and no frame skip.
     fn default_settings(&self) -> EnvSettings {
         EnvSettings { time_limit: self.default_time_limit(), frame_skip: 1 }
@@ -86,6 +99,9 @@ impl<E: BuiltIn> EnvFactory for BuiltInFactory<E> {
     fn action_space(&self) -> Space {
         E::new().action_space()
     }
+    fn solution(&self, discount: f64) -> Option<ProbeSolution> {
+        E::solution(discount)
+    }
     fn make(
         &self,
         seed: u64,
@@ -106,6 +122,18 @@ macro_rules! envs {
 
 envs! {
     classic::CartPole,
+    classic::MountainCar,
+    classic::MountainCarContinuous,
+    classic::Acrobot,
+    classic::Pendulum,
+    probe::ConstantReward,
+    probe::ObservationReward,
+    probe::TwoStepDiscount,
+    probe::ActionReward,
+    probe::ActionRewardContinuous,
+    probe::All,
+    probe::AllContinuous,
+    probe::TruncationChain,
 }
 
 /// All built-in environments, in the order of the list.

@@ -5,7 +5,7 @@
 
 use crate::registry::{BuiltIn, EnvSpec};
 use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
-use gradwerk_math::{Real, Stream};
+use gradwerk_math::{Stream, sin_cos};
 
 const GRAVITY: f64 = 9.8; // m/s^2
 const POLE_MASS: f64 = 0.1; // kg
@@ -40,7 +40,7 @@ impl CartPole {
 
 /// One explicit Euler step: positions move with the old velocities.
 fn dynamics([x, x_dot, theta, theta_dot]: [f64; 4], force: f64) -> [f64; 4] {
-    let (sin, cos) = (Real::sin(theta), Real::cos(theta));
+    let (sin, cos) = sin_cos(theta);
     let push = (force + POLE_MASS_LENGTH * (theta_dot * theta_dot) * sin) / TOTAL_MASS;
     let inertia = HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS);
     let theta_acc = (GRAVITY * sin - cos * push) / inertia;
