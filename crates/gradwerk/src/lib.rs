@@ -1,3 +1,6 @@
 //! Train explicit, differentiable policies by policy gradients.
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
+
+pub mod dist;
+pub mod loss;
