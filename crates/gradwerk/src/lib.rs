@@ -3,4 +3,5 @@
 #![forbid(unsafe_code)]
 
 pub mod dist;
+pub mod estimate;
 pub mod loss;
