@@ -1,0 +1,6 @@
+//! Everything a run leaves on the disk: its directory, checkpoints, metrics, statistics, plots.
+//!
+//! Nothing here knows how training works. The trainer fills a [`state::State`] and a
+//! [`metrics::Row`]; readers (resume, plots, dashboards) open the files again.
+
+pub mod state;
