@@ -3,4 +3,5 @@
 //! Nothing here knows how training works. The trainer fills a [`state::State`] and a
 //! [`metrics::Row`]; readers (resume, plots, dashboards) open the files again.
 
+pub mod checkpoint;
 pub mod state;

@@ -356,6 +356,9 @@ pub enum StateError {
         /// What serde_json said.
         reason: String,
     },
+    /// The safetensors format cannot hold it (for example a header above 100 MB).
+    #[error("cannot be written as safetensors: {0}")]
+    Encode(String),
     /// The operating system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
