@@ -4,4 +4,7 @@
 //! [`metrics::Row`]; readers (resume, plots, dashboards) open the files again.
 
 pub mod checkpoint;
+pub mod dir;
+pub mod metrics;
 pub mod state;
+pub mod stats;
