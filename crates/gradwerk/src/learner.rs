@@ -5,7 +5,8 @@
 //! fixed order. Hence its bits do not depend on the number of threads.
 
 use crate::Error;
-use crate::estimate::moments_of_rows;
+use crate::dist::Widths;
+use crate::estimate::{Moments, moments_of_rows};
 use crate::loss::{
     PolicyRows, PolicySums, Surrogate, ValueLoss, ValueRows, ValueSums, value_gradient,
 };
@@ -111,9 +112,8 @@ struct Pass<'a, E: Engine> {
     kernel: Kernel,
     batch: &'a Batch<'a, E>,
     objective: &'a Objective<E>,
-    /// Advantages enter as `(A - shift) * scale`.
-    shift: E,
-    scale: E,
+    /// Of the advantages, where they are normalised per gradient step.
+    moments: Option<Moments>,
     /// 1 / rows of the whole gradient.
     weight: E,
 }
@@ -151,20 +151,15 @@ impl<E: Engine> Learner<E> {
         rows: &[u32],
         objective: &Objective<E>,
     ) -> Result<LossSums, Error> {
-        let (shift, scale) = if batch.normalize_advantage {
-            let moments = moments_of_rows(batch.advantage, rows);
-            (moments.mean, moments.inverse_std())
-        } else {
-            (E::ZERO, E::ONE)
-        };
+        let normalize = batch.normalize_advantage;
+        let moments = normalize.then(|| moments_of_rows(batch.advantage, rows));
         let pass = Pass {
             model: &self.model,
             weights: &self.weights,
             kernel: self.kernel,
             batch,
             objective,
-            shift,
-            scale,
+            moments,
             weight: E::ONE / E::from_f64(rows.len() as f64),
         };
         let count = rows.len().div_ceil(CHUNK_ROWS).clamp(1, MAX_CHUNKS);
@@ -293,7 +288,6 @@ impl<E: Engine> Chunk<E> {
     fn new(model: &Model<E>) -> Self {
         let zeros = |n: usize| vec![E::ZERO; n];
         let (y, v) = (model.head_width(), usize::from(model.has_critic()));
-        use crate::dist::Widths;
         Self {
             grad: zeros(model.layout().len()),
             sums: LossSums::default(),
@@ -334,7 +328,8 @@ impl<E: Engine> Chunk<E> {
             self.discrete[i * wd..(i + 1) * wd].copy_from_slice(action.discrete);
             self.continuous[i * wc..(i + 1) * wc].copy_from_slice(action.continuous);
             self.log_prob[i] = r.log_prob[row];
-            self.advantage[i] = (pass.batch.advantage[row] - pass.shift) * pass.scale;
+            let advantage = pass.batch.advantage[row];
+            self.advantage[i] = pass.moments.map_or(advantage, |m| m.apply(advantage));
             self.target[i] = pass.batch.target[row];
             self.value_old[i] = r.value[row];
         }
