@@ -2,11 +2,13 @@
 //! functions. One source of bits for everything above.
 #![warn(missing_docs)]
 
+pub mod pool;
 pub mod real;
 pub mod rng;
 pub mod simd;
 pub mod trig;
 
+pub use pool::Pool;
 pub use real::Real;
 pub use rng::{Purpose, Stream};
 pub use simd::Kernel;

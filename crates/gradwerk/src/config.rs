@@ -233,8 +233,8 @@ impl Config {
         let every = self.checkpoint.every_s;
         require(every >= 0.0 && every.is_finite(), "checkpoint.every_s", every, "must be >= 0")?;
         self.estimator.check(self.whole_episodes(), self.has_critic()).map_err(Error::usage)?;
-        self.network.check().map_err(Error::usage)?;
-        self.optimizer.check().map_err(Error::usage)?;
+        self.network.validate().map_err(Error::usage)?;
+        self.optimizer.validate().map_err(Error::usage)?;
         self.algo.settings().check(self)?;
         Ok(())
     }

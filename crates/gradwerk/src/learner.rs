@@ -80,7 +80,7 @@ pub struct Learner<E: Engine> {
     pub model: Model<E>,
     /// Their parameters.
     pub weights: Weights<E>,
-    optimizer: Optimizer<E>,
+    optimizer: Box<dyn Optimizer<E>>,
     kernel: Kernel,
     chunks: Vec<Chunk<E>>,
 }
@@ -120,17 +120,20 @@ struct Pass<'a, E: Engine> {
 
 impl<E: Engine> Learner<E> {
     /// Fresh parameters keyed by `seed`.
-    #[must_use]
-    pub fn new(model: Model<E>, optimizer: &OptimizerConfig, seed: u64, kernel: Kernel) -> Self {
+    ///
+    /// # Errors
+    /// If the optimizer's settings are invalid.
+    pub fn new(
+        model: Model<E>,
+        optimizer: &OptimizerConfig,
+        seed: u64,
+        kernel: Kernel,
+    ) -> Result<Self, Error> {
         let mut theta = vec![E::ZERO; model.layout().len()];
         model.layout().init(seed, &mut theta);
-        Self {
-            weights: Weights::new(&model, theta, kernel),
-            optimizer: optimizer.build(model.layout().len()),
-            kernel,
-            chunks: Vec::new(),
-            model,
-        }
+        let optimizer = optimizer.build(model.layout().len()).map_err(Error::usage)?;
+        let weights = Weights::new(&model, theta, kernel);
+        Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new() })
     }
 
     /// Instructions in use.
@@ -222,10 +225,7 @@ impl<E: Engine> Learner<E> {
     ///
     /// # Errors
     /// If its network has other parts or shapes; the first difference is named.
-    pub fn load_policy(&mut self, policy: &Policy) -> Result<(), Error>
-    where
-        E: Engine,
-    {
+    pub fn load_policy(&mut self, policy: &Policy) -> Result<(), Error> {
         let theirs = policy.model().layout();
         for entry in self.model.layout().entries() {
             let found = theirs.find(&entry.name).filter(|e| e.shape == entry.shape);
@@ -268,11 +268,11 @@ impl Learner<f32> {
         self.weights.pack(&self.model, self.kernel);
         let steps = state.get::<u64>("optimizer.steps", &[1])?[0];
         let names: Vec<&str> = self.optimizer.state().iter().map(|(name, _)| *name).collect();
-        for name in names {
-            let values = state.get_any::<f32>(&format!("optimizer.{name}"))?.1;
-            self.optimizer.load_state(name, values).map_err(|e| Error::Usage(e.to_string()))?;
-        }
-        self.optimizer.set_steps(steps);
+        let saved = names
+            .into_iter()
+            .map(|name| Ok((name, state.get_any::<f32>(&format!("optimizer.{name}"))?.1)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        self.optimizer.load_state(&saved, steps).map_err(Error::usage)?;
         Ok(())
     }
 }

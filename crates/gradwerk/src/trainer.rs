@@ -135,7 +135,7 @@ impl Trainer {
         let (d, wd, wc) =
             (model.obs_width(), model.dist.discrete(), model.dist.continuous());
         let obs_moments = config.normalize.observations.then(|| Moments::new(d));
-        let learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel);
+        let learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         Ok(Self {
             plan,
             pool: Pool::new(runtime.threads),
