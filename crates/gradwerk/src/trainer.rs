@@ -11,7 +11,7 @@ use crate::model::Model;
 use crate::normalize::{Moments, ObsMap};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
-use crate::run::state::{State, sha256_of};
+use crate::run::state::sha256_of;
 use gradwerk_env::{End, EnvFactory, EpisodeKeys};
 use gradwerk_math::{Kernel, Pool};
 use std::collections::VecDeque;
