@@ -56,11 +56,6 @@ fn element(out: &mut String, item: &Item) -> std::fmt::Result {
         ),
         Item::Text { at, text, size, anchor, color, upwards } => {
             let (x, y) = (round(at.0), round(at.1));
-            let anchor = match anchor {
-                Anchor::Start => "start",
-                Anchor::Middle => "middle",
-                Anchor::End => "end",
-            };
             let turn = if *upwards {
                 format!(" transform=\"rotate(-90 {x} {y})\"")
             } else {
@@ -68,13 +63,22 @@ fn element(out: &mut String, item: &Item) -> std::fmt::Result {
             };
             writeln!(
                 out,
-                "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" text-anchor=\"{anchor}\" \
+                "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" text-anchor=\"{}\" \
                  fill=\"{}\"{turn}>{}</text>",
                 round(*size),
+                anchor_name(*anchor),
                 hex(*color),
                 escape(text)
             )
         }
+    }
+}
+
+fn anchor_name(anchor: Anchor) -> &'static str {
+    match anchor {
+        Anchor::Start => "start",
+        Anchor::Middle => "middle",
+        Anchor::End => "end",
     }
 }
 
