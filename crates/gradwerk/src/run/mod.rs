@@ -6,5 +6,6 @@
 pub mod checkpoint;
 pub mod dir;
 pub mod metrics;
+pub mod plot;
 pub mod state;
 pub mod stats;
