@@ -120,6 +120,9 @@ fn solve_probe(algo: &str, env: &dyn gradwerk_env::EnvFactory) {
     config.normalize = gradwerk::config::NormalizeConfig::default();
     config.env.num_envs = 16;
     config.env.time_limit = env.default_time_limit().or(Some(8));
+    if let AlgoConfig::Ppo(ppo) = &mut config.algo {
+        (ppo.adaptive_kl, ppo.max_kl) = (0.0, 0.0);
+    }
     config.rollout.steps = 16;
     config.rollout.episodes *= 16;
     config.lr = Schedule::linear(1e-2, 0.0);
@@ -270,8 +273,7 @@ fn ppo(config: &mut Config) -> &mut gradwerk::algo::ppo::PpoSettings {
 #[test]
 fn whole_episodes_need_a_time_limit() {
     let env = custom("endless", None, || Walk { position: 0.0 });
-    let error =
-        Trainer::with_env(&small("reinforce", "endless"), &*env, runtime(1)).err().unwrap();
+    let error = Trainer::with_env(&small("reinforce", "endless"), &*env, runtime(1)).err().unwrap();
     assert!(error.to_string().contains("env.time_limit"), "{error}");
     assert_eq!(error.exit_code(), 2);
 }
