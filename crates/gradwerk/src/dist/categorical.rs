@@ -238,7 +238,7 @@ impl<R: Real> Distribution<R> for Categorical {
         Evaluated { log_prob, entropy: log_sum - dot }
     }
 
-    /// `c (1[j = a] - p_j) - e p_j (log p_j + H)`. As `log p_j = y_j - y_a + log p_a`, no
+    /// `c (1[j = a] - p_j) - e p_j (log p_j + H)`. As `log p_j = (y_j - y_a) + log p_a`, no
     /// logarithm is needed.
     #[inline]
     fn turn_into_grad(
@@ -251,9 +251,9 @@ impl<R: Real> Distribution<R> for Categorical {
         work: &mut [R],
     ) {
         let action = a.discrete[0] as usize;
-        let shift = evaluated.log_prob - y[action] + evaluated.entropy;
+        let (own, base) = (y[action], evaluated.log_prob + evaluated.entropy);
         for (w, &logit) in work.iter_mut().zip(y) {
-            *w = -(d_log_prob * *w + d_entropy * plogp(*w, logit + shift));
+            *w = -(d_log_prob * *w + d_entropy * plogp(*w, (logit - own) + base));
         }
         work[action] += d_log_prob;
     }
