@@ -38,6 +38,26 @@ impl Space {
             Self::Box { low, .. } => low.len(),
         }
     }
+
+    /// How many `(discrete, continuous)` components an action of this space has.
+    #[must_use]
+    pub fn action_widths(&self) -> (usize, usize) {
+        match self {
+            Self::Discrete { .. } => (1, 0),
+            Self::Box { low, .. } => (0, low.len()),
+        }
+    }
+
+    /// The first entry of an observation row that lies outside this space (NaN always does).
+    /// A discrete observation is one whole number.
+    #[must_use]
+    pub fn first_outside(&self, row: &[f32]) -> Option<usize> {
+        let inside = |k: usize, x: f32| match self {
+            Self::Discrete { n } => x >= 0.0 && (x as usize) < *n && x == (x as usize) as f32,
+            Self::Box { low, high } => low[k] <= x && x <= high[k],
+        };
+        row.iter().enumerate().position(|(k, &x)| !inside(k, x))
+    }
 }
 
 impl std::fmt::Display for Space {
@@ -46,5 +66,37 @@ impl std::fmt::Display for Space {
             Self::Discrete { n } => write!(f, "Discrete({n})"),
             Self::Box { low, .. } => write!(f, "Box({})", low.len()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_of_rows() {
+        let (discrete, continuous) = (Space::Discrete { n: 5 }, Space::uniform_box(3, -1.0, 1.0));
+        assert_eq!((discrete.width(), continuous.width()), (1, 3));
+        assert_eq!(discrete.action_widths(), (1, 0));
+        assert_eq!(continuous.action_widths(), (0, 3));
+        assert_eq!(
+            (discrete.to_string(), continuous.to_string()),
+            ("Discrete(5)".into(), "Box(3)".into())
+        );
+    }
+
+    #[test]
+    fn bounds_belong_to_the_box_and_nan_does_not() {
+        let space = Space::symmetric_box(&[1.0, f32::INFINITY]);
+        assert_eq!(space.first_outside(&[-1.0, 1e30]), None);
+        assert_eq!(space.first_outside(&[1.5, 0.0]), Some(0));
+        assert_eq!(space.first_outside(&[0.0, f32::NAN]), Some(1));
+    }
+
+    #[test]
+    fn a_discrete_observation_is_a_whole_number_below_n() {
+        let outside = |x: f32| Space::Discrete { n: 3 }.first_outside(&[x]).is_some();
+        assert!(!outside(0.0) && !outside(2.0));
+        assert!(outside(3.0) && outside(-1.0) && outside(0.5) && outside(f32::NAN));
     }
 }
