@@ -27,7 +27,7 @@ fn every_file() {
         };
         *cases.entry(subject.subject).or_insert(0) += run;
     }
-    assert!(cases["estimator"] >= 18 && cases["distribution"] >= 9, "{cases:?}");
+    assert!(cases["estimator"] >= 22 && cases["distribution"] >= 9, "{cases:?}");
 }
 
 #[derive(Deserialize)]

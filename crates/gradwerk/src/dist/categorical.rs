@@ -258,3 +258,20 @@ impl<R: Real> Distribution<R> for Categorical {
         work[action] += d_log_prob;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::inverse_cdf;
+
+    /// A uniform number of exactly 0, or exactly on a step, never selects a zero weight.
+    #[test]
+    fn inverse_cdf_skips_zero_weights() {
+        let select = |threshold| inverse_cdf(threshold, [0.0, 0.5, 0.0, 0.5, 0.0].into_iter());
+        assert_eq!(select(0.0), 1);
+        assert_eq!(select(0.49), 1);
+        assert_eq!(select(0.5), 3);
+        // At or beyond the total, which rounding could reach: the last positive weight.
+        assert_eq!(select(1.0), 3);
+        assert_eq!(inverse_cdf(f64::NAN, [f64::NAN; 3].into_iter()), 0);
+    }
+}
