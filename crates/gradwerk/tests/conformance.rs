@@ -122,7 +122,7 @@ fn run_estimator<R: Real>(case: &EstimatorCase, rollout: &Rollout) {
         time: &times(&rollout.end),
         gamma,
     };
-    let nan = R::ZERO / R::ZERO;
+    let nan = R::from_f64(f64::NAN);
     let (mut advantage, mut target) = (vec![nan; ends.len()], vec![nan; ends.len()]);
     estimate(&case.estimator, &steps, &mut advantage, &mut target, &mut Scratch::default());
     let want = |table: &[Vec<f64>]| -> Vec<f64> { table.iter().flatten().copied().collect() };
