@@ -38,6 +38,26 @@ impl Space {
             Self::Box { low, .. } => low.len(),
         }
     }
+
+    /// How many `(discrete, continuous)` components an action of this space has.
+    #[must_use]
+    pub fn action_widths(&self) -> (usize, usize) {
+        match self {
+            Self::Discrete { .. } => (1, 0),
+            Self::Box { low, .. } => (0, low.len()),
+        }
+    }
+
+    /// The first entry of an observation row that lies outside this space (NaN always does).
+    /// A discrete observation is one whole number.
+    #[must_use]
+    pub fn first_outside(&self, row: &[f32]) -> Option<usize> {
+        let inside = |k: usize, x: f32| match self {
+            Self::Discrete { n } => x >= 0.0 && (x as usize) < *n && x == (x as usize) as f32,
+            Self::Box { low, high } => low[k] <= x && x <= high[k],
+        };
+        row.iter().enumerate().position(|(k, &x)| !inside(k, x))
+    }
 }
 
 impl std::fmt::Display for Space {

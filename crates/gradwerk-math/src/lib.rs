@@ -3,6 +3,8 @@
 
 pub mod real;
 pub mod rng;
+pub mod trig;
 
 pub use real::Real;
 pub use rng::{Purpose, Stream};
+pub use trig::sin_cos;

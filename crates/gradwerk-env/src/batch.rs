@@ -1,0 +1,266 @@
+//! The one implementation of [`VecEnv`] for environments written in Rust.
+
+use crate::{
+    Action, ActionLog, Actions, Env, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, Step,
+    StepRows, VecEnv,
+};
+use gradwerk_math::{Purpose, Stream};
+use std::sync::Arc;
+
+/// Builds one copy of an environment.
+pub type Maker<E> = Arc<dyn Fn() -> E + Send + Sync>;
+
+/// `n` copies of `E` that are stepped one after another.
+pub struct EnvBatch<E: Env> {
+    slots: Vec<Slot<E>>,
+    rules: Rules,
+    maker: Maker<E>,
+    observation_space: Space,
+    action_space: Space,
+}
+
+/// What is the same for every slot.
+#[derive(Clone, Copy)]
+struct Rules {
+    seed: u64,
+    keys: EpisodeKeys,
+    settings: EnvSettings,
+    /// Length of an observation row.
+    obs_width: usize,
+    /// Lengths of the discrete and the continuous part of an action row.
+    action_widths: (usize, usize),
+    /// The environment cannot save itself, so its actions are kept for a replay.
+    keep_log: bool,
+}
+
+/// One copy of the environment in its current episode.
+struct Slot<E> {
+    env: E,
+    rng: Stream,
+    episode: u64,
+    time: u32,
+    log: ActionLog,
+}
+
+impl<E: Env> EnvBatch<E> {
+    /// `num_envs` copies made by `maker`, whose episodes are keyed by `(seed, keys)`.
+    ///
+    /// # Panics
+    /// If `num_envs` is 0 or the settings are invalid ([`EnvSettings::validate`]).
+    #[must_use]
+    pub fn new(
+        maker: Maker<E>,
+        seed: u64,
+        keys: EpisodeKeys,
+        num_envs: usize,
+        settings: &EnvSettings,
+    ) -> Self {
+        assert!(num_envs > 0, "num_envs is 0, expected at least 1");
+        settings.validate().unwrap_or_else(|e| panic!("{e}"));
+        let mut env = maker();
+        let (observation_space, action_space) = (env.observation_space(), env.action_space());
+        let rules = Rules {
+            seed,
+            keys,
+            settings: *settings,
+            obs_width: observation_space.width(),
+            action_widths: action_space.action_widths(),
+            keep_log: !can_snapshot(&mut env, observation_space.width()),
+        };
+        let slots = (0..num_envs).map(|i| Slot::new(maker(), &rules, i, 0)).collect();
+        Self { slots, rules, maker, observation_space, action_space }
+    }
+
+    /// The slot in the saved state, in a fresh copy of the environment.
+    fn restored(&self, i: usize, state: &SlotState, obs: &[f32]) -> Result<Slot<E>, EnvError> {
+        let mut slot = Slot::new((self.maker)(), &self.rules, i, state.episode);
+        match &state.snapshot {
+            Some(snapshot) => slot.restore(snapshot, state)?,
+            None => slot.replay(&self.rules, state, obs)?,
+        }
+        Ok(slot)
+    }
+
+    fn check_shapes(&self, actions: &Actions<'_>, active: &[bool], rows: &StepRows<'_>) {
+        let (n, d, (wd, wc)) = (self.slots.len(), self.rules.obs_width, self.rules.action_widths);
+        assert_eq!(actions.discrete.len(), n * wd, "actions.discrete is [n, {wd}]");
+        assert_eq!(actions.continuous.len(), n * wc, "actions.continuous is [n, {wc}]");
+        assert_eq!(active.len(), n, "active is [n]");
+        assert_eq!(rows.obs.len(), n * d, "obs is [n, {d}]");
+        assert_eq!(rows.final_obs.len(), n * d, "final_obs is [n, {d}]");
+        assert_eq!(rows.reward.len(), n, "reward is [n]");
+        assert_eq!(rows.end.len(), n, "end is [n]");
+    }
+}
+
+/// Whether the environment can save itself, found out in an episode that nobody sees.
+fn can_snapshot<E: Env>(env: &mut E, width: usize) -> bool {
+    env.reset(&mut Stream::new(0, Purpose::Test, 0, 0), &mut vec![0.0; width]);
+    env.snapshot().is_some()
+}
+
+impl<E: Env> VecEnv for EnvBatch<E> {
+    fn num_envs(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn observation_space(&self) -> &Space {
+        &self.observation_space
+    }
+
+    fn action_space(&self) -> &Space {
+        &self.action_space
+    }
+
+    fn reset(&mut self, obs: &mut [f32]) {
+        let d = self.rules.obs_width;
+        assert_eq!(obs.len(), self.slots.len() * d, "obs is [n, {d}]");
+        for (i, slot) in self.slots.iter_mut().enumerate() {
+            slot.start(&self.rules, i, slot.episode, &mut obs[i * d..(i + 1) * d]);
+        }
+    }
+
+    fn step(&mut self, actions: Actions<'_>, active: &[bool], rows: &mut StepRows<'_>) {
+        self.check_shapes(&actions, active, rows);
+        let (d, rules) = (self.rules.obs_width, &self.rules);
+        for (i, slot) in self.slots.iter_mut().enumerate().filter(|(i, _)| active[*i]) {
+            let action = actions.row(i, rules.action_widths);
+            check_discrete(&self.action_space, action, i);
+            let row = i * d..(i + 1) * d;
+            let obs = &mut rows.obs[row.clone()];
+            let step = slot.advance(rules, action, obs);
+            if step.end.is_end() {
+                rows.final_obs[row].copy_from_slice(obs);
+                slot.start(rules, i, slot.episode + 1, obs);
+            }
+            rows.reward[i] = step.reward;
+            rows.end[i] = step.end;
+        }
+    }
+
+    fn save(&self) -> Vec<SlotState> {
+        self.slots.iter().map(Slot::save).collect()
+    }
+
+    fn load(&mut self, slots: &[SlotState], obs: &[f32]) -> Result<(), EnvError> {
+        let (n, d) = (self.slots.len(), self.rules.obs_width);
+        if slots.len() != n || obs.len() != n * d {
+            let (a, b) = (slots.len(), obs.len());
+            return Err(EnvError(format!(
+                "the state has {a} slots and {b} observation entries, expected {n} and {}",
+                n * d
+            )));
+        }
+        let restored = slots.iter().enumerate().map(|(i, state)| {
+            self.restored(i, state, &obs[i * d..(i + 1) * d])
+                .map_err(|e| EnvError(format!("slot {i}, episode {}: {e}", state.episode)))
+        });
+        self.slots = restored.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+}
+
+fn check_discrete(space: &Space, action: Action<'_>, slot: usize) {
+    if let Space::Discrete { n } = space {
+        let a = action.discrete[0];
+        assert!((a as usize) < *n, "slot {slot}: action {a}, expected one of 0..{n}");
+    }
+}
+
+impl<E: Env> Slot<E> {
+    /// A slot before its reset.
+    fn new(env: E, rules: &Rules, index: usize, episode: u64) -> Self {
+        let rng = rules.keys.stream(rules.seed, index, episode);
+        Self { env, rng, episode, time: 0, log: ActionLog::default() }
+    }
+
+    /// Start the given episode.
+    fn start(&mut self, rules: &Rules, index: usize, episode: u64, obs: &mut [f32]) {
+        self.episode = episode;
+        self.rng = rules.keys.stream(rules.seed, index, episode);
+        self.time = 0;
+        self.log.clear();
+        self.env.reset(&mut self.rng, obs);
+    }
+
+    /// One action: up to `frame_skip` inner steps, their rewards summed.
+    fn advance(&mut self, rules: &Rules, action: Action<'_>, obs: &mut [f32]) -> Step {
+        if rules.keep_log {
+            self.log.push(action);
+        }
+        let mut total = self.inner_step(&rules.settings, action, obs);
+        for _ in 1..rules.settings.frame_skip {
+            if total.end.is_end() {
+                break;
+            }
+            let step = self.inner_step(&rules.settings, action, obs);
+            total = Step { reward: total.reward + step.reward, end: step.end };
+        }
+        total
+    }
+
+    fn inner_step(&mut self, settings: &EnvSettings, action: Action<'_>, obs: &mut [f32]) -> Step {
+        let step = self.env.step(action, &mut self.rng, obs);
+        self.time = self.time.saturating_add(1);
+        Step { end: settings.end_after(step.end, self.time), ..step }
+    }
+
+    fn save(&self) -> SlotState {
+        SlotState {
+            episode: self.episode,
+            time: self.time,
+            rng_position: self.rng.position(),
+            snapshot: self.env.snapshot(),
+            actions: self.log.clone(),
+        }
+    }
+
+    fn restore(&mut self, snapshot: &[u8], state: &SlotState) -> Result<(), EnvError> {
+        self.env.restore(snapshot)?;
+        self.time = state.time;
+        self.rng.seek(state.rng_position);
+        Ok(())
+    }
+
+    /// Repeat the episode from its reset; it must lead to the same observation.
+    fn replay(&mut self, rules: &Rules, state: &SlotState, obs: &[f32]) -> Result<(), EnvError> {
+        let (wd, wc) = rules.action_widths;
+        let rows = state.actions.rows((wd, wc)).ok_or_else(|| {
+            EnvError(format!("the action log is not rows of {wd} and {wc} components"))
+        })?;
+        let log =
+            Actions { discrete: &state.actions.discrete, continuous: &state.actions.continuous };
+        let mut reached = vec![0.0; obs.len()];
+        self.env.reset(&mut self.rng, &mut reached);
+        for t in 0..rows {
+            let step = self.advance(rules, log.row(t, (wd, wc)), &mut reached);
+            if step.end.is_end() {
+                return Err(EnvError(format!(
+                    "the replay ended after {} of {rows} actions",
+                    t + 1
+                )));
+            }
+        }
+        self.check_replay(state, &reached, obs)
+    }
+
+    fn check_replay(&self, state: &SlotState, got: &[f32], want: &[f32]) -> Result<(), EnvError> {
+        if (self.time, self.rng.position()) != (state.time, state.rng_position) {
+            return Err(EnvError(format!(
+                "the replay took {} steps and {} random words, expected {} and {}",
+                self.time,
+                self.rng.position(),
+                state.time,
+                state.rng_position
+            )));
+        }
+        let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
+        match got.iter().zip(want).position(|pair| !same(pair)) {
+            None => Ok(()),
+            Some(k) => Err(EnvError(format!(
+                "the replay led to observation[{k}] = {}, expected {}",
+                got[k], want[k]
+            ))),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The list of environments, and how to make batches of them by name.
+
+use crate::{
+    Env, EnvBatch, EnvSettings, EpisodeKeys, Space, VecEnv, classic,
+    probe::{self, ProbeSolution},
+};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// The facts about a built-in environment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EnvSpec {
+    /// The name users type, e.g. `CartPole-v1`.
+    pub id: &'static str,
+    /// One line for `gradwerk list envs`.
+    pub summary: &'static str,
+    /// Inner steps after which an episode is truncated.
+    pub time_limit: Option<u32>,
+    /// Mean return of 100 episodes from which the task counts as solved.
+    pub solved_at: Option<f64>,
+}
+
+/// An environment of the list: its facts and how to build one.
+pub trait BuiltIn: Env + 'static {
+    /// The facts.
+    const SPEC: EnvSpec;
+    /// One copy, to be reset before use.
+    fn new() -> Self;
+    /// The known values and best actions under this discount, for probes.
+    fn solution(discount: f64) -> Option<ProbeSolution> {
+        let _ = discount;
+        None
+    }
+}
+
+/// Makes batches of one environment.
+pub trait EnvFactory: Send + Sync {
+    /// The name.
+    fn id(&self) -> &str;
+    /// One line about it.
+    fn summary(&self) -> &str {
+        ""
+    }
+    /// The time limit it is usually played with, in inner steps.
+    fn default_time_limit(&self) -> Option<u32>;
+    /// Mean return of 100 episodes from which it counts as solved.
+    fn solved_at(&self) -> Option<f64> {
+        None
+    }
+    /// The space of observations.
+    fn observation_space(&self) -> Space;
+    /// The space of actions.
+    fn action_space(&self) -> Space;
+    /// `num_envs` slots whose episodes are keyed by `(seed, keys)`, to be reset before use.
+    ///
+    /// # Panics
+    /// If `num_envs` is 0 or the settings are invalid ([`EnvSettings::validate`]).
+    fn make(
+        &self,
+        seed: u64,
+        keys: EpisodeKeys,
+        num_envs: usize,
+        settings: &EnvSettings,
+    ) -> Box<dyn VecEnv>;
+    /// Whether a saved batch goes on bit for bit as if it had not been interrupted.
+    fn exact_resume(&self) -> bool {
+        true
+    }
+    /// The known values and best actions under this discount (probes have them).
+    fn solution(&self, discount: f64) -> Option<ProbeSolution> {
+        let _ = discount;
+        None
+    }
+    /// The usual time limit and no frame skip.
+    fn default_settings(&self) -> EnvSettings {
+        EnvSettings { time_limit: self.default_time_limit(), frame_skip: 1 }
+    }
+}
+
+/// The factory of a [`BuiltIn`] environment.
+struct BuiltInFactory<E>(PhantomData<fn() -> E>);
+
+impl<E: BuiltIn> EnvFactory for BuiltInFactory<E> {
+    fn id(&self) -> &str {
+        E::SPEC.id
+    }
+    fn summary(&self) -> &str {
+        E::SPEC.summary
+    }
+    fn default_time_limit(&self) -> Option<u32> {
+        E::SPEC.time_limit
+    }
+    fn solved_at(&self) -> Option<f64> {
+        E::SPEC.solved_at
+    }
+    fn observation_space(&self) -> Space {
+        E::new().observation_space()
+    }
+    fn action_space(&self) -> Space {
+        E::new().action_space()
+    }
+    fn solution(&self, discount: f64) -> Option<ProbeSolution> {
+        E::solution(discount)
+    }
+    fn make(
+        &self,
+        seed: u64,
+        keys: EpisodeKeys,
+        num_envs: usize,
+        settings: &EnvSettings,
+    ) -> Box<dyn VecEnv> {
+        Box::new(EnvBatch::new(Arc::new(E::new), seed, keys, num_envs, settings))
+    }
+}
+
+/// Declares the list: one line per environment.
+macro_rules! envs {
+    ($($(#[$doc:meta])* $env:ty,)*) => {
+        static ENVS: &[&dyn EnvFactory] = &[$(&BuiltInFactory::<$env>(PhantomData),)*];
+    };
+}
+
+envs! {
+    classic::CartPole,
+    classic::MountainCar,
+    classic::MountainCarContinuous,
+    classic::Acrobot,
+    classic::Pendulum,
+    probe::ConstantReward,
+    probe::ObservationReward,
+    probe::TwoStepDiscount,
+    probe::ActionReward,
+    probe::ActionRewardContinuous,
+    probe::All,
+    probe::AllContinuous,
+    probe::TruncationChain,
+}
+
+/// All built-in environments, in the order of the list.
+#[must_use]
+pub fn all() -> &'static [&'static dyn EnvFactory] {
+    ENVS
+}
+
+/// A name that is not in the list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown environment `{id}`{}, expected one of {}", did_you_mean(.suggestion), .known.join(", "))]
+pub struct UnknownEnv {
+    /// The name that was asked for.
+    pub id: String,
+    /// The most similar known name, if one is similar.
+    pub suggestion: Option<&'static str>,
+    /// All known names.
+    pub known: Vec<&'static str>,
+}
+
+fn did_you_mean(suggestion: &Option<&'static str>) -> String {
+    suggestion.map_or_else(String::new, |s| format!(" (did you mean `{s}`?)"))
+}
+
+/// The built-in environment of that name.
+///
+/// # Errors
+/// If there is none; the error lists the names and suggests the nearest.
+pub fn find(id: &str) -> Result<&'static dyn EnvFactory, UnknownEnv> {
+    ENVS.iter().copied().find(|env| env.id() == id).ok_or_else(|| {
+        let known: Vec<&'static str> = ENVS.iter().map(|env| env.id()).collect();
+        UnknownEnv { id: id.into(), suggestion: nearest(id, &known), known }
+    })
+}
+
+/// The known name at the smallest edit distance (ignoring case), if it is at most a third of
+/// the length away.
+fn nearest(id: &str, known: &[&'static str]) -> Option<&'static str> {
+    let id = id.to_lowercase();
+    let distance = |name: &&&'static str| edit_distance(&id, &name.to_lowercase());
+    let best = known.iter().min_by_key(distance)?;
+    (distance(&best) * 3 <= best.len()).then_some(*best)
+}
+
+/// Levenshtein distance: insertions, deletions and substitutions from `a` to `b`.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The factory of a user's own environment.
+struct CustomFactory<E, F> {
+    id: String,
+    time_limit: Option<u32>,
+    maker: Arc<F>,
+    made: PhantomData<fn() -> E>,
+}
+
+/// A factory for your own environment: `maker` builds one copy, to be reset before use.
+///
+/// Episodes are truncated after `time_limit` steps unless the settings say otherwise.
+#[must_use]
+pub fn custom<E: Env + 'static>(
+    id: impl Into<String>,
+    time_limit: Option<u32>,
+    maker: impl Fn() -> E + Send + Sync + 'static,
+) -> Box<dyn EnvFactory> {
+    Box::new(CustomFactory { id: id.into(), time_limit, maker: Arc::new(maker), made: PhantomData })
+}
+
+impl<E: Env + 'static, F: Fn() -> E + Send + Sync + 'static> EnvFactory for CustomFactory<E, F> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn summary(&self) -> &str {
+        "a user's own environment"
+    }
+    fn default_time_limit(&self) -> Option<u32> {
+        self.time_limit
+    }
+    fn observation_space(&self) -> Space {
+        (self.maker)().observation_space()
+    }
+    fn action_space(&self) -> Space {
+        (self.maker)().action_space()
+    }
+    fn make(
+        &self,
+        seed: u64,
+        keys: EpisodeKeys,
+        num_envs: usize,
+        settings: &EnvSettings,
+    ) -> Box<dyn VecEnv> {
+        Box::new(EnvBatch::new(self.maker.clone(), seed, keys, num_envs, settings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_is_unique_and_found() {
+        for (i, env) in all().iter().enumerate() {
+            assert_eq!(find(env.id()).unwrap().id(), env.id());
+            assert!(all()[..i].iter().all(|other| other.id() != env.id()), "{} twice", env.id());
+            assert!(!env.summary().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_unknown_id_gets_a_suggestion() {
+        let error = find("cartpole").err().expect("not an id");
+        assert_eq!(error.suggestion, Some("CartPole-v1"));
+        let text = error.to_string();
+        assert!(text.starts_with(
+            "unknown environment `cartpole` (did you mean `CartPole-v1`?), expected one of CartPole-v1"
+        ));
+        assert_eq!(find("Go").err().expect("not an id").suggestion, None);
+    }
+
+    #[test]
+    fn edit_distances() {
+        assert_eq!(edit_distance("kitten", "sitting"), 3); // k->s, e->i, +g
+        assert_eq!(edit_distance("", "abc"), 3);
+        assert_eq!(edit_distance("abc", "abc"), 0);
+    }
+}

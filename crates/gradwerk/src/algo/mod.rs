@@ -1,0 +1,143 @@
+//! The algorithms: one file each, read from top to bottom in the order of time.
+//!
+//! An algorithm decides which rows enter which gradient step with which objective. It never
+//! touches a network ([`Learner`] does) nor an environment (the collector did).
+
+pub mod a2c;
+pub mod ppo;
+pub mod reinforce;
+
+use crate::Error;
+use crate::config::{Config, Invalid};
+use crate::learner::{Batch, Learner};
+use crate::loss::LossSums;
+use gradwerk_math::Pool;
+use gradwerk_nn::Engine;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What every update is given besides the batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Updates made before this one.
+    pub update: u64,
+    /// Share of the run that is done, in `[0, 1]`.
+    pub progress: f64,
+    /// Learning rate from its schedule.
+    pub lr: f64,
+    /// Largest global norm of a gradient; 0 for no limit.
+    pub max_grad_norm: f64,
+}
+
+/// What an update reports.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UpdateStats {
+    /// Sums over the rows of the last epoch.
+    pub sums: LossSums,
+    /// Mean global norm of the gradients before clipping.
+    pub grad_norm: f64,
+    /// Learning rate that was used.
+    pub lr: f64,
+    /// Passes over the batch that were made.
+    pub epochs: u32,
+}
+
+/// One way to turn a batch into new parameters.
+pub trait Algorithm<E: Engine>: Send {
+    /// Improve the learner's parameters with one batch.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if a gradient or parameter is no longer finite.
+    fn update(
+        &mut self,
+        learner: &mut Learner<E>,
+        pool: &Pool,
+        batch: &Batch<'_, E>,
+        tick: &Tick,
+    ) -> Result<UpdateStats, Error>;
+
+    /// Numbers the algorithm carries from update to update, for the checkpoint.
+    fn state(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Go on from numbers that [`Algorithm::state`] returned.
+    fn load_state(&mut self, state: &[f64]) {
+        let _ = state;
+    }
+}
+
+/// What the settings of an algorithm offer.
+pub trait AlgoSettings {
+    /// Check the settings against each other and against the rest of the configuration.
+    ///
+    /// # Errors
+    /// The first one that is out of range or impossible here.
+    fn check(&self, config: &Config) -> Result<(), Invalid>;
+}
+
+/// A line of `gradwerk list algos`.
+#[derive(Clone, Copy, Debug)]
+pub struct AlgoSpec {
+    /// The name in `algo.kind`.
+    pub name: &'static str,
+    /// One line about it.
+    pub summary: &'static str,
+}
+
+macro_rules! algorithms {
+    ($($variant:ident: $name:literal, $algorithm:ty, $settings:ty, $summary:literal;)*) => {
+        /// The algorithm and its settings.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(tag = "kind")]
+        pub enum AlgoConfig {
+            $(#[doc = $summary] #[serde(rename = $name)] $variant($settings),)*
+        }
+
+        /// Every algorithm, in the order of the list.
+        pub const ALGORITHMS: &[AlgoSpec] = &[$(AlgoSpec { name: $name, summary: $summary },)*];
+
+        impl AlgoConfig {
+            /// The name in `algo.kind`.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+
+            /// An algorithm's default settings by its name.
+            #[must_use]
+            pub fn by_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant(Default::default())),)* _ => None }
+            }
+
+            /// The settings, whatever the algorithm.
+            #[must_use]
+            pub fn settings(&self) -> &dyn AlgoSettings {
+                match self { $(Self::$variant(settings) => settings,)* }
+            }
+
+            /// The algorithm with these settings.
+            #[must_use]
+            pub fn build<E: Engine>(&self) -> Box<dyn Algorithm<E>> {
+                match self { $(Self::$variant(settings) => Box::new(<$algorithm>::new(settings.clone())),)* }
+            }
+        }
+    };
+}
+
+algorithms! {
+    Reinforce: "reinforce", reinforce::Reinforce, reinforce::ReinforceSettings,
+        "REINFORCE (Williams 1992): sample, estimate, ascend; any estimator and baseline";
+    A2c: "a2c", a2c::A2c, a2c::A2cSettings,
+        "advantage actor-critic (Mnih et al. 2016, synchronous): one step per short rollout";
+    Ppo: "ppo", ppo::Ppo, ppo::PpoSettings,
+        "proximal policy optimisation (Schulman et al. 2017): several epochs on a clipped surrogate";
+}
+
+impl Default for AlgoConfig {
+    fn default() -> Self {
+        Self::Ppo(ppo::PpoSettings::default())
+    }
+}

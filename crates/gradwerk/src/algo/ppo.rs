@@ -1,0 +1,171 @@
+//! Proximal policy optimisation with the clipped surrogate (Schulman et al. 2017, eq. 7): several
+//! epochs of minibatch steps on
+//! `-min(rho A, clip(rho, 1 - eps, 1 + eps) A) + c_v (V - target)^2 / 2 - c_H H(pi)`.
+
+use super::reinforce::check_coefficients;
+use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
+use crate::Error;
+use crate::config::{Config, Invalid, require};
+use crate::learner::{Batch, Learner, Objective};
+use crate::loss::{LossSums, Surrogate};
+use crate::schedule::Schedule;
+use gradwerk_math::{Pool, Purpose, Stream};
+use gradwerk_nn::Engine;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of PPO.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PpoSettings {
+    /// Clip range eps of the probability ratio; a number or a schedule.
+    pub clip: Schedule,
+    /// Clip range of the value around the value at collection; 0 turns it off.
+    pub value_clip: f64,
+    /// Passes over each batch.
+    pub epochs: u32,
+    /// Rows per gradient step; at most the batch.
+    pub minibatch: usize,
+    /// Weight of the entropy bonus c_H; a number or a schedule.
+    pub entropy_coef: Schedule,
+    /// Weight of the value loss c_v.
+    pub value_coef: f64,
+    /// Stop the epochs of an update once the approximate KL divergence between the policy that
+    /// acted and the new one exceeds this; 0 turns it off.
+    pub max_kl: f64,
+    /// Adapt the learning rate so that the approximate KL divergence of an update stays near
+    /// this: divided by 1.5 above twice, multiplied by 1.5 below half of it; 0 turns it off.
+    pub adaptive_kl: f64,
+}
+
+impl Default for PpoSettings {
+    fn default() -> Self {
+        Self {
+            clip: Schedule::constant(0.2),
+            value_clip: 0.0,
+            epochs: 4,
+            minibatch: 256,
+            entropy_coef: Schedule::constant(0.0),
+            value_coef: 0.5,
+            max_kl: 0.0,
+            adaptive_kl: 0.0,
+        }
+    }
+}
+
+impl AlgoSettings for PpoSettings {
+    fn check(&self, config: &Config) -> Result<(), Invalid> {
+        check_coefficients(self.entropy_coef, self.value_coef)?;
+        let clip_fine = self.clip.both(|x| x > 0.0 && x < 1.0);
+        require(clip_fine, "algo.clip", self.clip, "must be in (0, 1)")?;
+        require(self.epochs > 0, "algo.epochs", self.epochs, "must be at least 1")?;
+        for (key, value) in [
+            ("algo.value_clip", self.value_clip),
+            ("algo.max_kl", self.max_kl),
+            ("algo.adaptive_kl", self.adaptive_kl),
+        ] {
+            require(value >= 0.0 && value.is_finite(), key, value, "must be >= 0 (0: off)")?;
+        }
+        let batch = config.batch().unwrap_or(usize::MAX);
+        let rule = match config.batch() {
+            Some(batch) => format!(
+                "must be from 1 to the batch of env.num_envs x rollout.steps = {} x {} = {batch}",
+                config.env.num_envs, config.rollout.steps
+            ),
+            None => "must be at least 1".into(),
+        };
+        require((1..=batch).contains(&self.minibatch), "algo.minibatch", self.minibatch, &rule)
+    }
+}
+
+/// The algorithm.
+#[derive(Debug)]
+pub struct Ppo {
+    settings: PpoSettings,
+    /// Rows of the batch in the order of the epoch.
+    order: Vec<u32>,
+    /// What `adaptive_kl` has made of the learning rate.
+    lr_factor: f64,
+}
+
+impl Ppo {
+    /// With the given settings.
+    #[must_use]
+    pub fn new(settings: PpoSettings) -> Self {
+        Self { settings, order: Vec::new(), lr_factor: 1.0 }
+    }
+
+    fn objective<E: Engine>(&self, progress: f64) -> Objective<E> {
+        let clip = self.settings.clip.at(progress);
+        let value_clip = self.settings.value_clip;
+        Objective {
+            surrogate: Surrogate::Clip {
+                low: E::from_f64(1.0 - clip),
+                high: E::from_f64(1.0 + clip),
+            },
+            entropy_coef: E::from_f64(self.settings.entropy_coef.at(progress)),
+            value_coef: E::from_f64(self.settings.value_coef),
+            value_clip: (value_clip > 0.0).then(|| E::from_f64(value_clip)),
+        }
+    }
+
+    fn adapt(&mut self, kl: f64) {
+        let target = self.settings.adaptive_kl;
+        if target > 0.0 && kl > 2.0 * target {
+            self.lr_factor = (self.lr_factor / 1.5).max(1e-2);
+        } else if target > 0.0 && kl < 0.5 * target {
+            self.lr_factor = (self.lr_factor * 1.5).min(1e2);
+        }
+    }
+}
+
+/// Fisher and Yates shuffle, keyed by (seed, epoch, update).
+fn shuffle(rows: &mut [u32], rng: &mut Stream) {
+    for last in (1..rows.len()).rev() {
+        rows.swap(last, rng.below(last as u32 + 1) as usize);
+    }
+}
+
+impl<E: Engine> Algorithm<E> for Ppo {
+    fn update(
+        &mut self,
+        learner: &mut Learner<E>,
+        pool: &Pool,
+        batch: &Batch<'_, E>,
+        tick: &Tick,
+    ) -> Result<UpdateStats, Error> {
+        let objective = self.objective(tick.progress);
+        let lr = tick.lr * self.lr_factor;
+        let mut stats = UpdateStats { lr, ..UpdateStats::default() };
+        let (mut norm_sum, mut gradient_steps) = (0.0, 0.0);
+        self.order.clear();
+        self.order.extend_from_slice(batch.rows);
+        for epoch in 0..self.settings.epochs {
+            let mut rng = Stream::new(tick.seed, Purpose::Shuffle, u64::from(epoch), tick.update);
+            shuffle(&mut self.order, &mut rng);
+            stats.sums = LossSums::default();
+            for minibatch in self.order.chunks(self.settings.minibatch) {
+                stats.sums.merge(&learner.gradient(pool, batch, minibatch, &objective)?);
+                norm_sum += learner.step(lr, tick.max_grad_norm)?;
+                gradient_steps += 1.0;
+            }
+            stats.epochs = epoch + 1;
+            if self.settings.max_kl > 0.0 && stats.sums.approx_kl() > self.settings.max_kl {
+                break;
+            }
+        }
+        stats.grad_norm = norm_sum / gradient_steps;
+        self.adapt(stats.sums.approx_kl());
+        Ok(stats)
+    }
+
+    fn state(&self) -> Vec<f64> {
+        vec![self.lr_factor]
+    }
+
+    fn load_state(&mut self, state: &[f64]) {
+        if let [lr_factor] = state {
+            self.lr_factor = *lr_factor;
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The collector: environments in shards, each with its own inference.
+//!
+//! A shard steps its environments for a whole rollout without waiting for another shard. What it
+//! writes depends only on (seed, environment, step) and the parameters, never on how the
+//! environments were divided into shards.
+
+use crate::Error;
+use crate::dist::Distribution;
+use crate::model::{Inference, Model, Weights};
+use crate::normalize::ObsMap;
+use crate::rollout::Rollout;
+use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, vec_env::SlotState};
+use gradwerk_math::{Purpose, Stream};
+
+/// How much a rollout takes from each environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// This many steps.
+    Steps(usize),
+    /// This many whole episodes of at most `longest` steps.
+    Episodes {
+        /// Episodes per environment.
+        quota: usize,
+        /// Most steps an episode can take.
+        longest: usize,
+    },
+}
+
+impl Plan {
+    /// Most rows per environment.
+    #[must_use]
+    pub fn capacity(self) -> usize {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Episodes { quota, longest } => quota * longest,
+        }
+    }
+}
+
+/// A finished training episode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Episode {
+    /// Row of the rollout in which it ended.
+    pub t: usize,
+    /// The environment.
+    pub env: usize,
+    /// Sum of its raw rewards.
+    pub total: f64,
+    /// Its length in steps.
+    pub length: u32,
+}
+
+/// What a collection needs and does not change.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The policy and value functions.
+    pub model: &'a Model<f32>,
+    /// Their parameters.
+    pub weights: &'a Weights<f32>,
+    /// Instructions to use.
+    pub kernel: gradwerk_math::Kernel,
+    /// The frozen observation normaliser.
+    pub obs_map: &'a ObsMap,
+    /// Shift and scale that turn the value network's output into a value.
+    pub value_map: (f32, f32),
+    /// Seed of the run.
+    pub seed: u64,
+    /// How much to collect.
+    pub plan: Plan,
+}
+
+/// A contiguous range of environments and everything needed to roll them out.
+pub struct Shard {
+    first: usize,
+    env: Box<dyn VecEnv>,
+    bounds: Option<(Vec<f32>, Vec<f32>)>,
+    active: Vec<bool>,
+    finished: Vec<usize>,
+    /// Raw current observations, `[n, d]`.
+    obs: Vec<f32>,
+    final_obs: Vec<f32>,
+    reward: Vec<f64>,
+    end: Vec<End>,
+    /// Valid steps of each environment since the run began.
+    steps: Vec<u64>,
+    time: Vec<u32>,
+    total: Vec<f64>,
+    clipped: Vec<f32>,
+    heads: Vec<f32>,
+    inference: Inference<f32>,
+    /// Normalised observations to bootstrap from: the current ones, then the final ones.
+    boot_obs: Vec<f32>,
+    boot_row: Vec<usize>,
+    boot_value: Vec<f32>,
+    /// Sums of `x - mean` and its square per environment and entry, `[n, d]` each.
+    pub obs_sum: Vec<f64>,
+    /// See [`Shard::obs_sum`].
+    pub obs_square: Vec<f64>,
+    /// The rollout of this shard.
+    pub rollout: Rollout<f32>,
+    /// Episodes that ended in this rollout, by (t, environment).
+    pub episodes: Vec<Episode>,
+    /// The first failure of this rollout.
+    pub error: Option<Error>,
+}
+
+impl Shard {
+    /// Environments `first..first + env.num_envs()`, at their first episodes' starts.
+    #[must_use]
+    pub fn new(first: usize, env: Box<dyn VecEnv>, model: &Model<f32>, plan: Plan) -> Self {
+        let (n, d) = (env.num_envs(), env.observation_space().width());
+        let (wd, wc) = (model.dist.discrete_width(), model.dist.continuous_width());
+        let bounds = match env.action_space() {
+            Space::Box { low, high } => Some((low.clone(), high.clone())),
+            Space::Discrete { .. } => None,
+        };
+        let rows = plan.capacity() * n;
+        let mut shard = Self {
+            first,
+            bounds,
+            active: vec![true; n],
+            finished: vec![0; n],
+            obs: vec![0.0; n * d],
+            final_obs: vec![0.0; n * d],
+            reward: vec![0.0; n],
+            end: vec![End::Continue; n],
+            steps: vec![0; n],
+            time: vec![0; n],
+            total: vec![0.0; n],
+            clipped: vec![0.0; n * wc],
+            heads: vec![0.0; n * model.head_width()],
+            inference: Inference::new(model),
+            boot_obs: Vec::with_capacity(2 * n * d),
+            boot_row: Vec::with_capacity(n),
+            boot_value: Vec::new(),
+            obs_sum: vec![0.0; n * d],
+            obs_square: vec![0.0; n * d],
+            rollout: Rollout::new(plan.capacity(), n, d, wd, wc),
+            episodes: Vec::with_capacity(rows.min(1 << 16)),
+            error: None,
+            env,
+        };
+        shard.env.reset(&mut shard.obs);
+        shard
+    }
+
+    /// Index of the first environment.
+    #[must_use]
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
+    /// Roll the environments out as planned; a failure is left in `self.error`.
+    pub fn collect(&mut self, ctx: &Context<'_>) {
+        self.error = self.try_collect(ctx).err();
+    }
+
+    fn try_collect(&mut self, ctx: &Context<'_>) -> Result<(), Error> {
+        self.begin(ctx.plan);
+        let mut t = 0;
+        while self.goes_on(ctx.plan, t) {
+            self.act(ctx, t)?;
+            self.step(ctx, t)?;
+            t += 1;
+        }
+        self.rollout.set_len(t);
+        self.evaluate(ctx);
+        Ok(())
+    }
+
+    fn begin(&mut self, plan: Plan) {
+        self.rollout.set_len(plan.capacity());
+        self.active.fill(true);
+        self.finished.fill(0);
+        self.episodes.clear();
+        self.boot_obs.clear();
+        self.boot_row.clear();
+        self.obs_sum.fill(0.0);
+        self.obs_square.fill(0.0);
+    }
+
+    fn goes_on(&self, plan: Plan, t: usize) -> bool {
+        match plan {
+            Plan::Steps(steps) => t < steps,
+            Plan::Episodes { .. } => self.active.contains(&true),
+        }
+    }
+
+    /// Normalise what is seen, ask the policy, sample an action for every environment.
+    fn act(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
+        let (n, d) = (self.rollout.n, self.rollout.obs_width);
+        let seen = &mut self.rollout.obs[t * n * d..(t + 1) * n * d];
+        ctx.obs_map.apply(&self.obs, seen);
+        self.inference.policy(ctx.model, ctx.weights, seen, &mut self.heads);
+        let width = ctx.model.head_width();
+        for i in 0..n {
+            let row = t * n + i;
+            self.rollout.valid[row] = self.active[i];
+            self.rollout.time[row] = self.time[i];
+            let y = &self.heads[i * width..(i + 1) * width];
+            let env = (self.first + i) as u64;
+            let mut rng = Stream::new(ctx.seed, Purpose::Action, env, self.steps[i]);
+            ctx.model.dist.sample(y, &mut rng, self.rollout.action_mut(row));
+            let log_prob = ctx.model.dist.log_prob(y, self.rollout.action(row));
+            self.rollout.log_prob[row] = log_prob;
+            if !log_prob.is_finite() {
+                return Err(self.non_finite("log-probability of the action", log_prob.into(), i));
+            }
+        }
+        Ok(())
+    }
+
+    /// Step the active environments with the clipped actions and record what follows.
+    fn step(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
+        let (n, d) = (self.rollout.n, self.rollout.obs_width);
+        if ctx.obs_map.is_active() {
+            self.add_moments(ctx.obs_map);
+        }
+        self.clip_actions(t);
+        let wd = self.rollout.discrete_width;
+        let actions = Actions {
+            discrete: &self.rollout.discrete[t * n * wd..(t + 1) * n * wd],
+            continuous: &self.clipped,
+        };
+        let mut rows = StepRows {
+            obs: &mut self.obs,
+            reward: &mut self.reward,
+            end: &mut self.end,
+            final_obs: &mut self.final_obs,
+        };
+        self.env.step(actions, &self.active, &mut rows);
+        for i in (0..n).filter(|&i| self.active[i]) {
+            check_finite(&self.obs[i * d..(i + 1) * d], self.reward[i])
+                .and_then(|()| match self.end[i] {
+                    End::Continue => Ok(()),
+                    _ => check_finite(&self.final_obs[i * d..(i + 1) * d], 0.0),
+                })
+                .map_err(|(what, value)| self.non_finite(&what, value, i))?;
+        }
+        for i in (0..n).filter(|&i| self.active[i]) {
+            self.record(ctx, t, i);
+        }
+        if let Plan::Episodes { quota, .. } = ctx.plan {
+            for i in 0..n {
+                self.active[i] = self.finished[i] < quota;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_moments(&mut self, map: &ObsMap) {
+        let d = self.rollout.obs_width;
+        for (i, x) in self.obs.chunks_exact(d).enumerate().filter(|(i, _)| self.active[*i]) {
+            for j in 0..d {
+                let deviation = f64::from(x[j]) - map.shift(j);
+                self.obs_sum[i * d + j] += deviation;
+                self.obs_square[i * d + j] += deviation * deviation;
+            }
+        }
+    }
+
+    /// The environment receives the action clipped to its space; the rollout keeps the sample.
+    fn clip_actions(&mut self, t: usize) {
+        let Some((low, high)) = &self.bounds else { return };
+        let width = low.len();
+        let sampled = &self.rollout.continuous[t * self.clipped.len()..];
+        for (k, clipped) in self.clipped.iter_mut().enumerate() {
+            *clipped = sampled[k].clamp(low[k % width], high[k % width]);
+        }
+    }
+
+    fn record(&mut self, ctx: &Context<'_>, t: usize, i: usize) {
+        let row = t * self.rollout.n + i;
+        self.rollout.reward[row] = self.reward[i] as f32;
+        self.rollout.end[row] = self.end[i];
+        self.steps[i] += 1;
+        self.time[i] += 1;
+        self.total[i] += self.reward[i];
+        if !self.end[i].is_end() {
+            return;
+        }
+        let (env, total, length) = (self.first + i, self.total[i], self.time[i]);
+        self.episodes.push(Episode { t, env, total, length });
+        self.finished[i] += 1;
+        self.time[i] = 0;
+        self.total[i] = 0.0;
+        if self.end[i] == End::Truncated {
+            let (d, old) = (self.rollout.obs_width, self.boot_obs.len());
+            self.boot_obs.resize(old + d, 0.0);
+            ctx.obs_map.apply(&self.final_obs[i * d..(i + 1) * d], &mut self.boot_obs[old..]);
+            self.boot_row.push(row);
+        }
+    }
+
+    /// Values of all observations, of the final ones of truncated episodes and of the last ones.
+    fn evaluate(&mut self, ctx: &Context<'_>) {
+        if !ctx.model.has_critic() {
+            self.rollout.value.fill(0.0);
+            self.rollout.next_value.fill(0.0);
+            return;
+        }
+        let (t, n, d) = (self.rollout.t, self.rollout.n, self.rollout.obs_width);
+        self.value_rows(ctx, ValueOf::Rollout);
+        let finals = self.boot_row.len();
+        self.boot_obs.resize((finals + n) * d, 0.0);
+        ctx.obs_map.apply(&self.obs, &mut self.boot_obs[finals * d..]);
+        self.boot_value.resize(finals + n, 0.0);
+        self.value_rows(ctx, ValueOf::Bootstrap);
+        let r = &mut self.rollout;
+        let last = (t - 1) * n;
+        r.next_value[..last].copy_from_slice(&r.value[n..]);
+        r.next_value[last..].copy_from_slice(&self.boot_value[finals..]);
+        for (k, &row) in self.boot_row.iter().enumerate() {
+            r.next_value[row] = self.boot_value[k];
+        }
+    }
+
+    fn value_rows(&mut self, ctx: &Context<'_>, of: ValueOf) {
+        let (obs, value) = match of {
+            ValueOf::Rollout => (&self.rollout.obs, &mut self.rollout.value),
+            ValueOf::Bootstrap => (&self.boot_obs, &mut self.boot_value),
+        };
+        self.inference.value(ctx.model, ctx.weights, obs, value);
+        let (mean, std) = ctx.value_map;
+        if (mean, std) != (0.0, 1.0) {
+            value.iter_mut().for_each(|v| *v = mean + std * *v);
+        }
+    }
+
+    fn non_finite(&self, what: &str, value: f64, i: usize) -> Error {
+        Error::NonFinite {
+            what: what.into(),
+            value,
+            place: format!("environment {}, its step {}", self.first + i, self.steps[i]),
+        }
+    }
+
+    /// Everything that resuming needs.
+    #[must_use]
+    pub fn save(&self) -> ShardState {
+        ShardState {
+            slots: self.env.save(),
+            obs: self.obs.clone(),
+            steps: self.steps.clone(),
+            time: self.time.clone(),
+            total: self.total.clone(),
+        }
+    }
+
+    /// Go on from a saved state.
+    ///
+    /// # Errors
+    /// If an environment cannot be brought back to it.
+    pub fn load(&mut self, state: ShardState) -> Result<(), EnvError> {
+        self.env.load(&state.slots, &state.obs)?;
+        self.obs = state.obs;
+        self.steps = state.steps;
+        self.time = state.time;
+        self.total = state.total;
+        Ok(())
+    }
+}
+
+enum ValueOf {
+    Rollout,
+    Bootstrap,
+}
+
+/// The state of a range of environments between two rollouts.
+#[derive(Clone, Debug, Default)]
+pub struct ShardState {
+    /// Where each environment stands in its episode.
+    pub slots: Vec<SlotState>,
+    /// Raw current observations.
+    pub obs: Vec<f32>,
+    /// Valid steps since the run began.
+    pub steps: Vec<u64>,
+    /// Steps in the current episode.
+    pub time: Vec<u32>,
+    /// Raw return of the current episode so far.
+    pub total: Vec<f64>,
+}
+
+/// Name and value of the first number that is not finite.
+fn check_finite(obs: &[f32], reward: f64) -> Result<(), (String, f64)> {
+    if !reward.is_finite() {
+        return Err(("reward".into(), reward));
+    }
+    match obs.iter().position(|x| !x.is_finite()) {
+        Some(j) => Err((format!("observation entry {j}"), f64::from(obs[j]))),
+        None => Ok(()),
+    }
+}

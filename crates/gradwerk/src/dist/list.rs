@@ -1,0 +1,211 @@
+//! The explicit list of distributions. Everything that depends on which ones exist (the
+//! configuration, the static dispatch, names, errors, contract tests) derives from it.
+
+use super::{
+    ActionRow, ActionRowMut, CategoricalConfig, DistError, Distribution, Evaluated, GaussianConfig,
+    Head, Widths,
+};
+use gradwerk_env::Space;
+use gradwerk_math::{Real, Stream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One entry of [`DISTRIBUTIONS`].
+#[derive(Clone, Copy, Debug)]
+pub struct DistEntry {
+    /// The `kind` in a configuration.
+    pub name: &'static str,
+    /// One line of help.
+    pub summary: &'static str,
+    /// The configuration with all settings at their defaults.
+    pub config: fn() -> DistConfig,
+}
+
+// `$$` is not stable: a dollar sign is handed in for the macro that this macro defines.
+macro_rules! distributions {
+    ($d:tt $($(#[doc = $summary:literal])+ $name:literal => $Dist:ident($Config:ident);)+) => {
+        /// Which action distribution the policy has.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+        pub enum DistConfig {
+            /// The first of the list that acts on the action space, with its defaults.
+            Auto {},
+            $($(#[doc = $summary])+ $Dist($Config),)+
+        }
+
+        /// Any distribution, dispatched statically: match once per tile with `visit`.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum AnyDist {
+            $($(#[doc = $summary])+ $Dist(super::$Dist),)+
+        }
+
+        /// Every distribution, in the order in which `auto` tries them.
+        pub const DISTRIBUTIONS: &[DistEntry] = &[$(DistEntry {
+            name: $name,
+            summary: concat!($($summary),+),
+            config: || DistConfig::$Dist($Config::default()),
+        }),+];
+
+        impl DistConfig {
+            /// The `kind` of this configuration.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    Self::Auto {} => "auto",
+                    $(Self::$Dist(_) => $name,)+
+                }
+            }
+
+            /// The distribution on exactly this space, if it acts on it.
+            fn try_build(&self, space: &Space) -> Option<AnyDist> {
+                match self {
+                    Self::Auto {} => {
+                        DISTRIBUTIONS.iter().find_map(|entry| (entry.config)().try_build(space))
+                    }
+                    $(Self::$Dist(config) => config.build(space).map(AnyDist::$Dist),)+
+                }
+            }
+        }
+
+        /// `dispatch!(any, d => body)`: run `body` with the concrete distribution as `d`.
+        macro_rules! dispatch {
+            ($d any:expr, $d dist:ident => $d body:expr) => {
+                match $d any { $($crate::dist::AnyDist::$Dist($d dist) => $d body,)+ }
+            };
+        }
+    };
+}
+
+distributions! { $
+    /// Softmax over one logit per action, for discrete actions.
+    "categorical" => Categorical(CategoricalConfig);
+    /// Independent normal distributions, for continuous actions.
+    "gaussian" => Gaussian(GaussianConfig);
+}
+
+impl Default for DistConfig {
+    fn default() -> Self {
+        Self::Auto {}
+    }
+}
+
+impl DistConfig {
+    /// The default configuration of the distribution called `name` (or `auto`).
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn from_name(name: &str) -> Result<Self, DistError> {
+        if name == "auto" {
+            return Ok(Self::Auto {});
+        }
+        let entry = DISTRIBUTIONS.iter().find(|entry| entry.name == name);
+        entry.map(|entry| (entry.config)()).ok_or_else(|| DistError::Unknown {
+            name: name.into(),
+            expected: std::iter::once("auto")
+                .chain(DISTRIBUTIONS.iter().map(|entry| entry.name))
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+
+    /// The distribution for actions in `space`.
+    ///
+    /// # Errors
+    /// If it does not act on this space; the error names those that do.
+    pub fn build(&self, space: &Space) -> Result<AnyDist, DistError> {
+        self.try_build(space).ok_or_else(|| DistError::Unsupported {
+            name: self.name(),
+            space: space.to_string(),
+            expected: DISTRIBUTIONS
+                .iter()
+                .filter(|entry| (entry.config)().try_build(space).is_some())
+                .map(|entry| entry.name)
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+}
+
+/// A computation that is generic over the distribution; see [`AnyDist::visit`].
+pub trait DistVisitor<R: Real> {
+    /// What the computation returns.
+    type Output;
+    /// Run it with a concrete distribution, so that its inner loops are monomorphised.
+    fn run<D: Distribution<R>>(self, dist: &D) -> Self::Output;
+}
+
+impl AnyDist {
+    /// Run a computation with the concrete distribution inside: one match, then static calls.
+    pub fn visit<R: Real, V: DistVisitor<R>>(&self, visitor: V) -> V::Output {
+        dispatch!(self, d => visitor.run(d))
+    }
+}
+
+impl Widths for AnyDist {
+    fn params(&self) -> usize {
+        dispatch!(self, d => d.params())
+    }
+    fn discrete(&self) -> usize {
+        dispatch!(self, d => d.discrete())
+    }
+    fn continuous(&self) -> usize {
+        dispatch!(self, d => d.continuous())
+    }
+    fn head(&self) -> Head {
+        dispatch!(self, d => d.head())
+    }
+}
+
+/// One match per row: convenient outside loops; inside, use [`AnyDist::visit`].
+impl<R: Real> Distribution<R> for AnyDist {
+    fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>) {
+        dispatch!(self, d => d.sample(y, rng, a));
+    }
+    fn sample_with_log_prob(
+        &self,
+        y: &[R],
+        rng: &mut Stream,
+        a: ActionRowMut<'_, R>,
+        work: &mut [R],
+    ) -> R {
+        dispatch!(self, d => d.sample_with_log_prob(y, rng, a, work))
+    }
+    fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
+        dispatch!(self, d => d.mode(y, a));
+    }
+    fn log_prob(&self, y: &[R], a: ActionRow<'_, R>) -> R {
+        dispatch!(self, d => d.log_prob(y, a))
+    }
+    fn entropy(&self, y: &[R]) -> R {
+        dispatch!(self, d => d.entropy(y))
+    }
+    fn kl(&self, y_old: &[R], y_new: &[R]) -> R {
+        dispatch!(self, d => d.kl(y_old, y_new))
+    }
+    fn add_log_prob_grad(&self, y: &[R], a: ActionRow<'_, R>, scale: R, dy: &mut [R]) {
+        dispatch!(self, d => d.add_log_prob_grad(y, a, scale, dy));
+    }
+    fn add_entropy_grad(&self, y: &[R], scale: R, dy: &mut [R]) {
+        dispatch!(self, d => d.add_entropy_grad(y, scale, dy));
+    }
+    fn add_kl_grad(&self, y_old: &[R], y_new: &[R], scale: R, dy_new: &mut [R]) {
+        dispatch!(self, d => d.add_kl_grad(y_old, y_new, scale, dy_new));
+    }
+    fn add_fisher_product(&self, y: &[R], v: &[R], scale: R, out: &mut [R]) {
+        dispatch!(self, d => d.add_fisher_product(y, v, scale, out));
+    }
+    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R> {
+        dispatch!(self, d => d.evaluate(y, a, work))
+    }
+    fn turn_into_grad(
+        &self,
+        y: &[R],
+        a: ActionRow<'_, R>,
+        evaluated: Evaluated<R>,
+        d_log_prob: R,
+        d_entropy: R,
+        work: &mut [R],
+    ) {
+        dispatch!(self, d => d.turn_into_grad(y, a, evaluated, d_log_prob, d_entropy, work));
+    }
+}

@@ -1,0 +1,122 @@
+//! Action distributions `pi(.|y)` as pure functions of one row `y` of head outputs.
+//!
+//! A distribution knows neither the network that made `y` nor the loss that asks for
+//! derivatives. Every derivative is written in closed form and checked by finite differences.
+//! Nothing here allocates, and nothing bounds the number of logits or dimensions.
+
+mod categorical;
+mod config;
+mod gaussian;
+mod list;
+
+pub use categorical::{Categorical, CategoricalConfig};
+pub use config::{DistError, Head};
+pub use gaussian::{Gaussian, GaussianConfig};
+pub use list::{AnyDist, DISTRIBUTIONS, DistConfig, DistEntry, DistVisitor};
+
+use gradwerk_math::{Real, Stream};
+use std::fmt::Debug;
+
+/// One action: its discrete and its continuous components (either may be empty).
+#[derive(Clone, Copy, Debug)]
+pub struct ActionRow<'a, R> {
+    /// One index per discrete component.
+    pub discrete: &'a [u32],
+    /// One number per continuous component, not clipped to the space.
+    pub continuous: &'a [R],
+}
+
+/// Where an action is written to; the widths are those of the distribution.
+#[derive(Debug)]
+pub struct ActionRowMut<'a, R> {
+    /// One index per discrete component.
+    pub discrete: &'a mut [u32],
+    /// One number per continuous component.
+    pub continuous: &'a mut [R],
+}
+
+/// The shape of a distribution: how wide its rows are. Independent of the scalar type.
+pub trait Widths {
+    /// Number of head outputs in a row `y`.
+    fn params(&self) -> usize;
+    /// Number of discrete action components.
+    fn discrete(&self) -> usize;
+    /// Number of continuous action components.
+    fn continuous(&self) -> usize;
+    /// What the head in front of the distribution has to produce.
+    fn head(&self) -> Head {
+        Head::from_network(self.params())
+    }
+}
+
+/// What one evaluation of a row yields.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluated<R> {
+    /// `log pi(a|y)` in nats (a density for continuous components).
+    pub log_prob: R,
+    /// `H(pi(.|y))` in nats (differential entropy for continuous components).
+    pub entropy: R,
+}
+
+/// A differentiable action distribution. All functions work on one row of head outputs.
+///
+/// NaN in `y` gives a NaN log-probability, entropy (if it depends on that entry) and KL; it is
+/// never replaced. Slices must have
+/// the widths of [`Widths`] (checked in debug builds; a shorter slice panics).
+pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
+    /// Draw `a ~ pi(.|y)`. The number of random words drawn does not depend on `y`.
+    fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>);
+
+    /// Draw `a` and return `log pi(a|y)`: the same bits as [`Distribution::sample`] followed by
+    /// [`Distribution::log_prob`], but cheaper. `work` is scratch of `params()` numbers.
+    fn sample_with_log_prob(
+        &self,
+        y: &[R],
+        rng: &mut Stream,
+        a: ActionRowMut<'_, R>,
+        work: &mut [R],
+    ) -> R;
+
+    /// The action of largest probability (density); of several, the first.
+    fn mode(&self, y: &[R], a: ActionRowMut<'_, R>);
+
+    /// `log pi(a|y)`.
+    fn log_prob(&self, y: &[R], a: ActionRow<'_, R>) -> R;
+
+    /// `H(pi(.|y)) = -E[log pi]`.
+    fn entropy(&self, y: &[R]) -> R;
+
+    /// `KL(pi(.|y_old) || pi(.|y_new))`, exact.
+    fn kl(&self, y_old: &[R], y_new: &[R]) -> R;
+
+    /// `dy += scale * d log pi(a|y) / dy`.
+    fn add_log_prob_grad(&self, y: &[R], a: ActionRow<'_, R>, scale: R, dy: &mut [R]);
+
+    /// `dy += scale * d H / dy`.
+    fn add_entropy_grad(&self, y: &[R], scale: R, dy: &mut [R]);
+
+    /// `dy_new += scale * d KL(old || new) / dy_new`.
+    fn add_kl_grad(&self, y_old: &[R], y_new: &[R], scale: R, dy_new: &mut [R]);
+
+    /// `out += scale * F(y) v` with the Fisher information of the head outputs,
+    /// `F(y) = E_a[grad log pi grad log pi^T]`, which is also the Hessian of
+    /// `KL(y || y_new)` at `y_new = y` (natural gradient; Kakade 2001).
+    fn add_fisher_product(&self, y: &[R], v: &[R], scale: R, out: &mut [R]);
+
+    /// Log-probability and entropy in one pass, leaving in `work` (`params()` numbers) what
+    /// [`Distribution::turn_into_grad`] needs. The hot path of every policy loss: each
+    /// exponential is computed once.
+    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R>;
+
+    /// Turn the `work` of [`Distribution::evaluate`] on the same row into
+    /// `d_log_prob * d log pi(a|y)/dy + d_entropy * dH/dy`, in place.
+    fn turn_into_grad(
+        &self,
+        y: &[R],
+        a: ActionRow<'_, R>,
+        evaluated: Evaluated<R>,
+        d_log_prob: R,
+        d_entropy: R,
+        work: &mut [R],
+    );
+}

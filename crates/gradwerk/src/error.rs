@@ -1,0 +1,63 @@
+//! What can go wrong, and the exit code that says so.
+
+use crate::config::Invalid;
+use crate::run::state::StateError;
+use gradwerk_env::EnvError;
+use std::path::PathBuf;
+
+/// Any failure of gradwerk.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting with a value it must not have.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A configuration or command that cannot be carried out; the text says which and why.
+    #[error("{0}")]
+    Usage(String),
+    /// A NaN or an infinity where only finite numbers may be.
+    #[error("{what} is {value} at {place}; nothing was changed after the last good checkpoint")]
+    NonFinite {
+        /// The quantity ("reward", "observation entry 3", "gradient", ...).
+        what: String,
+        /// The value found.
+        value: f64,
+        /// Environment index and step, or layer and update.
+        place: String,
+    },
+    /// An environment that cannot go on.
+    #[error(transparent)]
+    Env(#[from] EnvError),
+    /// A file that is not what it should be.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The operating system refused.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried ("write", "create", ...).
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason given.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Exit code of the command line: 2 for usage and configuration, 1 for a failed run.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Invalid(_) | Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// For `map_err` on a file operation.
+    pub fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}

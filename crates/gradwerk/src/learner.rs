@@ -1,0 +1,378 @@
+//! Gradient steps: from rows of a rollout to new parameters.
+//!
+//! A gradient is the sum over chunks whose number depends on the rows alone; every chunk runs
+//! tile by tile through gather, forward, head gradient and vjp, and the chunks are added in a
+//! fixed order. Hence its bits do not depend on the number of threads.
+
+use crate::Error;
+use crate::estimate::moments_of_rows;
+use crate::loss::{
+    PolicyRows, PolicySums, Surrogate, ValueLoss, ValueRows, ValueSums, value_gradient,
+};
+use crate::model::{Model, Weights};
+use crate::policy::Policy;
+use crate::rollout::Rollout;
+use crate::run::state::State;
+use gradwerk_math::{Kernel, Pool};
+use gradwerk_nn::{Engine, Optimizer, OptimizerConfig, TILE, kernels, optim};
+
+/// Most chunks a gradient is split into, and so most threads that can share one.
+const MAX_CHUNKS: usize = 16;
+/// Fewest rows that are worth a chunk of their own.
+const CHUNK_ROWS: usize = 2 * TILE;
+
+/// What is learned from: the columns of a rollout and the rows that count.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a, E> {
+    /// Observations, actions, behaviour log-probabilities and values `[T, N, ...]`.
+    pub rollout: &'a Rollout<E>,
+    /// Advantages `[T, N]`.
+    pub advantage: &'a [E],
+    /// Value targets `[T, N]`, in the units that the value network predicts.
+    pub target: &'a [E],
+    /// The valid rows.
+    pub rows: &'a [u32],
+    /// Whether the advantages of each gradient step are normalised to mean 0 and deviation 1.
+    pub normalize_advantage: bool,
+}
+
+/// The function of theta that a gradient step descends.
+#[derive(Clone, Copy, Debug)]
+pub struct Objective<E> {
+    /// What is maximised over the policy.
+    pub surrogate: Surrogate<E>,
+    /// Weight of the entropy bonus.
+    pub entropy_coef: E,
+    /// Weight of the value loss.
+    pub value_coef: E,
+    /// Clip range of the value loss.
+    pub value_clip: Option<E>,
+}
+
+/// Sums over rows of what the losses report.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossSums {
+    /// Of the policy loss.
+    pub policy: PolicySums,
+    /// Of the value loss.
+    pub value: ValueSums,
+}
+
+impl LossSums {
+    /// Add the sums of later rows.
+    pub fn merge(&mut self, later: &Self) {
+        self.policy.merge(&later.policy);
+        self.value.merge(&later.value);
+    }
+
+    /// Mean approximate KL divergence between the policy that acted and the present one.
+    #[must_use]
+    pub fn approx_kl(&self) -> f64 {
+        self.policy.approx_kl / self.policy.rows.max(1) as f64
+    }
+}
+
+/// Parameters, the networks that read them and the optimizer that moves them.
+#[derive(Debug)]
+pub struct Learner<E: Engine> {
+    /// The policy and value functions.
+    pub model: Model<E>,
+    /// Their parameters.
+    pub weights: Weights<E>,
+    optimizer: Optimizer<E>,
+    kernel: Kernel,
+    chunks: Vec<Chunk<E>>,
+}
+
+/// One share of a gradient and the memory to compute it.
+#[derive(Debug)]
+struct Chunk<E> {
+    grad: Vec<E>,
+    sums: LossSums,
+    obs: Vec<E>,
+    discrete: Vec<u32>,
+    continuous: Vec<E>,
+    log_prob: Vec<E>,
+    advantage: Vec<E>,
+    target: Vec<E>,
+    value_old: Vec<E>,
+    y: Vec<E>,
+    v: Vec<E>,
+    dy: Vec<E>,
+    dv: Vec<E>,
+    cache: Vec<E>,
+    scratch: Vec<E>,
+}
+
+/// What all chunks of a gradient read.
+struct Pass<'a, E: Engine> {
+    model: &'a Model<E>,
+    weights: &'a Weights<E>,
+    kernel: Kernel,
+    batch: &'a Batch<'a, E>,
+    objective: &'a Objective<E>,
+    /// Advantages enter as `(A - shift) * scale`.
+    shift: E,
+    scale: E,
+    /// 1 / rows of the whole gradient.
+    weight: E,
+}
+
+impl<E: Engine> Learner<E> {
+    /// Fresh parameters keyed by `seed`.
+    #[must_use]
+    pub fn new(model: Model<E>, optimizer: &OptimizerConfig, seed: u64, kernel: Kernel) -> Self {
+        let mut theta = vec![E::ZERO; model.layout().len()];
+        model.layout().init(seed, &mut theta);
+        Self {
+            weights: Weights::new(&model, theta, kernel),
+            optimizer: optimizer.build(model.layout().len()),
+            kernel,
+            chunks: Vec::new(),
+            model,
+        }
+    }
+
+    /// Instructions in use.
+    #[must_use]
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// The gradient of the objective's loss over `rows`, left in the learner for
+    /// [`Learner::step`]; the mean over the rows.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if the loss is not finite.
+    pub fn gradient(
+        &mut self,
+        pool: &Pool,
+        batch: &Batch<'_, E>,
+        rows: &[u32],
+        objective: &Objective<E>,
+    ) -> Result<LossSums, Error> {
+        let (shift, scale) = if batch.normalize_advantage {
+            let moments = moments_of_rows(batch.advantage, rows);
+            (moments.mean, moments.inverse_std())
+        } else {
+            (E::ZERO, E::ONE)
+        };
+        let pass = Pass {
+            model: &self.model,
+            weights: &self.weights,
+            kernel: self.kernel,
+            batch,
+            objective,
+            shift,
+            scale,
+            weight: E::ONE / E::from_f64(rows.len() as f64),
+        };
+        let count = rows.len().div_ceil(CHUNK_ROWS).clamp(1, MAX_CHUNKS);
+        while self.chunks.len() < count {
+            self.chunks.push(Chunk::new(&self.model));
+        }
+        let chunks = &mut self.chunks[..count];
+        pool.for_each(chunks, |i, chunk| chunk.run(&pass, share(rows, i, count)));
+        let mut sums = LossSums::default();
+        let (first, rest) = chunks.split_at_mut(1);
+        sums.merge(&first[0].sums);
+        for chunk in rest {
+            sums.merge(&chunk.sums);
+            kernels::add(self.kernel, &chunk.grad, &mut first[0].grad);
+        }
+        let loss = sums.policy.loss + sums.value.loss;
+        if loss.is_finite() { Ok(sums) } else { Err(self.non_finite("loss", loss)) }
+    }
+
+    /// One optimizer step along the gradient, scaled down to `max_norm` (0: as it is). Returns
+    /// the norm before scaling.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if gradient or parameters are not finite; the layer is named.
+    pub fn step(&mut self, lr: f64, max_norm: f64) -> Result<f64, Error> {
+        let grad = &mut self.chunks[0].grad;
+        let norm = optim::norm(self.kernel, grad);
+        if !norm.is_finite() {
+            return Err(self.non_finite("gradient", norm));
+        }
+        if max_norm > 0.0 && norm > max_norm {
+            optim::scale(self.kernel, E::from_f64(max_norm / norm), grad);
+        }
+        self.optimizer.step(self.kernel, &mut self.weights.theta, grad, E::from_f64(lr));
+        self.weights.pack(&self.model, self.kernel);
+        Ok(norm)
+    }
+
+    /// The gradient of the last [`Learner::gradient`].
+    #[must_use]
+    pub fn last_gradient(&self) -> &[E] {
+        self.chunks.first().map_or(&[], |chunk| &chunk.grad)
+    }
+
+    /// Name the layer whose gradient or parameter is not finite.
+    fn non_finite(&self, what: &str, value: f64) -> Error {
+        let layer = |values: &[E]| {
+            let at = values.iter().position(|x| !x.is_finite())?;
+            self.model.layout().entry_at(at).map(|entry| entry.name.clone())
+        };
+        let place = match (layer(&self.weights.theta), layer(self.last_gradient())) {
+            (Some(name), _) => format!("parameter `{name}`"),
+            (None, Some(name)) => format!("the gradient of `{name}`"),
+            (None, None) => "the heads".into(),
+        };
+        Error::NonFinite { what: what.into(), value, place }
+    }
+
+    /// Take the parameters of another policy over.
+    ///
+    /// # Errors
+    /// If its network has other parts or shapes; the first difference is named.
+    pub fn load_policy(&mut self, policy: &Policy) -> Result<(), Error>
+    where
+        E: Engine,
+    {
+        let theirs = policy.model().layout();
+        for entry in self.model.layout().entries() {
+            let found = theirs.find(&entry.name).filter(|e| e.shape == entry.shape);
+            let Some(found) = found else {
+                return Err(Error::Usage(format!(
+                    "cannot start from that policy: it has no `{}` of shape {:?}",
+                    entry.name, entry.shape
+                )));
+            };
+            let values = &policy.weights().theta[found.range()];
+            for (own, value) in self.weights.theta[entry.range()].iter_mut().zip(values) {
+                *own = E::from_f32(*value);
+            }
+        }
+        self.weights.pack(&self.model, self.kernel);
+        Ok(())
+    }
+}
+
+impl Learner<f32> {
+    /// Store parameters and optimizer.
+    ///
+    /// # Errors
+    /// None in practice; building a [`State`] is checked.
+    pub fn save(&self, state: &mut State) -> Result<(), Error> {
+        state.put_vector("theta", self.weights.theta.clone())?;
+        state.put_vector("optimizer.steps", vec![self.optimizer.steps()])?;
+        for (name, values) in self.optimizer.state() {
+            state.put_vector(&format!("optimizer.{name}"), values.to_vec())?;
+        }
+        Ok(())
+    }
+
+    /// Go on from what [`Learner::save`] stored.
+    ///
+    /// # Errors
+    /// If something is missing or of another size.
+    pub fn load(&mut self, state: &State) -> Result<(), Error> {
+        state.copy_into("theta", &mut self.weights.theta)?;
+        self.weights.pack(&self.model, self.kernel);
+        let steps = state.get::<u64>("optimizer.steps", &[1])?[0];
+        let names: Vec<&str> = self.optimizer.state().iter().map(|(name, _)| *name).collect();
+        for name in names {
+            let values = state.get_any::<f32>(&format!("optimizer.{name}"))?.1;
+            self.optimizer.load_state(name, values).map_err(|e| Error::Usage(e.to_string()))?;
+        }
+        self.optimizer.set_steps(steps);
+        Ok(())
+    }
+}
+
+/// The rows of chunk `i` of `count`: contiguous, and whole tiles but for the last chunk.
+fn share(rows: &[u32], i: usize, count: usize) -> &[u32] {
+    let tiles = rows.len().div_ceil(TILE);
+    let end = |i: usize| (i * tiles / count * TILE).min(rows.len());
+    &rows[end(i)..end(i + 1)]
+}
+
+impl<E: Engine> Chunk<E> {
+    fn new(model: &Model<E>) -> Self {
+        let zeros = |n: usize| vec![E::ZERO; n];
+        let (y, v) = (model.head_width(), usize::from(model.has_critic()));
+        use crate::dist::Widths;
+        Self {
+            grad: zeros(model.layout().len()),
+            sums: LossSums::default(),
+            obs: zeros(TILE * model.obs_width()),
+            discrete: vec![0; TILE * model.dist.discrete()],
+            continuous: zeros(TILE * model.dist.continuous()),
+            log_prob: zeros(TILE),
+            advantage: zeros(TILE),
+            target: zeros(TILE),
+            value_old: zeros(TILE),
+            y: zeros(TILE * y),
+            v: zeros(TILE * v),
+            dy: zeros(TILE * y),
+            dv: zeros(TILE * v),
+            cache: zeros(model.net.cache_len(TILE)),
+            scratch: zeros(model.net.scratch_len(TILE)),
+        }
+    }
+
+    /// The gradient over `rows`, tile by tile.
+    fn run(&mut self, pass: &Pass<'_, E>, rows: &[u32]) {
+        self.grad.fill(E::ZERO);
+        self.sums = LossSums::default();
+        for tile in rows.chunks(TILE) {
+            self.gather(pass, tile);
+            self.tile(pass, tile.len());
+        }
+    }
+
+    /// Bring the rows of a tile together.
+    fn gather(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
+        let r = pass.batch.rollout;
+        let (d, wd, wc) = (r.obs_width, r.discrete_width, r.continuous_width);
+        for (i, &row) in tile.iter().enumerate() {
+            let row = row as usize;
+            self.obs[i * d..(i + 1) * d].copy_from_slice(&r.obs[row * d..(row + 1) * d]);
+            let action = r.action(row);
+            self.discrete[i * wd..(i + 1) * wd].copy_from_slice(action.discrete);
+            self.continuous[i * wc..(i + 1) * wc].copy_from_slice(action.continuous);
+            self.log_prob[i] = r.log_prob[row];
+            self.advantage[i] = (pass.batch.advantage[row] - pass.shift) * pass.scale;
+            self.target[i] = pass.batch.target[row];
+            self.value_old[i] = r.value[row];
+        }
+    }
+
+    /// Forward, head gradients, vjp.
+    fn tile(&mut self, pass: &Pass<'_, E>, rows: usize) {
+        let Pass { model, kernel, objective, weight, .. } = *pass;
+        let params = pass.weights.params();
+        let r = pass.batch.rollout;
+        let width = model.head_width();
+        let obs = &self.obs[..rows * r.obs_width];
+        let (y, dy) = (&mut self.y[..rows * width], &mut self.dy[..rows * width]);
+        let values = if model.has_critic() { rows } else { 0 };
+        let (v, dv) = (&mut self.v[..values], &mut self.dv[..values]);
+        model.net.forward(kernel, params, obs, rows, &mut self.cache, y, v);
+        let policy_rows = PolicyRows {
+            y,
+            discrete: &self.discrete[..rows * r.discrete_width],
+            continuous: &self.continuous[..rows * r.continuous_width],
+            log_prob_old: &self.log_prob[..rows],
+            advantage: &self.advantage[..rows],
+            weight,
+        };
+        let entropy = objective.entropy_coef;
+        let policy = model.dist.head_gradient(objective.surrogate, entropy, &policy_rows, dy);
+        self.sums.policy.merge(&policy);
+        if model.has_critic() {
+            let settings = ValueLoss { coef: objective.value_coef, clip: objective.value_clip };
+            let value_rows = ValueRows {
+                value: v,
+                value_old: &self.value_old[..rows],
+                target: &self.target[..rows],
+                weight,
+            };
+            self.sums.value.merge(&value_gradient(settings, &value_rows, dv));
+        }
+        let (grad, scratch) = (&mut self.grad, &mut self.scratch);
+        model.net.vjp(kernel, params, obs, rows, &self.cache, dy, dv, grad, scratch);
+    }
+}

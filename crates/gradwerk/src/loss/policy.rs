@@ -1,0 +1,177 @@
+//! Policy losses: the score-function surrogate and PPO's clipped one, with an entropy bonus.
+
+use crate::dist::{ActionRow, AnyDist, DistVisitor, Distribution};
+use gradwerk_math::Real;
+
+/// Which function of `ratio = pi(a|s) / pi_old(a|s)` and the advantage `A` is maximised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Surrogate<R> {
+    /// `A log pi(a|s)`: REINFORCE, A2C (Williams 1992). With `A = 1`, maximum likelihood.
+    LogProb,
+    /// `min(ratio A, clip(ratio, 1 - low, 1 + high) A)`: PPO (Schulman et al. 2017, eq. 7,
+    /// where `low = high = epsilon`).
+    Clip {
+        /// How far below 1 the ratio may go, at least 0.
+        low: R,
+        /// How far above 1 the ratio may go, at least 0.
+        high: R,
+    },
+}
+
+/// The rows of a tile, B of them. Rows that are not transitions must not be in here.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyRows<'a, R> {
+    /// Head outputs `[B, params]`.
+    pub y: &'a [R],
+    /// Discrete action components `[B, discrete]`.
+    pub discrete: &'a [u32],
+    /// Continuous action components `[B, continuous]`, as sampled (not clipped).
+    pub continuous: &'a [R],
+    /// Log-probability under the policy that acted, `[B]`, nats.
+    pub log_prob_old: &'a [R],
+    /// Advantages `[B]`, constants of the loss.
+    pub advantage: &'a [R],
+    /// Weight of every row in the loss, 1 / (rows in the minibatch).
+    pub weight: R,
+}
+
+/// Unweighted sums over rows: divide by `rows` for means. Kept in double precision, added in
+/// the order of the rows; [`PolicySums::merge`] in a fixed order keeps results reproducible.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PolicySums {
+    /// Minus the surrogate, without the entropy bonus.
+    pub loss: f64,
+    /// Entropy, nats.
+    pub entropy: f64,
+    /// `(ratio - 1) - ln ratio`: the k3 estimate of `KL(pi_old || pi)`, nats, never negative
+    /// (Schulman 2020, "Approximating KL divergence").
+    pub approx_kl: f64,
+    /// Rows whose ratio lies outside the clip interval (0 for [`Surrogate::LogProb`]).
+    pub clipped: u64,
+    /// `pi / pi_old`.
+    pub ratio: f64,
+    /// Number of rows.
+    pub rows: u64,
+}
+
+impl PolicySums {
+    /// Add the sums of later rows.
+    pub fn merge(&mut self, later: &Self) {
+        self.loss += later.loss;
+        self.entropy += later.entropy;
+        self.approx_kl += later.approx_kl;
+        self.clipped += later.clipped;
+        self.ratio += later.ratio;
+        self.rows += later.rows;
+    }
+}
+
+/// Loss of one row and its derivative.
+struct RowLoss<R> {
+    loss: R,
+    d_loss_d_log_prob: R,
+    clipped: bool,
+}
+
+impl<R: Real> Surrogate<R> {
+    #[inline]
+    fn row(self, log_prob: R, ratio: R, advantage: R) -> RowLoss<R> {
+        match self {
+            Self::LogProb => RowLoss {
+                loss: -(advantage * log_prob),
+                d_loss_d_log_prob: -advantage,
+                clipped: false,
+            },
+            Self::Clip { low, high } => clip_row(R::ONE - low, R::ONE + high, ratio, advantage),
+        }
+    }
+}
+
+/// Where the clipped term is the strictly smaller one, the objective does not depend on the
+/// ratio. At a tie (including the corners of the interval) the unclipped term counts; a NaN
+/// makes the comparison false and so reaches the gradient.
+#[inline]
+fn clip_row<R: Real>(lowest: R, highest: R, ratio: R, advantage: R) -> RowLoss<R> {
+    let unclipped = ratio * advantage;
+    let clipped = ratio.clip(lowest, highest) * advantage;
+    let d_loss_d_ratio = if clipped < unclipped { R::ZERO } else { -advantage };
+    let d_ratio_d_log_prob = ratio;
+    RowLoss {
+        loss: -unclipped.minimum(clipped),
+        d_loss_d_log_prob: d_loss_d_ratio * d_ratio_d_log_prob,
+        clipped: ratio < lowest || ratio > highest,
+    }
+}
+
+/// Gradient of `weight * sum_rows (-surrogate - entropy_coef * H)` with respect to the head
+/// outputs.
+///
+/// `dy` `[B, params]` is overwritten. Monomorphised per distribution; from an [`AnyDist`] call
+/// [`AnyDist::head_gradient`], which matches once per tile.
+///
+/// # Panics
+/// If the slices of `rows` or `dy` disagree on B.
+pub fn head_gradient<R: Real, D: Distribution<R>>(
+    dist: &D,
+    surrogate: Surrogate<R>,
+    entropy_coef: R,
+    rows: &PolicyRows<'_, R>,
+    dy: &mut [R],
+) -> PolicySums {
+    let (params, discrete, continuous) = (dist.params(), dist.discrete(), dist.continuous());
+    let b = rows.advantage.len();
+    assert_eq!(rows.log_prob_old.len(), b, "log_prob_old: one entry per row");
+    assert_eq!(rows.y.len(), b * params, "y: [{b}, {params}]");
+    assert_eq!(rows.discrete.len(), b * discrete, "discrete: [{b}, {discrete}]");
+    assert_eq!(rows.continuous.len(), b * continuous, "continuous: [{b}, {continuous}]");
+    assert_eq!(dy.len(), b * params, "dy: [{b}, {params}]");
+    let d_entropy = -(rows.weight * entropy_coef);
+    let mut sums = PolicySums { rows: b as u64, ..PolicySums::default() };
+    for i in 0..b {
+        let y = &rows.y[i * params..(i + 1) * params];
+        let dy = &mut dy[i * params..(i + 1) * params];
+        let a = ActionRow {
+            discrete: &rows.discrete[i * discrete..(i + 1) * discrete],
+            continuous: &rows.continuous[i * continuous..(i + 1) * continuous],
+        };
+        let evaluated = dist.evaluate(y, a, dy);
+        let log_ratio = evaluated.log_prob - rows.log_prob_old[i];
+        let ratio = log_ratio.exp();
+        let row = surrogate.row(evaluated.log_prob, ratio, rows.advantage[i]);
+        dist.turn_into_grad(y, a, evaluated, rows.weight * row.d_loss_d_log_prob, d_entropy, dy);
+        sums.loss += row.loss.to_f64();
+        sums.entropy += evaluated.entropy.to_f64();
+        sums.approx_kl += (ratio - R::ONE - log_ratio).to_f64();
+        sums.clipped += u64::from(row.clipped);
+        sums.ratio += ratio.to_f64();
+    }
+    sums
+}
+
+/// The arguments of [`head_gradient`], waiting for the concrete distribution.
+struct HeadGradient<'a, 'b, R> {
+    surrogate: Surrogate<R>,
+    entropy_coef: R,
+    rows: &'a PolicyRows<'b, R>,
+    dy: &'a mut [R],
+}
+
+impl<R: Real> DistVisitor<R> for HeadGradient<'_, '_, R> {
+    type Output = PolicySums;
+    fn run<D: Distribution<R>>(self, dist: &D) -> PolicySums {
+        head_gradient(dist, self.surrogate, self.entropy_coef, self.rows, self.dy)
+    }
+}
+
+impl AnyDist {
+    /// [`head_gradient`] of the distribution inside.
+    pub fn head_gradient<R: Real>(
+        &self,
+        surrogate: Surrogate<R>,
+        entropy_coef: R,
+        rows: &PolicyRows<'_, R>,
+        dy: &mut [R],
+    ) -> PolicySums {
+        self.visit(HeadGradient { surrogate, entropy_coef, rows, dy })
+    }
+}

@@ -1,0 +1,144 @@
+//! The agent as a function: head outputs `y = f_theta(s)` of the policy and the value `V(s)`.
+
+use crate::Error;
+use crate::config::Config;
+use crate::dist::{AnyDist, Widths};
+use gradwerk_env::Space;
+use gradwerk_math::Kernel;
+use gradwerk_nn::{ActorCritic, Engine, Layout, Params, Shape, TILE};
+use std::sync::Arc;
+
+/// The policy and value networks with the distribution that reads the policy's outputs.
+#[derive(Clone, Debug)]
+pub struct Model<E: Engine> {
+    /// The networks over one flat parameter vector.
+    pub net: Arc<ActorCritic<E>>,
+    /// The action distribution.
+    pub dist: AnyDist,
+    /// The space of raw observations.
+    pub observation_space: Space,
+    /// The space of actions.
+    pub action_space: Space,
+}
+
+impl<E: Engine> Model<E> {
+    /// The networks and the distribution that the configuration asks for on these spaces.
+    ///
+    /// # Errors
+    /// If they do not go together.
+    pub fn build(config: &Config, observation: &Space, action: &Space) -> Result<Self, Error> {
+        let dist = config.policy.build(action).map_err(Error::usage)?;
+        let head = dist.head();
+        let shape = Shape {
+            inputs: observation.width(),
+            outputs: head.network,
+            free: head.free,
+            free_init: head.init,
+            bias_from: head.bias_from,
+            value: config.has_critic(),
+        };
+        let net = config.network.build(&shape).map_err(Error::usage)?;
+        Ok(Self {
+            net: Arc::new(net),
+            dist,
+            observation_space: observation.clone(),
+            action_space: action.clone(),
+        })
+    }
+
+    /// Names and places of the parameters.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        self.net.layout()
+    }
+
+    /// Entries of an observation.
+    #[must_use]
+    pub fn obs_width(&self) -> usize {
+        self.net.inputs()
+    }
+
+    /// Numbers per row of the policy's output.
+    #[must_use]
+    pub fn head_width(&self) -> usize {
+        self.net.policy_outputs()
+    }
+
+    /// Whether there is a value function.
+    #[must_use]
+    pub fn has_critic(&self) -> bool {
+        self.net.has_value()
+    }
+
+    /// Clip rows of continuous actions to a Box space.
+    pub fn clip_to_space(&self, actions: &mut [f32]) {
+        if let Space::Box { low, high } = &self.action_space {
+            for (k, a) in actions.iter_mut().enumerate() {
+                *a = a.clamp(low[k % low.len()], high[k % low.len()]);
+            }
+        }
+    }
+}
+
+/// The parameters, and the form in which the kernels read them.
+#[derive(Clone, Debug)]
+pub struct Weights<E> {
+    /// The flat parameter vector.
+    pub theta: Vec<E>,
+    packed: Vec<E>,
+}
+
+impl<E: Engine> Weights<E> {
+    /// Weights of `model` with the given parameters.
+    #[must_use]
+    pub fn new(model: &Model<E>, theta: Vec<E>, kernel: Kernel) -> Self {
+        let mut weights = Self { theta, packed: vec![E::ZERO; model.net.packed_len()] };
+        weights.pack(model, kernel);
+        weights
+    }
+
+    /// To be called after every change of `theta`.
+    pub fn pack(&mut self, model: &Model<E>, kernel: Kernel) {
+        model.net.pack(kernel, &self.theta, &mut self.packed);
+    }
+
+    /// As the networks read them.
+    #[must_use]
+    pub fn params(&self) -> Params<'_, E> {
+        Params { theta: &self.theta, packed: &self.packed }
+    }
+}
+
+/// Forward passes tile by tile, with memory of its own.
+#[derive(Clone, Debug)]
+pub struct Inference<E> {
+    /// Instructions to use.
+    pub kernel: Kernel,
+    cache: Vec<E>,
+}
+
+impl<E: Engine> Inference<E> {
+    /// Memory for tiles of `model`.
+    #[must_use]
+    pub fn new(model: &Model<E>, kernel: Kernel) -> Self {
+        Self { kernel, cache: vec![E::ZERO; model.net.cache_len(TILE)] }
+    }
+
+    /// Policy outputs `[rows, head_width]` of observations `[rows, d]`.
+    pub fn policy(&mut self, model: &Model<E>, weights: &Weights<E>, obs: &[E], y: &mut [E]) {
+        let (d, width) = (model.obs_width(), model.head_width());
+        for (x, y) in obs.chunks(TILE * d).zip(y.chunks_mut(TILE * width)) {
+            let (net, rows) = (&model.net, x.len() / d);
+            net.forward_policy(self.kernel, weights.params(), x, rows, &mut self.cache, y);
+        }
+    }
+
+    /// Values `[rows]` of observations `[rows, d]`.
+    pub fn value(&mut self, model: &Model<E>, weights: &Weights<E>, obs: &[E], v: &mut [E]) {
+        let d = model.obs_width();
+        for (x, v) in obs.chunks(TILE * d).zip(v.chunks_mut(TILE)) {
+            let (net, rows) = (&model.net, x.len() / d);
+            net.forward_value(self.kernel, weights.params(), x, rows, &mut self.cache, v);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A trained policy: everything that acting needs, and nothing of how it was trained.
+
+use crate::Error;
+use crate::config::Config;
+use crate::dist::{ActionRowMut, Distribution};
+use crate::model::{Inference, Model, Weights};
+use crate::normalize::{Moments, ObsMap};
+use crate::run::checkpoint;
+use crate::run::state::State;
+use gradwerk_env::{EnvFactory, Space};
+use gradwerk_math::{Kernel, Stream};
+use std::path::Path;
+
+/// A policy with its weights, its observation normaliser and the spaces it was made for.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    config: Config,
+    model: Model<f32>,
+    weights: Weights<f32>,
+    obs_map: ObsMap,
+    obs_moments: Option<Moments>,
+    seen: Vec<f32>,
+    heads: Vec<f32>,
+    inference: Inference<f32>,
+}
+
+/// Actions of a batch of observations: `[rows, discrete]` and `[rows, continuous]`, clipped to
+/// the action space.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActionBatch {
+    /// Discrete components.
+    pub discrete: Vec<u32>,
+    /// Continuous components.
+    pub continuous: Vec<f32>,
+}
+
+impl Policy {
+    pub(crate) fn new(
+        config: &Config,
+        model: Model<f32>,
+        weights: Weights<f32>,
+        kernel: Kernel,
+        obs_moments: Option<Moments>,
+    ) -> Self {
+        let obs_map = ObsMap::new(model.obs_width(), obs_moments.as_ref(), config.normalize.clip);
+        let inference = Inference::new(&model, kernel);
+        let config = config.clone();
+        Self {
+            config,
+            model,
+            weights,
+            obs_map,
+            obs_moments,
+            seen: Vec::new(),
+            heads: Vec::new(),
+            inference,
+        }
+    }
+
+    /// The configuration it was trained with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The space of the observations it acts on.
+    #[must_use]
+    pub fn observation_space(&self) -> &Space {
+        &self.model.observation_space
+    }
+
+    /// The space its actions lie in.
+    #[must_use]
+    pub fn action_space(&self) -> &Space {
+        &self.model.action_space
+    }
+
+    /// Moments of its observation normaliser, if it has one.
+    #[must_use]
+    pub fn obs_moments(&self) -> Option<&Moments> {
+        self.obs_moments.as_ref()
+    }
+
+    pub(crate) fn model(&self) -> &Model<f32> {
+        &self.model
+    }
+
+    pub(crate) fn weights(&self) -> &Weights<f32> {
+        &self.weights
+    }
+
+    /// Compute with other instructions from now on.
+    pub fn set_kernel(&mut self, kernel: Kernel) {
+        self.inference.kernel = kernel;
+        self.weights.pack(&self.model, kernel);
+    }
+
+    /// The most probable actions for raw observations `[rows, d]`.
+    ///
+    /// # Panics
+    /// If `obs` is not a whole number of rows.
+    pub fn predict(&mut self, obs: &[f32]) -> ActionBatch {
+        self.act(obs, |_| None)
+    }
+
+    /// Actions drawn from the policy; row `i` draws from `streams[i]`.
+    ///
+    /// # Panics
+    /// If `obs` is not `streams.len()` rows.
+    pub fn sample(&mut self, obs: &[f32], streams: &[Stream]) -> ActionBatch {
+        assert_eq!(obs.len(), streams.len() * self.model.obs_width(), "one stream per row");
+        self.act(obs, |i| Some(streams[i].clone()))
+    }
+
+    fn act(&mut self, obs: &[f32], stream: impl Fn(usize) -> Option<Stream>) -> ActionBatch {
+        let (d, width) = (self.model.obs_width(), self.model.head_width());
+        assert_eq!(obs.len() % d, 0, "observations of {d} entries");
+        let rows = obs.len() / d;
+        self.seen.resize(obs.len(), 0.0);
+        self.heads.resize(rows * width, 0.0);
+        self.obs_map.apply(obs, &mut self.seen);
+        self.inference.policy(&self.model, &self.weights, &self.seen, &mut self.heads);
+        let dist = &self.model.dist;
+        let (wd, wc) = (dist.discrete_width(), dist.continuous_width());
+        let mut actions =
+            ActionBatch { discrete: vec![0; rows * wd], continuous: vec![0.0; rows * wc] };
+        for i in 0..rows {
+            let y = &self.heads[i * width..(i + 1) * width];
+            let row = ActionRowMut {
+                discrete: &mut actions.discrete[i * wd..(i + 1) * wd],
+                continuous: &mut actions.continuous[i * wc..(i + 1) * wc],
+            };
+            match stream(i) {
+                Some(mut rng) => dist.sample(y, &mut rng, row),
+                None => dist.mode(y, row),
+            }
+        }
+        self.model.clip_to_space(&mut actions.continuous);
+        actions
+    }
+
+    /// Write all that acting needs to one safetensors file.
+    ///
+    /// # Errors
+    /// If the file cannot be written; a file that was there before survives.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        checkpoint::write(path, &self.state()?)?;
+        Ok(())
+    }
+
+    /// Read a policy that [`Policy::save`] wrote.
+    ///
+    /// # Errors
+    /// If the file is missing, damaged or not a policy.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::from_state(&checkpoint::read(path)?)
+    }
+
+    /// Everything as named tensors, one per entry of the network's layout.
+    ///
+    /// # Errors
+    /// None in practice; building a [`State`] is checked.
+    pub fn state(&self) -> Result<State, Error> {
+        let mut state = State::new();
+        state.put_meta("kind", "gradwerk policy")?;
+        state.put_meta("config", &self.config)?;
+        state.put_meta("observation_space", &self.model.observation_space)?;
+        state.put_meta("action_space", &self.model.action_space)?;
+        for entry in self.model.layout().entries() {
+            let values = self.weights.theta[entry.range()].to_vec();
+            state.put(&entry.name, &entry.shape, values)?;
+        }
+        if let Some(moments) = &self.obs_moments {
+            moments.save(&mut state, "observations")?;
+        }
+        Ok(state)
+    }
+
+    /// A policy from what [`Policy::state`] returned.
+    ///
+    /// # Errors
+    /// If it is something else, or parts are missing or of another shape.
+    pub fn from_state(state: &State) -> Result<Self, Error> {
+        let config: Config = state.get_meta("config")?;
+        let model = Model::build(
+            &config,
+            &state.get_meta("observation_space")?,
+            &state.get_meta("action_space")?,
+        )?;
+        let mut theta = vec![0.0; model.layout().len()];
+        for entry in model.layout().entries() {
+            theta[entry.range()].copy_from_slice(state.get::<f32>(&entry.name, &entry.shape)?);
+        }
+        let kernel = Kernel::detect();
+        let weights = Weights::new(&model, theta, kernel);
+        let mut moments = config.normalize.observations.then(|| Moments::new(model.obs_width()));
+        if let Some(moments) = &mut moments {
+            moments.load(state, "observations")?;
+        }
+        Ok(Self::new(&config, model, weights, kernel, moments))
+    }
+
+    /// Check that the policy can act in an environment.
+    ///
+    /// # Errors
+    /// If the spaces differ; both are named.
+    pub fn check_env(&self, env: &dyn EnvFactory) -> Result<(), Error> {
+        let (obs, action) = (env.observation_space(), env.action_space());
+        let own = &self.model;
+        if obs == own.observation_space && action == own.action_space {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "the policy was made for observations {} and actions {} (of {}), but {} has {obs} and {action}",
+            own.observation_space, own.action_space, self.config.env.id, env.id(),
+        )))
+    }
+}

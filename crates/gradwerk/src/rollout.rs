@@ -1,0 +1,126 @@
+//! The columns of one rollout, time-major: index `t * n + i` for step `t` of environment `i`.
+
+use crate::dist::{ActionRow, ActionRowMut};
+use gradwerk_env::End;
+use gradwerk_math::Real;
+
+/// Experience of `n` environments over `t` steps, in the shapes `[T, N]` and `[T, N, d]`.
+///
+/// A row with `valid == false` is not a transition: it enters no loss, normaliser or count.
+#[derive(Clone, Debug, Default)]
+pub struct Rollout<E> {
+    /// Steps per environment, T.
+    pub t: usize,
+    /// Environments, N.
+    pub n: usize,
+    /// Entries of an observation.
+    pub obs_width: usize,
+    /// Discrete components of an action.
+    pub discrete_width: usize,
+    /// Continuous components of an action.
+    pub continuous_width: usize,
+    /// Normalised observations `s_t`, `[T, N, d]`.
+    pub obs: Vec<E>,
+    /// Discrete action components as sampled.
+    pub discrete: Vec<u32>,
+    /// Continuous action components as sampled, before they are clipped to the action space.
+    pub continuous: Vec<E>,
+    /// `log mu(a_t|s_t)` of the policy that acted.
+    pub log_prob: Vec<E>,
+    /// Rewards, after scaling.
+    pub reward: Vec<E>,
+    /// What followed each step.
+    pub end: Vec<End>,
+    /// Whether the row is a transition.
+    pub valid: Vec<bool>,
+    /// Steps since the episode began.
+    pub time: Vec<u32>,
+    /// `V(s_t)`.
+    pub value: Vec<E>,
+    /// `V(s_{t+1})`; of the final observation where the episode was truncated.
+    pub next_value: Vec<E>,
+}
+
+impl<E: Real> Rollout<E> {
+    /// Memory for up to `t` steps of `n` environments.
+    #[must_use]
+    pub fn new(t: usize, n: usize, obs: usize, discrete: usize, continuous: usize) -> Self {
+        let mut rollout = Self {
+            n,
+            obs_width: obs,
+            discrete_width: discrete,
+            continuous_width: continuous,
+            ..Self::default()
+        };
+        rollout.set_len(t);
+        rollout
+    }
+
+    /// Make the columns `t` steps long; allocates only when longer than ever before.
+    pub fn set_len(&mut self, t: usize) {
+        let rows = t * self.n;
+        self.t = t;
+        self.obs.resize(rows * self.obs_width, E::ZERO);
+        self.discrete.resize(rows * self.discrete_width, 0);
+        self.continuous.resize(rows * self.continuous_width, E::ZERO);
+        for column in
+            [&mut self.log_prob, &mut self.reward, &mut self.value, &mut self.next_value]
+        {
+            column.resize(rows, E::ZERO);
+        }
+        self.end.resize(rows, End::Continue);
+        self.valid.resize(rows, false);
+        self.time.resize(rows, 0);
+    }
+
+    /// Number of rows, valid or not.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.t * self.n
+    }
+
+    /// The action of one row.
+    #[must_use]
+    pub fn action(&self, row: usize) -> ActionRow<'_, E> {
+        let (d, c) = (self.discrete_width, self.continuous_width);
+        ActionRow {
+            discrete: &self.discrete[row * d..(row + 1) * d],
+            continuous: &self.continuous[row * c..(row + 1) * c],
+        }
+    }
+
+    /// The action of one row, to be written.
+    pub fn action_mut(&mut self, row: usize) -> ActionRowMut<'_, E> {
+        let (d, c) = (self.discrete_width, self.continuous_width);
+        ActionRowMut {
+            discrete: &mut self.discrete[row * d..(row + 1) * d],
+            continuous: &mut self.continuous[row * c..(row + 1) * c],
+        }
+    }
+
+    /// Copy the rollout of environments `first..first + part.n` into its columns of this one.
+    pub fn copy_columns(&mut self, first: usize, part: &Self) {
+        for t in 0..part.t {
+            let (to, from) = (t * self.n + first, t * part.n);
+            let copy = |w: usize| (to * w..(to + part.n) * w, from * w..(from + part.n) * w);
+            let (a, b) = copy(self.obs_width);
+            self.obs[a].copy_from_slice(&part.obs[b]);
+            let (a, b) = copy(self.discrete_width);
+            self.discrete[a].copy_from_slice(&part.discrete[b]);
+            let (a, b) = copy(self.continuous_width);
+            self.continuous[a].copy_from_slice(&part.continuous[b]);
+            let (a, b) = copy(1);
+            self.log_prob[a.clone()].copy_from_slice(&part.log_prob[b.clone()]);
+            self.reward[a.clone()].copy_from_slice(&part.reward[b.clone()]);
+            self.value[a.clone()].copy_from_slice(&part.value[b.clone()]);
+            self.next_value[a.clone()].copy_from_slice(&part.next_value[b.clone()]);
+            self.end[a.clone()].copy_from_slice(&part.end[b.clone()]);
+            self.valid[a.clone()].copy_from_slice(&part.valid[b.clone()]);
+            self.time[a].copy_from_slice(&part.time[b]);
+        }
+        for t in part.t..self.t {
+            let rows = t * self.n + first..t * self.n + first + part.n;
+            self.valid[rows].fill(false);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Everything a run leaves on the disk: its directory, checkpoints, metrics, statistics, plots.
+//!
+//! Nothing here knows how training works. The trainer fills a [`state::State`] and a
+//! [`metrics::Row`]; readers (resume, plots, dashboards) open the files again.
+
+pub mod checkpoint;
+pub mod dir;
+pub mod metrics;
+pub mod state;
+pub mod stats;

@@ -1,0 +1,446 @@
+//! The training loop: sample, estimate, ascend.
+
+use crate::Error;
+use crate::algo::{Algorithm, Tick, UpdateStats};
+use crate::collect::{Context, Episode, Plan, Shard, ShardState};
+use crate::config::{Config, Invalid};
+use crate::estimate::{Scratch, Steps};
+use crate::learner::{Batch, Learner};
+use crate::model::Model;
+use crate::normalize::{Moments, ObsMap};
+use crate::policy::Policy;
+use crate::rollout::Rollout;
+use crate::run::state::{State, sha256_of};
+use gradwerk_env::{End, EnvFactory, EpisodeKeys};
+use gradwerk_math::{Kernel, Pool};
+use std::collections::VecDeque;
+
+/// Where a run is computed. It changes the speed, never the result (for the same kernel).
+#[derive(Clone, Copy, Debug)]
+pub struct Runtime {
+    /// Worker threads, the caller included.
+    pub threads: usize,
+    /// Instructions to use.
+    pub kernel: Kernel,
+}
+
+impl Default for Runtime {
+    /// All cores and the best kernel.
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, kernel: Kernel::detect() }
+    }
+}
+
+/// Finished episodes that a training return is the mean of.
+pub const WINDOW: usize = 100;
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Counters {
+    /// Valid transitions over all environments.
+    pub steps: u64,
+    /// Updates made.
+    pub updates: u64,
+    /// Episodes finished.
+    pub episodes: u64,
+}
+
+/// What one update of the trainer reports.
+#[derive(Clone, Copy, Debug)]
+pub struct Report {
+    /// How far the run is after the update.
+    pub counters: Counters,
+    /// Mean raw return of the last (at most 100) finished episodes, `None` before the first.
+    pub mean_return: Option<f64>,
+    /// Mean length of the same episodes.
+    pub mean_length: Option<f64>,
+    /// Whether 100 episodes have finished, so that `mean_return` counts for "solved".
+    pub window_full: bool,
+    /// What the algorithm reports.
+    pub stats: UpdateStats,
+    /// Share of the variance of the value targets that the values at collection explained.
+    pub explained_variance: Option<f64>,
+}
+
+/// A training run in memory.
+pub struct Trainer {
+    config: Config,
+    plan: Plan,
+    pool: Pool,
+    shards: Vec<Shard>,
+    rollout: Rollout<f32>,
+    columns: Columns,
+    learner: Learner<f32>,
+    algorithm: Box<dyn Algorithm<f32>>,
+    obs_map: ObsMap,
+    obs_moments: Option<Moments>,
+    return_moments: Option<Moments>,
+    target_moments: Option<Moments>,
+    /// Discounted return of each environment so far, for the reward scale.
+    discounted: Vec<f64>,
+    counters: Counters,
+    window: VecDeque<(f64, u32)>,
+    episodes: Vec<Episode>,
+    limit: u64,
+    exact_resume: bool,
+}
+
+/// Columns `[T, N]` that the trainer derives from a rollout.
+#[derive(Default)]
+struct Columns {
+    discount: Vec<f32>,
+    carry: Vec<f32>,
+    advantage: Vec<f32>,
+    target: Vec<f32>,
+    rows: Vec<u32>,
+    scratch: Scratch<f32>,
+}
+
+impl Trainer {
+    /// A run at its start, on the built-in environment `config.env.id`.
+    ///
+    /// # Errors
+    /// If the configuration is invalid.
+    pub fn new(config: &Config, runtime: Runtime) -> Result<Self, Error> {
+        let env = gradwerk_env::find(&config.env.id).map_err(|e| Error::Usage(e.to_string()))?;
+        Self::with_env(config, env, runtime)
+    }
+
+    /// A run at its start on any environment; `config.env.id` is only its name then.
+    ///
+    /// # Errors
+    /// If the configuration is invalid or does not fit the environment.
+    pub fn with_env(
+        config: &Config,
+        env: &dyn EnvFactory,
+        runtime: Runtime,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        if runtime.threads == 0 {
+            return Err(Invalid::new("threads", 0, "must be at least 1").into());
+        }
+        let model = Model::build(config, &env.observation_space(), &env.action_space())?;
+        let settings = config.env_settings(env.default_time_limit());
+        let plan = plan(config, settings.time_limit)?;
+        let n = config.env.num_envs;
+        let shards: Vec<Shard> = shard_sizes(n, runtime.threads)
+            .map(|(first, count)| {
+                let keys = EpisodeKeys::Training { first: first as u64 };
+                let batch = env.make(config.seed, keys, count, &settings);
+                Shard::new(first, batch, &model, plan)
+            })
+            .collect();
+        let (d, wd, wc) =
+            (model.obs_width(), model.dist.discrete_width(), model.dist.continuous_width());
+        let obs_moments = config.normalize.observations.then(|| Moments::new(d));
+        let learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel);
+        Ok(Self {
+            plan,
+            pool: Pool::new(runtime.threads),
+            shards,
+            rollout: Rollout::new(plan.capacity(), n, d, wd, wc),
+            columns: Columns::default(),
+            learner,
+            algorithm: config.algo.build(),
+            obs_map: ObsMap::new(d, obs_moments.as_ref(), config.normalize.clip),
+            obs_moments,
+            return_moments: config.normalize.rewards.then(|| Moments::new(1)),
+            target_moments: config.normalize.value_targets.then(|| Moments::new(1)),
+            discounted: vec![0.0; n],
+            counters: Counters::default(),
+            window: VecDeque::with_capacity(WINDOW + 1),
+            episodes: Vec::new(),
+            limit: config.steps,
+            exact_resume: env.exact_resume(),
+            config: config.clone(),
+        })
+    }
+
+    /// One rollout and one update.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] where a number stops being one; the trainer must not be used after.
+    pub fn update(&mut self) -> Result<Report, Error> {
+        self.sample()?;
+        self.scale_rewards();
+        self.estimate();
+        let explained_variance = self.explained_variance();
+        self.normalize_targets();
+        let stats = self.ascend()?;
+        self.merge_observations();
+        self.counters.updates += 1;
+        Ok(self.report(stats, explained_variance))
+    }
+
+    /// 1. Sample: every shard rolls its environments out, then the columns are put together.
+    fn sample(&mut self) -> Result<(), Error> {
+        let ctx = Context {
+            model: &self.learner.model,
+            weights: &self.learner.weights,
+            kernel: self.learner.kernel(),
+            obs_map: &self.obs_map,
+            value_map: value_map(self.target_moments.as_ref()),
+            seed: self.config.seed,
+            plan: self.plan,
+        };
+        self.pool.for_each(&mut self.shards, |_, shard| shard.collect(&ctx));
+        if let Some(error) = self.shards.iter_mut().find_map(|shard| shard.error.take()) {
+            return Err(error);
+        }
+        let longest = self.shards.iter().map(|shard| shard.rollout.t).max();
+        self.rollout.set_len(longest.unwrap_or(0));
+        for shard in &self.shards {
+            self.rollout.copy_columns(shard.first(), &shard.rollout);
+        }
+        self.count();
+        Ok(())
+    }
+
+    fn count(&mut self) {
+        let rows = &mut self.columns.rows;
+        rows.clear();
+        rows.extend((0..self.rollout.rows() as u32).filter(|&r| self.rollout.valid[r as usize]));
+        self.counters.steps += rows.len() as u64;
+        self.episodes.clear();
+        for shard in &self.shards {
+            self.episodes.extend_from_slice(&shard.episodes);
+        }
+        self.episodes.sort_unstable_by_key(|e| (e.t, e.env));
+        self.counters.episodes += self.episodes.len() as u64;
+        for episode in &self.episodes {
+            self.window.push_back((episode.total, episode.length));
+            if self.window.len() > WINDOW {
+                self.window.pop_front();
+            }
+        }
+    }
+
+    /// Rewards divided by the standard deviation of the discounted return, this rollout included.
+    fn scale_rewards(&mut self) {
+        let Some(moments) = &mut self.return_moments else { return };
+        let (r, gamma) = (&mut self.rollout, self.config.gamma);
+        let shift = moments.mean[0];
+        let (mut count, mut sum, mut square) = (0.0, 0.0, 0.0);
+        for &row in &self.columns.rows {
+            let row = row as usize;
+            let running = &mut self.discounted[row % r.n];
+            *running = *running * gamma + f64::from(r.reward[row]);
+            let deviation = *running - shift;
+            (count, sum, square) =
+                (count + 1.0, sum + deviation, square + deviation * deviation);
+            if r.end[row].is_end() {
+                *running = 0.0;
+            }
+        }
+        moments.merge_shifted(count, &[shift], &[sum], &[square]);
+        let scale = (1.0 / moments.std(0)) as f32;
+        r.reward.iter_mut().for_each(|reward| *reward *= scale);
+    }
+
+    /// 2. Estimate: how much better than expected each action was, and what V should be.
+    fn estimate(&mut self) {
+        let (r, c) = (&self.rollout, &mut self.columns);
+        let gamma = self.config.gamma as f32;
+        c.discount.clear();
+        c.discount.extend(r.end.iter().map(|e| if *e == End::Terminated { 0.0 } else { gamma }));
+        c.carry.clear();
+        c.carry.extend(r.end.iter().map(|e| if e.is_end() { 0.0 } else { 1.0 }));
+        c.advantage.resize(r.rows(), 0.0);
+        c.target.resize(r.rows(), 0.0);
+        let steps = Steps {
+            t: r.t,
+            n: r.n,
+            reward: &r.reward,
+            discount: &c.discount,
+            carry: &c.carry,
+            value: &r.value,
+            next_value: &r.next_value,
+            valid: &r.valid,
+            time: &r.time,
+            gamma,
+        };
+        self.config.estimator.estimate(&steps, &mut c.advantage, &mut c.target, &mut c.scratch);
+    }
+
+    fn explained_variance(&self) -> Option<f64> {
+        if !self.config.has_critic() || self.columns.rows.is_empty() {
+            return None;
+        }
+        let mut target = Moments::new(1);
+        let mut error = Moments::new(1);
+        let at = |column: &[f32], row: u32| f64::from(column[row as usize]);
+        let rows = || self.columns.rows.iter().copied();
+        target.merge_scalars(rows().map(|r| at(&self.columns.target, r)));
+        error.merge_scalars(
+            rows().map(|r| at(&self.columns.target, r) - at(&self.rollout.value, r)),
+        );
+        (target.m2[0] > 0.0).then(|| 1.0 - error.m2[0] / target.m2[0])
+    }
+
+    /// Targets and old values in the units that the value network predicts.
+    fn normalize_targets(&mut self) {
+        let Some(moments) = &mut self.target_moments else { return };
+        let c = &mut self.columns;
+        moments.merge_scalars(c.rows.iter().map(|&r| f64::from(c.target[r as usize])));
+        let (mean, std) = value_map(Some(moments));
+        for column in [&mut c.target, &mut self.rollout.value] {
+            column.iter_mut().for_each(|v| *v = (*v - mean) / std);
+        }
+    }
+
+    /// 3. Ascend: the algorithm's gradient steps.
+    fn ascend(&mut self) -> Result<UpdateStats, Error> {
+        let progress = self.progress();
+        let tick = Tick {
+            seed: self.config.seed,
+            update: self.counters.updates,
+            progress,
+            lr: self.config.lr.at(progress),
+            max_grad_norm: self.config.max_grad_norm,
+        };
+        let batch = Batch {
+            rollout: &self.rollout,
+            advantage: &self.columns.advantage,
+            target: &self.columns.target,
+            rows: &self.columns.rows,
+            normalize_advantage: self.config.estimator.normalizes_minibatch(),
+        };
+        self.algorithm.update(&mut self.learner, &self.pool, &batch, &tick)
+    }
+
+    /// Share of the run that was done when this rollout began.
+    fn progress(&self) -> f64 {
+        let before = self.counters.steps - self.columns.rows.len() as u64;
+        before as f64 / self.config.steps as f64
+    }
+
+    fn merge_observations(&mut self) {
+        let Some(moments) = &mut self.obs_moments else { return };
+        let (n, d) = (self.rollout.n, self.rollout.obs_width);
+        let shift: Vec<f64> = (0..d).map(|j| self.obs_map.shift(j)).collect();
+        for shard in &self.shards {
+            let columns = shard.rollout.n;
+            for i in 0..columns {
+                let valid = (0..shard.rollout.t).filter(|t| shard.rollout.valid[t * columns + i]);
+                let (count, entries) = (valid.count() as f64, i * d..(i + 1) * d);
+                let (sum, square) = (&shard.obs_sum[entries.clone()], &shard.obs_square[entries]);
+                moments.merge_shifted(count, &shift, sum, square);
+            }
+        }
+        debug_assert!(n > 0);
+        self.obs_map.refresh(moments);
+    }
+
+    fn report(&self, stats: UpdateStats, explained_variance: Option<f64>) -> Report {
+        let count = self.window.len() as f64;
+        let mean = |sum: f64| (count > 0.0).then(|| sum / count);
+        Report {
+            counters: self.counters,
+            mean_return: mean(self.window.iter().map(|e| e.0).sum()),
+            mean_length: mean(self.window.iter().map(|e| f64::from(e.1)).sum()),
+            window_full: self.window.len() >= WINDOW,
+            stats,
+            explained_variance,
+        }
+    }
+
+    /// How far the run is.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The resolved configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether the run has reached its limit.
+    #[must_use]
+    pub fn finished(&self) -> bool {
+        self.counters.steps >= self.limit
+    }
+
+    /// Go on until `steps` instead; schedules keep their end and hold their final value after it.
+    pub fn set_limit(&mut self, steps: u64) {
+        self.limit = steps;
+    }
+
+    /// Whether resuming gives the same bits as never having stopped.
+    #[must_use]
+    pub fn exact_resume(&self) -> bool {
+        self.exact_resume
+    }
+
+    /// The policy as it is now: all that acting needs.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy::new(
+            &self.config,
+            self.learner.model.clone(),
+            self.learner.weights.clone(),
+            self.learner.kernel(),
+            self.obs_moments.clone(),
+        )
+    }
+
+    /// Hash of the parameters.
+    #[must_use]
+    pub fn params_sha256(&self) -> String {
+        sha256_of(&self.learner.weights.theta)
+    }
+
+    /// Hash of the parameters and of everything else that decides how the run goes on.
+    ///
+    /// # Errors
+    /// As [`Trainer::state`].
+    pub fn state_sha256(&self) -> Result<String, Error> {
+        Ok(self.state()?.sha256())
+    }
+
+    /// Start from the parameters and the normaliser of another policy.
+    ///
+    /// # Errors
+    /// If its network has another shape.
+    pub fn warm_start(&mut self, policy: &Policy) -> Result<(), Error> {
+        self.learner.load_policy(policy)?;
+        if let (Some(own), Some(theirs)) = (&mut self.obs_moments, policy.obs_moments()) {
+            own.clone_from(theirs);
+            self.obs_map.refresh(own);
+        }
+        Ok(())
+    }
+}
+
+/// Mean and standard deviation of the value targets; identity without normalisation.
+fn value_map(moments: Option<&Moments>) -> (f32, f32) {
+    moments.map_or((0.0, 1.0), |m| (m.mean[0] as f32, m.std(0) as f32))
+}
+
+fn plan(config: &Config, time_limit: Option<u32>) -> Result<Plan, Error> {
+    if !config.whole_episodes() {
+        return Ok(Plan::Steps(config.rollout.steps));
+    }
+    let Some(limit) = time_limit else {
+        let reason = "whole episodes need a time limit, and this environment has none: set \
+                      env.time_limit (or rollout.episodes = 0)";
+        return Err(Invalid::new("rollout.episodes", config.rollout.episodes, reason).into());
+    };
+    Ok(Plan::Episodes {
+        quota: config.rollout.episodes / config.env.num_envs,
+        longest: limit.div_ceil(config.env.frame_skip) as usize,
+    })
+}
+
+/// `(first, count)` of at most `threads` shards that differ by at most one environment.
+fn shard_sizes(n: usize, threads: usize) -> impl Iterator<Item = (usize, usize)> {
+    let shards = threads.min(n);
+    (0..shards).map(move |s| {
+        let first = s * n / shards;
+        (first, (s + 1) * n / shards - first)
+    })
+}
+
+mod save;
