@@ -227,8 +227,7 @@ impl Trainer {
             let running = &mut self.discounted[row % r.n];
             *running = *running * gamma + f64::from(r.reward[row]);
             let deviation = *running - shift;
-            (count, sum, square) =
-                (count + 1.0, sum + deviation, square + deviation * deviation);
+            (count, sum, square) = (count + 1.0, sum + deviation, square + deviation * deviation);
             if r.end[row].is_end() {
                 *running = 0.0;
             }

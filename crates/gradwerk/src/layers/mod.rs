@@ -9,13 +9,15 @@ mod check;
 pub mod document;
 pub mod origin;
 pub mod presets;
-pub mod print;
+mod print;
+pub mod resolve;
 pub mod schema;
 pub mod suggest;
 
 pub use document::Leaf;
 pub use origin::Origin;
 pub use presets::{PRESETS, Preset};
+pub use resolve::{Resolved, Sources};
 pub use schema::Schema;
 
 use schema::Form;

@@ -5,6 +5,11 @@
 
 pub mod checkpoint;
 pub mod dir;
+pub mod driver;
+mod errors;
 pub mod metrics;
+pub mod observe;
+pub mod seeds;
 pub mod state;
 pub mod stats;
+pub mod summary;
