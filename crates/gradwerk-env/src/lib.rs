@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod check;
 pub mod classic;
 pub mod env;
 pub mod probe;
@@ -13,6 +14,7 @@ pub mod space;
 pub mod vec_env;
 
 pub use batch::EnvBatch;
+pub use check::{Check, CheckReport, check_env};
 pub use env::{Action, End, Env, EnvError, Step};
 pub use probe::{BestAction, ProbeSolution, ProbeState};
 pub use registry::{EnvFactory, EnvSpec, UnknownEnv, custom, find};

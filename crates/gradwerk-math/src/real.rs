@@ -53,6 +53,14 @@ pub trait Real:
     fn ln_1p(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// Logistic function `1 / (1 + e^-self)`.
+    fn sigmoid(self) -> Self {
+        // Two forms, so that the exponential never overflows.
+        let e = (-self.abs()).exp();
+        if self < Self::ZERO { e / (Self::ONE + e) } else { Self::ONE / (Self::ONE + e) }
+    }
+    /// Error function `2 / sqrt(pi) * integral of e^(-t^2) over [0, self]`.
+    fn erf(self) -> Self;
     /// Sine (radians).
     fn sin(self) -> Self;
     /// Cosine (radians).
@@ -65,10 +73,12 @@ pub trait Real:
     fn is_finite(self) -> bool;
 
     /// The larger of two numbers; NaN if either is NaN, so that a fault is never hidden.
+    #[allow(clippy::eq_op)] // the comparison with itself finds NaN
     fn maximum(self, other: Self) -> Self {
         if self > other || self != self { self } else { other }
     }
     /// The smaller of two numbers; NaN if either is NaN.
+    #[allow(clippy::eq_op)] // the comparison with itself finds NaN
     fn minimum(self, other: Self) -> Self {
         if self < other || self != self { self } else { other }
     }
@@ -106,6 +116,9 @@ impl Real for f32 {
     }
     fn tanh(self) -> Self {
         libm::tanhf(self)
+    }
+    fn erf(self) -> Self {
+        libm::erff(self)
     }
     fn sin(self) -> Self {
         libm::sinf(self)
@@ -152,6 +165,9 @@ impl Real for f64 {
     }
     fn tanh(self) -> Self {
         libm::tanh(self)
+    }
+    fn erf(self) -> Self {
+        libm::erf(self)
     }
     fn sin(self) -> Self {
         libm::sin(self)

@@ -62,7 +62,7 @@ impl Stream {
     #[must_use]
     pub fn new(seed: u64, purpose: Purpose, index: u64, step: u64) -> Self {
         debug_assert!(index >> 32 == 0 && step >> 56 == 0);
-        let high = (purpose as u32) << 24 | (step >> 32) as u32;
+        let high = ((purpose as u32) << 24) | (step >> 32) as u32;
         Self {
             key: [seed as u32, (seed >> 32) as u32],
             counter: [0, step as u32, index as u32, high],
@@ -80,7 +80,7 @@ impl Stream {
     /// Go to the place where `position` words have been drawn.
     pub fn seek(&mut self, position: u32) {
         self.drawn = position;
-        if position % 4 != 0 {
+        if !position.is_multiple_of(4) {
             self.fill(position / 4);
         }
     }
@@ -92,7 +92,7 @@ impl Stream {
 
     /// 32 uniform bits.
     pub fn bits(&mut self) -> u32 {
-        if self.drawn % 4 == 0 {
+        if self.drawn.is_multiple_of(4) {
             self.fill(self.drawn / 4);
         }
         let word = self.block[(self.drawn % 4) as usize];
@@ -109,7 +109,7 @@ impl Stream {
     pub fn uniform_f64(&mut self) -> f64 {
         let high = u64::from(self.bits() >> 5);
         let low = u64::from(self.bits() >> 6);
-        (high << 26 | low) as f64 * (1.0 / 9_007_199_254_740_992.0)
+        ((high << 26) | low) as f64 * (1.0 / 9_007_199_254_740_992.0)
     }
 
     /// Uniform on `[low, high)` in double precision.
@@ -119,7 +119,7 @@ impl Stream {
 
     /// A uniform integer below `n > 0` (multiply-shift, bias below n / 2^32).
     pub fn below(&mut self, n: u32) -> u32 {
-        (u64::from(self.bits()) * u64::from(n) >> 32) as u32
+        ((u64::from(self.bits()) * u64::from(n)) >> 32) as u32
     }
 
     /// Two independent standard normals (Box and Muller 1958), from two words.

@@ -5,12 +5,12 @@
 //! environments were divided into shards.
 
 use crate::Error;
-use crate::dist::Distribution;
+use crate::dist::{Distribution, Widths};
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::ObsMap;
 use crate::rollout::Rollout;
 use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, vec_env::SlotState};
-use gradwerk_math::{Purpose, Stream};
+use gradwerk_math::{Kernel, Purpose, Stream};
 
 /// How much a rollout takes from each environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +57,6 @@ pub struct Context<'a> {
     pub model: &'a Model<f32>,
     /// Their parameters.
     pub weights: &'a Weights<f32>,
-    /// Instructions to use.
-    pub kernel: gradwerk_math::Kernel,
     /// The frozen observation normaliser.
     pub obs_map: &'a ObsMap,
     /// Shift and scale that turn the value network's output into a value.
@@ -107,9 +105,15 @@ pub struct Shard {
 impl Shard {
     /// Environments `first..first + env.num_envs()`, at their first episodes' starts.
     #[must_use]
-    pub fn new(first: usize, env: Box<dyn VecEnv>, model: &Model<f32>, plan: Plan) -> Self {
+    pub fn new(
+        first: usize,
+        env: Box<dyn VecEnv>,
+        model: &Model<f32>,
+        plan: Plan,
+        kernel: Kernel,
+    ) -> Self {
         let (n, d) = (env.num_envs(), env.observation_space().width());
-        let (wd, wc) = (model.dist.discrete_width(), model.dist.continuous_width());
+        let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
         let bounds = match env.action_space() {
             Space::Box { low, high } => Some((low.clone(), high.clone())),
             Space::Discrete { .. } => None,
@@ -129,7 +133,7 @@ impl Shard {
             total: vec![0.0; n],
             clipped: vec![0.0; n * wc],
             heads: vec![0.0; n * model.head_width()],
-            inference: Inference::new(model),
+            inference: Inference::new(model, kernel),
             boot_obs: Vec::with_capacity(2 * n * d),
             boot_row: Vec::with_capacity(n),
             boot_value: Vec::new(),

@@ -232,10 +232,9 @@ impl Config {
         require(self.eval.episodes > 0, "eval.episodes", 0, "must be at least 1")?;
         let every = self.checkpoint.every_s;
         require(every >= 0.0 && every.is_finite(), "checkpoint.every_s", every, "must be >= 0")?;
-        self.estimator.check(self.whole_episodes(), self.has_critic())?;
-        self.network.check()?;
-        self.policy.check()?;
-        self.optimizer.check()?;
+        self.estimator.check(self.whole_episodes(), self.has_critic()).map_err(Error::usage)?;
+        self.network.validate().map_err(Error::usage)?;
+        self.optimizer.validate().map_err(Error::usage)?;
         self.algo.settings().check(self)?;
         Ok(())
     }

@@ -52,6 +52,11 @@ impl Error {
         }
     }
 
+    /// For `map_err` on an error of usage.
+    pub(crate) fn usage(error: impl std::fmt::Display) -> Self {
+        Self::Usage(error.to_string())
+    }
+
     /// For `map_err` on a file operation.
     pub fn io(
         action: &'static str,

@@ -5,7 +5,8 @@
 //! fixed order. Hence its bits do not depend on the number of threads.
 
 use crate::Error;
-use crate::estimate::moments_of_rows;
+use crate::dist::Widths;
+use crate::estimate::{Moments, moments_of_rows};
 use crate::loss::{
     PolicyRows, PolicySums, Surrogate, ValueLoss, ValueRows, ValueSums, value_gradient,
 };
@@ -79,7 +80,7 @@ pub struct Learner<E: Engine> {
     pub model: Model<E>,
     /// Their parameters.
     pub weights: Weights<E>,
-    optimizer: Optimizer<E>,
+    optimizer: Box<dyn Optimizer<E>>,
     kernel: Kernel,
     chunks: Vec<Chunk<E>>,
 }
@@ -111,26 +112,28 @@ struct Pass<'a, E: Engine> {
     kernel: Kernel,
     batch: &'a Batch<'a, E>,
     objective: &'a Objective<E>,
-    /// Advantages enter as `(A - shift) * scale`.
-    shift: E,
-    scale: E,
+    /// Of the advantages, where they are normalised per gradient step.
+    moments: Option<Moments>,
     /// 1 / rows of the whole gradient.
     weight: E,
 }
 
 impl<E: Engine> Learner<E> {
     /// Fresh parameters keyed by `seed`.
-    #[must_use]
-    pub fn new(model: Model<E>, optimizer: &OptimizerConfig, seed: u64, kernel: Kernel) -> Self {
+    ///
+    /// # Errors
+    /// If the optimizer's settings are invalid.
+    pub fn new(
+        model: Model<E>,
+        optimizer: &OptimizerConfig,
+        seed: u64,
+        kernel: Kernel,
+    ) -> Result<Self, Error> {
         let mut theta = vec![E::ZERO; model.layout().len()];
         model.layout().init(seed, &mut theta);
-        Self {
-            weights: Weights::new(&model, theta, kernel),
-            optimizer: optimizer.build(model.layout().len()),
-            kernel,
-            chunks: Vec::new(),
-            model,
-        }
+        let optimizer = optimizer.build(model.layout().len()).map_err(Error::usage)?;
+        let weights = Weights::new(&model, theta, kernel);
+        Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new() })
     }
 
     /// Instructions in use.
@@ -151,20 +154,15 @@ impl<E: Engine> Learner<E> {
         rows: &[u32],
         objective: &Objective<E>,
     ) -> Result<LossSums, Error> {
-        let (shift, scale) = if batch.normalize_advantage {
-            let moments = moments_of_rows(batch.advantage, rows);
-            (moments.mean, moments.inverse_std())
-        } else {
-            (E::ZERO, E::ONE)
-        };
+        let normalize = batch.normalize_advantage;
+        let moments = normalize.then(|| moments_of_rows(batch.advantage, rows));
         let pass = Pass {
             model: &self.model,
             weights: &self.weights,
             kernel: self.kernel,
             batch,
             objective,
-            shift,
-            scale,
+            moments,
             weight: E::ONE / E::from_f64(rows.len() as f64),
         };
         let count = rows.len().div_ceil(CHUNK_ROWS).clamp(1, MAX_CHUNKS);
@@ -227,10 +225,7 @@ impl<E: Engine> Learner<E> {
     ///
     /// # Errors
     /// If its network has other parts or shapes; the first difference is named.
-    pub fn load_policy(&mut self, policy: &Policy) -> Result<(), Error>
-    where
-        E: Engine,
-    {
+    pub fn load_policy(&mut self, policy: &Policy) -> Result<(), Error> {
         let theirs = policy.model().layout();
         for entry in self.model.layout().entries() {
             let found = theirs.find(&entry.name).filter(|e| e.shape == entry.shape);
@@ -273,11 +268,11 @@ impl Learner<f32> {
         self.weights.pack(&self.model, self.kernel);
         let steps = state.get::<u64>("optimizer.steps", &[1])?[0];
         let names: Vec<&str> = self.optimizer.state().iter().map(|(name, _)| *name).collect();
-        for name in names {
-            let values = state.get_any::<f32>(&format!("optimizer.{name}"))?.1;
-            self.optimizer.load_state(name, values).map_err(|e| Error::Usage(e.to_string()))?;
-        }
-        self.optimizer.set_steps(steps);
+        let saved = names
+            .into_iter()
+            .map(|name| Ok((name, state.get_any::<f32>(&format!("optimizer.{name}"))?.1)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        self.optimizer.load_state(&saved, steps).map_err(Error::usage)?;
         Ok(())
     }
 }
@@ -293,7 +288,6 @@ impl<E: Engine> Chunk<E> {
     fn new(model: &Model<E>) -> Self {
         let zeros = |n: usize| vec![E::ZERO; n];
         let (y, v) = (model.head_width(), usize::from(model.has_critic()));
-        use crate::dist::Widths;
         Self {
             grad: zeros(model.layout().len()),
             sums: LossSums::default(),
@@ -334,7 +328,8 @@ impl<E: Engine> Chunk<E> {
             self.discrete[i * wd..(i + 1) * wd].copy_from_slice(action.discrete);
             self.continuous[i * wc..(i + 1) * wc].copy_from_slice(action.continuous);
             self.log_prob[i] = r.log_prob[row];
-            self.advantage[i] = (pass.batch.advantage[row] - pass.shift) * pass.scale;
+            let advantage = pass.batch.advantage[row];
+            self.advantage[i] = pass.moments.map_or(advantage, |m| m.apply(advantage));
             self.target[i] = pass.batch.target[row];
             self.value_old[i] = r.value[row];
         }

@@ -33,8 +33,7 @@ impl<E: Engine> Model<E> {
             inputs: observation.width(),
             outputs: head.network,
             free: head.free,
-            free_init: head.init,
-            bias_from: head.bias_from,
+            log_std: head.init,
             value: config.has_critic(),
         };
         let net = config.network.build(&shape).map_err(Error::usage)?;

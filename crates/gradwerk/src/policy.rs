@@ -2,11 +2,11 @@
 
 use crate::Error;
 use crate::config::Config;
-use crate::dist::{ActionRowMut, Distribution};
+use crate::dist::{ActionRowMut, Distribution, Widths};
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::{Moments, ObsMap};
 use crate::run::checkpoint;
-use crate::run::state::State;
+use crate::run::state::{State, StateError};
 use gradwerk_env::{EnvFactory, Space};
 use gradwerk_math::{Kernel, Stream};
 use std::path::Path;
@@ -121,7 +121,7 @@ impl Policy {
         self.obs_map.apply(obs, &mut self.seen);
         self.inference.policy(&self.model, &self.weights, &self.seen, &mut self.heads);
         let dist = &self.model.dist;
-        let (wd, wc) = (dist.discrete_width(), dist.continuous_width());
+        let (wd, wc) = (dist.discrete(), dist.continuous());
         let mut actions =
             ActionBatch { discrete: vec![0; rows * wd], continuous: vec![0.0; rows * wc] };
         for i in 0..rows {
@@ -164,8 +164,8 @@ impl Policy {
         let mut state = State::new();
         state.put_meta("kind", "gradwerk policy")?;
         state.put_meta("config", &self.config)?;
-        state.put_meta("observation_space", &self.model.observation_space)?;
-        state.put_meta("action_space", &self.model.action_space)?;
+        save_space(&mut state, "observation_space", &self.model.observation_space)?;
+        save_space(&mut state, "action_space", &self.model.action_space)?;
         for entry in self.model.layout().entries() {
             let values = self.weights.theta[entry.range()].to_vec();
             state.put(&entry.name, &entry.shape, values)?;
@@ -184,8 +184,8 @@ impl Policy {
         let config: Config = state.get_meta("config")?;
         let model = Model::build(
             &config,
-            &state.get_meta("observation_space")?,
-            &state.get_meta("action_space")?,
+            &load_space(state, "observation_space")?,
+            &load_space(state, "action_space")?,
         )?;
         let mut theta = vec![0.0; model.layout().len()];
         for entry in model.layout().entries() {
@@ -218,4 +218,24 @@ impl Policy {
             env.id(),
         )))
     }
+}
+
+/// Bounds may be infinite, which JSON cannot say: they are tensors.
+fn save_space(state: &mut State, name: &str, space: &Space) -> Result<(), StateError> {
+    match space {
+        Space::Discrete { n } => state.put_vector(&format!("{name}.n"), vec![*n as u64]),
+        Space::Box { low, high } => {
+            state.put_vector(&format!("{name}.low"), low.clone())?;
+            state.put_vector(&format!("{name}.high"), high.clone())
+        }
+    }
+}
+
+fn load_space(state: &State, name: &str) -> Result<Space, StateError> {
+    if let Ok(n) = state.get::<u64>(&format!("{name}.n"), &[1]) {
+        return Ok(Space::Discrete { n: n[0] as usize });
+    }
+    let low = state.get_any::<f32>(&format!("{name}.low"))?.1.to_vec();
+    let high = state.get::<f32>(&format!("{name}.high"), &[low.len()])?.to_vec();
+    Ok(Space::Box { low, high })
 }

@@ -4,7 +4,8 @@ use crate::Error;
 use crate::algo::{Algorithm, Tick, UpdateStats};
 use crate::collect::{Context, Episode, Plan, Shard, ShardState};
 use crate::config::{Config, Invalid};
-use crate::estimate::{Scratch, Steps};
+use crate::dist::Widths;
+use crate::estimate::{Normalize, Scratch, Steps, estimate};
 use crate::learner::{Batch, Learner};
 use crate::model::Model;
 use crate::normalize::{Moments, ObsMap};
@@ -94,7 +95,7 @@ struct Columns {
     advantage: Vec<f32>,
     target: Vec<f32>,
     rows: Vec<u32>,
-    scratch: Scratch<f32>,
+    scratch: Scratch,
 }
 
 impl Trainer {
@@ -128,13 +129,13 @@ impl Trainer {
             .map(|(first, count)| {
                 let keys = EpisodeKeys::Training { first: first as u64 };
                 let batch = env.make(config.seed, keys, count, &settings);
-                Shard::new(first, batch, &model, plan)
+                Shard::new(first, batch, &model, plan, runtime.kernel)
             })
             .collect();
         let (d, wd, wc) =
-            (model.obs_width(), model.dist.discrete_width(), model.dist.continuous_width());
+            (model.obs_width(), model.dist.discrete(), model.dist.continuous());
         let obs_moments = config.normalize.observations.then(|| Moments::new(d));
-        let learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel);
+        let learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         Ok(Self {
             plan,
             pool: Pool::new(runtime.threads),
@@ -178,7 +179,6 @@ impl Trainer {
         let ctx = Context {
             model: &self.learner.model,
             weights: &self.learner.weights,
-            kernel: self.learner.kernel(),
             obs_map: &self.obs_map,
             value_map: value_map(self.target_moments.as_ref()),
             seed: self.config.seed,
@@ -259,7 +259,8 @@ impl Trainer {
             time: &r.time,
             gamma,
         };
-        self.config.estimator.estimate(&steps, &mut c.advantage, &mut c.target, &mut c.scratch);
+        let config = &self.config.estimator;
+        estimate(config, &steps, &mut c.advantage, &mut c.target, &mut c.scratch);
     }
 
     fn explained_variance(&self) -> Option<f64> {
@@ -303,7 +304,7 @@ impl Trainer {
             advantage: &self.columns.advantage,
             target: &self.columns.target,
             rows: &self.columns.rows,
-            normalize_advantage: self.config.estimator.normalizes_minibatch(),
+            normalize_advantage: self.config.estimator.normalize == Normalize::Minibatch,
         };
         self.algorithm.update(&mut self.learner, &self.pool, &batch, &tick)
     }

@@ -9,8 +9,7 @@ pub mod reinforce;
 
 use crate::Error;
 use crate::config::{Config, Invalid};
-use crate::learner::{Batch, Learner};
-use crate::loss::LossSums;
+use crate::learner::{Batch, Learner, LossSums};
 use gradwerk_math::Pool;
 use gradwerk_nn::Engine;
 use schemars::JsonSchema;

@@ -6,8 +6,8 @@ use super::reinforce::check_coefficients;
 use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
-use crate::learner::{Batch, Learner, Objective};
-use crate::loss::{LossSums, Surrogate};
+use crate::learner::{Batch, Learner, LossSums, Objective};
+use crate::loss::Surrogate;
 use crate::schedule::Schedule;
 use gradwerk_math::{Pool, Purpose, Stream};
 use gradwerk_nn::Engine;
@@ -100,8 +100,8 @@ impl Ppo {
         let value_clip = self.settings.value_clip;
         Objective {
             surrogate: Surrogate::Clip {
-                low: E::from_f64(1.0 - clip),
-                high: E::from_f64(1.0 + clip),
+                low: E::from_f64(clip),
+                high: E::from_f64(clip),
             },
             entropy_coef: E::from_f64(self.settings.entropy_coef.at(progress)),
             value_coef: E::from_f64(self.settings.value_coef),

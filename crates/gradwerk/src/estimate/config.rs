@@ -149,6 +149,12 @@ impl Baseline {
 }
 
 impl EstimatorConfig {
+    /// Whether it reads a value function, which the agent then learns.
+    #[must_use]
+    pub fn needs_value(&self) -> bool {
+        self.kind.entry().needs_value || self.baseline.entry().needs_value
+    }
+
     /// Check the numbers, and that the estimator can be had from what is collected.
     ///
     /// # Errors

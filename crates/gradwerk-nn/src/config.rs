@@ -1,0 +1,307 @@
+//! Settings of networks, and the one list of all kinds.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Activation, ActorCritic, Engine, Init, Mlp, MlpSpec, Network, NnError, Shape};
+
+/// How weights get their first values; biases start at 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum InitScheme {
+    /// Random orthogonal matrices (Saxe et al. 2014).
+    #[default]
+    Orthogonal,
+    /// Uniform with variance gain^2 / inputs (LeCun et al. 1998).
+    FanIn,
+}
+
+impl InitScheme {
+    fn with(self, gain: f64) -> Init {
+        match self {
+            Self::Orthogonal => Init::Orthogonal { gain },
+            Self::FanIn => Init::FanIn { gain },
+        }
+    }
+}
+
+/// Hidden layers with a nonlinearity (multilayer perceptron).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Widths of the policy's hidden layers (of the common ones if `shared`).
+    pub hidden: Vec<usize>,
+    /// Widths of the value function's hidden layers; as `hidden` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_hidden: Option<Vec<usize>>,
+    /// Nonlinearity after every hidden layer.
+    pub activation: Activation,
+    /// Whether policy and value function have their hidden layers in common.
+    pub shared: bool,
+    /// How weights get their first values.
+    pub init: InitScheme,
+    /// Gain of the first weights of hidden layers; left out, the square root of 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden_gain: Option<f64>,
+    /// Gain of the first weights of the policy's last layer; small ones start near the uniform or
+    /// zero-mean policy.
+    pub policy_gain: f64,
+    /// Gain of the first weights of the value function's last layer.
+    pub value_gain: f64,
+}
+
+impl Default for MlpConfig {
+    fn default() -> Self {
+        Self {
+            hidden: vec![64, 64],
+            value_hidden: None,
+            activation: Activation::Tanh,
+            shared: false,
+            init: InitScheme::Orthogonal,
+            hidden_gain: None,
+            policy_gain: 0.01,
+            value_gain: 1.0,
+        }
+    }
+}
+
+/// One linear layer each: policy and value are linear in the observation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinearConfig {
+    /// How weights get their first values.
+    pub init: InitScheme,
+    /// Gain of the policy's first weights.
+    pub policy_gain: f64,
+    /// Gain of the value function's first weights.
+    pub value_gain: f64,
+}
+
+impl Default for LinearConfig {
+    fn default() -> Self {
+        Self { init: InitScheme::Orthogonal, policy_gain: 0.01, value_gain: 1.0 }
+    }
+}
+
+/// What every kind of network offers to the list.
+trait Kind {
+    fn validate(&self) -> Result<(), NnError>;
+    fn build<E: Engine>(&self, shape: &Shape) -> ActorCritic<E>;
+}
+
+/// The list of networks: a name, a variant and the type of its settings per line.
+macro_rules! networks {
+    ($($(#[$doc:meta])* $name:literal => $variant:ident($config:ident),)+) => {
+        /// Which network, and its settings.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(tag = "kind")]
+        pub enum NetworkConfig {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($config),)+
+        }
+
+        /// Names of all networks.
+        pub const NETWORKS: &[&str] = &[$($name),+];
+
+        impl NetworkConfig {
+            /// The network of that name with default settings.
+            ///
+            /// # Errors
+            /// If there is none; the message lists all names.
+            pub fn named(name: &str) -> Result<Self, NnError> {
+                match name {
+                    $($name => Ok(Self::$variant($config::default())),)+
+                    _ => Err(NnError::unknown("network", name, NETWORKS)),
+                }
+            }
+
+            /// Its name in the list.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)+ }
+            }
+
+            /// Whether all settings make sense.
+            ///
+            /// # Errors
+            /// Names the first field that does not, its value and what it must be.
+            pub fn validate(&self) -> Result<(), NnError> {
+                match self { $(Self::$variant(config) => config.validate(),)+ }
+            }
+
+            /// Build the network for a task.
+            ///
+            /// # Errors
+            /// As [`NetworkConfig::validate`], and if `shape` has no inputs or outputs.
+            pub fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
+                self.validate()?;
+                at_least_one("inputs", shape.inputs)?;
+                at_least_one("outputs", shape.outputs)?;
+                finite("log_std", shape.log_std)?;
+                Ok(match self { $(Self::$variant(config) => config.build(shape),)+ })
+            }
+        }
+    };
+}
+
+networks! {
+    /// Hidden layers with a nonlinearity.
+    "mlp" => Mlp(MlpConfig),
+    /// Linear in the observation.
+    "linear" => Linear(LinearConfig),
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self::Mlp(MlpConfig::default())
+    }
+}
+
+fn at_least_one(field: &str, value: usize) -> Result<(), NnError> {
+    if value == 0 { Err(NnError::setting(field, value, "must be at least 1")) } else { Ok(()) }
+}
+
+fn finite(field: &str, value: f64) -> Result<(), NnError> {
+    if value.is_finite() { Ok(()) } else { Err(NnError::setting(field, value, "must be finite")) }
+}
+
+fn gain(field: &str, value: f64) -> Result<(), NnError> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(())
+    } else {
+        Err(NnError::setting(field, value, "must be finite and not negative"))
+    }
+}
+
+fn widths(field: &str, widths: &[usize]) -> Result<(), NnError> {
+    match widths.iter().position(|&w| w == 0) {
+        Some(i) => Err(NnError::setting(format!("{field}[{i}]"), 0, "must be at least 1")),
+        None => Ok(()),
+    }
+}
+
+impl Kind for MlpConfig {
+    fn validate(&self) -> Result<(), NnError> {
+        widths("hidden", &self.hidden)?;
+        widths("value_hidden", self.value_hidden.as_deref().unwrap_or_default())?;
+        gain("hidden_gain", self.hidden_gain.unwrap_or(1.0))?;
+        gain("policy_gain", self.policy_gain)?;
+        gain("value_gain", self.value_gain)?;
+        if let (true, Some(widths)) = (self.shared, &self.value_hidden) {
+            let value = format!("{widths:?}");
+            return Err(NnError::setting("value_hidden", value, "must be left out if shared"));
+        }
+        if self.shared && self.hidden.is_empty() {
+            return Err(NnError::setting("hidden", "[]", "needs a layer to be shared"));
+        }
+        Ok(())
+    }
+
+    fn build<E: Engine>(&self, shape: &Shape) -> ActorCritic<E> {
+        if self.shared {
+            let trunk = Mlp::new(&MlpSpec { outputs: None, ..self.branch(shape) });
+            let features = Network::<E>::outputs(&trunk);
+            let branch = Shape { inputs: features, ..shape.clone() };
+            let direct = Self { hidden: Vec::new(), ..self.clone() };
+            direct.branches(&branch, Some(trunk))
+        } else {
+            self.branches(shape, None)
+        }
+    }
+}
+
+impl MlpConfig {
+    /// Hidden layers and a head of the policy's width, with the value's gain.
+    fn branch(&self, shape: &Shape) -> MlpSpec {
+        let hidden_gain = self.hidden_gain.unwrap_or(std::f64::consts::SQRT_2);
+        MlpSpec {
+            inputs: shape.inputs,
+            hidden: self.hidden.clone(),
+            outputs: Some(shape.outputs),
+            free: None,
+            activation: self.activation,
+            hidden_init: self.init.with(hidden_gain),
+            output_init: self.init.with(self.policy_gain),
+        }
+    }
+
+    fn branches<E: Engine>(&self, shape: &Shape, trunk: Option<Mlp>) -> ActorCritic<E> {
+        let free = (shape.free > 0).then(|| ("log_std".to_owned(), shape.free, shape.log_std));
+        let policy = Mlp::new(&MlpSpec { free, ..self.branch(shape) });
+        let value = shape.value.then(|| {
+            Mlp::new(&MlpSpec {
+                hidden: self.value_hidden.clone().unwrap_or_else(|| self.hidden.clone()),
+                outputs: Some(1),
+                output_init: self.init.with(self.value_gain),
+                ..self.branch(shape)
+            })
+        });
+        let boxed = |mlp: Mlp| -> Box<dyn Network<E>> { Box::new(mlp) };
+        ActorCritic::new(trunk.map(boxed), Box::new(policy), value.map(boxed))
+    }
+}
+
+impl Kind for LinearConfig {
+    fn validate(&self) -> Result<(), NnError> {
+        gain("policy_gain", self.policy_gain)?;
+        gain("value_gain", self.value_gain)
+    }
+
+    fn build<E: Engine>(&self, shape: &Shape) -> ActorCritic<E> {
+        let Self { init, policy_gain, value_gain } = *self;
+        let hidden = Vec::new();
+        MlpConfig { hidden, init, policy_gain, value_gain, ..MlpConfig::default() }.build(shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_round_trips_and_unknown_keys_are_errors() {
+        for name in NETWORKS {
+            let config = NetworkConfig::named(name).unwrap();
+            assert_eq!(config.name(), *name);
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<NetworkConfig>(&json).unwrap(), config);
+            let short = format!(r#"{{"kind":"{name}"}}"#);
+            assert_eq!(serde_json::from_str::<NetworkConfig>(&short).unwrap(), config);
+            let wrong = format!(r#"{{"kind":"{name}","hiden":[3]}}"#);
+            let error = serde_json::from_str::<NetworkConfig>(&wrong).unwrap_err().to_string();
+            assert!(error.contains("hiden"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_network_lists_the_known_ones() {
+        let error = NetworkConfig::named("mpl").unwrap_err().to_string();
+        assert_eq!(error, "unknown network `mpl`, expected one of mlp, linear");
+    }
+
+    #[test]
+    fn wrong_settings_name_field_and_value() {
+        let message = |config: MlpConfig| NetworkConfig::Mlp(config).validate().unwrap_err();
+        let base = MlpConfig::default();
+        let hidden = message(MlpConfig { hidden: vec![64, 0], ..base.clone() });
+        assert_eq!(hidden.to_string(), "hidden[1] = 0: must be at least 1");
+        let gain = message(MlpConfig { policy_gain: f64::NAN, ..base.clone() });
+        assert_eq!(gain.to_string(), "policy_gain = NaN: must be finite and not negative");
+        let shared = MlpConfig { shared: true, value_hidden: Some(vec![8]), ..base };
+        assert_eq!(message(shared).to_string(), "value_hidden = [8]: must be left out if shared");
+    }
+
+    #[test]
+    fn parameters_have_the_documented_names_and_shapes() {
+        let shape = Shape { inputs: 3, outputs: 2, free: 2, log_std: -0.5, value: true };
+        let network = NetworkConfig::default().build::<f32>(&shape).unwrap();
+        let names: Vec<&str> = network.layout().entries().iter().map(|e| &*e.name).collect();
+        let expected = "policy.0.weight policy.0.bias policy.1.weight policy.1.bias \
+                        policy.2.weight policy.2.bias policy.log_std value.0.weight value.0.bias \
+                        value.1.weight value.1.bias value.2.weight value.2.bias";
+        assert_eq!(names.join(" "), expected);
+        assert_eq!(network.layout().find("policy.0.weight").unwrap().shape, [3, 64]);
+        let mut theta = vec![0.0; network.layout().len()];
+        network.layout().init(1, &mut theta);
+        assert_eq!(theta[network.layout().find("policy.log_std").unwrap().range()], [-0.5; 2]);
+    }
+}

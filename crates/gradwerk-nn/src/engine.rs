@@ -1,0 +1,26 @@
+//! The scalar type that a network computes in.
+
+use gradwerk_math::simd::{Job, Portable, Simd};
+use gradwerk_math::{Kernel, Real};
+
+/// A scalar with vectors: `f32` runs on the kernel asked for, `f64` is the reference that runs the
+/// same generic code on plain arrays, whatever the kernel.
+pub trait Engine: Real {
+    /// Run `job` with the vectors of `kernel`.
+    fn run<J: Job<Self>>(kernel: Kernel, job: J) -> J::Out;
+}
+
+impl Engine for f32 {
+    #[inline]
+    fn run<J: Job<Self>>(kernel: Kernel, job: J) -> J::Out {
+        kernel.run(job)
+    }
+}
+
+impl Engine for f64 {
+    #[inline]
+    fn run<J: Job<Self>>(_: Kernel, job: J) -> J::Out {
+        // SAFETY: arrays need no special instructions.
+        job.run(unsafe { Portable::<f64, 4>::splat(0.0) })
+    }
+}

@@ -1,0 +1,15 @@
+//! The loops over numbers, written once over vectors ([`gradwerk_math::simd`]).
+//!
+//! Every function takes slices, checks their lengths once and dispatches on the kernel; `unsafe`
+//! lives below those checks.
+
+mod elementwise;
+mod flat;
+mod gemm;
+mod transpose;
+
+pub use elementwise::{activate, activate_in_place, add, multiply_derivative, sum_rows};
+pub(crate) use flat::{Update, update};
+pub use flat::{norm, scale};
+pub use gemm::{Gemm, Start};
+pub use transpose::transpose;

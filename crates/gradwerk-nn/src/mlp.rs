@@ -1,0 +1,412 @@
+//! Dense layers in a row: the multilayer perceptron.
+
+use gradwerk_math::Kernel;
+
+use crate::kernels::{self, Gemm, Start};
+use crate::{Activation, Engine, Init, Layout, Network, Params};
+
+/// What an [`Mlp`] is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MlpSpec {
+    /// Numbers per row of the input.
+    pub inputs: usize,
+    /// Widths of the hidden layers; none makes the network linear.
+    pub hidden: Vec<usize>,
+    /// Width of the last, linear layer; `None` ends with the last hidden layer (a trunk).
+    pub outputs: Option<usize>,
+    /// Further outputs that are pure biases (a log standard deviation that does not depend on the
+    /// state), as name, number and first value.
+    pub free: Option<(String, usize, f64)>,
+    /// After every hidden layer.
+    pub activation: Activation,
+    /// First weights of hidden layers.
+    pub hidden_init: Init,
+    /// First weights of the last layer.
+    pub output_init: Init,
+}
+
+/// One dense layer `h = activation(x W + b)`: where its parts lie in the flat slices.
+#[derive(Clone, Debug)]
+struct Dense {
+    inputs: usize,
+    outputs: usize,
+    /// Offset of `W`, `[inputs, outputs]`, in theta.
+    weight: usize,
+    /// Offset of `b` in theta.
+    bias: usize,
+    /// Offset of the transposed weights in the packed parameters.
+    packed: usize,
+    /// Offset of the output per row in the cache; hidden layers only.
+    out: usize,
+    /// Offset per row in the cache of what the derivative of the activation reads.
+    kept: usize,
+}
+
+impl Dense {
+    fn weight<'a, E>(&self, theta: &'a [E]) -> &'a [E] {
+        &theta[self.weight..self.weight + self.inputs * self.outputs]
+    }
+
+    fn bias<'a, E>(&self, theta: &'a [E]) -> &'a [E] {
+        &theta[self.bias..self.bias + self.outputs]
+    }
+
+    /// The output in the cache, `[rows, outputs]`.
+    fn out<'a, E>(&self, cache: &'a [E], rows: usize) -> &'a [E] {
+        &cache[rows * self.out..rows * (self.out + self.outputs)]
+    }
+
+    fn kept<'a, E>(&self, cache: &'a [E], rows: usize) -> &'a [E] {
+        &cache[rows * self.kept..rows * (self.kept + self.outputs)]
+    }
+}
+
+/// A multilayer perceptron: hidden layers with an activation, then a linear layer, then free
+/// outputs. A row of the output is `[linear outputs | free outputs]`.
+#[derive(Clone, Debug)]
+pub struct Mlp {
+    layout: Layout,
+    hidden: Vec<Dense>,
+    head: Option<Dense>,
+    /// Offset in theta and number of the free outputs.
+    free: (usize, usize),
+    activation: Activation,
+    inputs: usize,
+    cache_per_row: usize,
+    packed_len: usize,
+    widest: usize,
+}
+
+impl Mlp {
+    /// Lay out the parameters: `0.weight`, `0.bias`, `1.weight`, ..., then the free outputs.
+    #[must_use]
+    pub fn new(spec: &MlpSpec) -> Self {
+        let mut mlp = Self {
+            layout: Layout::default(),
+            hidden: Vec::new(),
+            head: None,
+            free: (0, 0),
+            activation: spec.activation,
+            inputs: spec.inputs,
+            cache_per_row: 0,
+            packed_len: 0,
+            widest: 0,
+        };
+        let mut inputs = spec.inputs;
+        for &outputs in &spec.hidden {
+            let dense = mlp.hidden_layer(inputs, outputs, spec.hidden_init);
+            mlp.hidden.push(dense);
+            inputs = outputs;
+        }
+        mlp.head = spec.outputs.map(|outputs| mlp.dense(inputs, outputs, spec.output_init));
+        if let Some((name, count, value)) = &spec.free {
+            mlp.free = (mlp.layout.push(name, &[*count], Init::Constant(*value)), *count);
+        }
+        mlp
+    }
+
+    fn dense(&mut self, inputs: usize, outputs: usize, init: Init) -> Dense {
+        let index = self.layout.entries().len() / 2;
+        let weight = self.layout.push(format!("{index}.weight"), &[inputs, outputs], init);
+        let bias = self.layout.push(format!("{index}.bias"), &[outputs], Init::Constant(0.0));
+        let packed = self.packed_len;
+        self.packed_len += inputs * outputs;
+        self.widest = self.widest.max(inputs).max(outputs);
+        Dense { inputs, outputs, weight, bias, packed, out: 0, kept: 0 }
+    }
+
+    fn hidden_layer(&mut self, inputs: usize, outputs: usize, init: Init) -> Dense {
+        let mut dense = self.dense(inputs, outputs, init);
+        dense.out = self.cache_per_row;
+        dense.kept = self.cache_per_row;
+        self.cache_per_row += outputs;
+        if self.activation.needs_input() {
+            dense.kept = self.cache_per_row;
+            self.cache_per_row += outputs;
+        }
+        dense
+    }
+
+    /// All dense layers from the first to the last.
+    fn layers(&self) -> impl DoubleEndedIterator<Item = &Dense> {
+        self.hidden.iter().chain(&self.head)
+    }
+
+    /// The input of hidden layer or head number `index`.
+    fn input_of<'a, E>(&self, index: usize, x: &'a [E], cache: &'a [E], rows: usize) -> &'a [E] {
+        if index == 0 { x } else { self.hidden[index - 1].out(cache, rows) }
+    }
+
+    fn dense_outputs(&self) -> usize {
+        self.layers().last().map_or(self.inputs, |dense| dense.outputs)
+    }
+}
+
+/// `y = x W + start`, `y` with rows `stride` apart.
+fn affine<E: Engine>(
+    kernel: Kernel,
+    (inputs, outputs): (usize, usize),
+    rows: usize,
+    x: &[E],
+    w: &[E],
+    start: Start<'_, E>,
+    (y, stride): (&mut [E], usize),
+) {
+    let a_strides = (inputs, 1);
+    Gemm {
+        rows,
+        cols: outputs,
+        sum: inputs,
+        a: x,
+        a_strides,
+        b: w,
+        b_stride: outputs,
+        c: y,
+        c_stride: stride,
+        start,
+    }
+    .run(kernel);
+}
+
+impl Mlp {
+    /// One hidden layer: its output (and what its derivative needs) goes to the cache.
+    fn forward_hidden<E: Engine>(
+        &self,
+        kernel: Kernel,
+        index: usize,
+        theta: &[E],
+        x: &[E],
+        rows: usize,
+        cache: &mut [E],
+    ) {
+        let dense = &self.hidden[index];
+        let (before, rest) = cache.split_at_mut(rows * dense.out);
+        let x = self.input_of(index, x, before, rows);
+        let size = rows * dense.outputs;
+        let shape = (dense.inputs, dense.outputs);
+        let bias = Start::Row(dense.bias(theta));
+        let (out, rest) = rest.split_at_mut(size);
+        if self.activation.needs_input() {
+            let kept = &mut rest[..size];
+            affine(kernel, shape, rows, x, dense.weight(theta), bias, (kept, dense.outputs));
+            kernels::activate(kernel, self.activation, kept, out);
+        } else {
+            affine(kernel, shape, rows, x, dense.weight(theta), bias, (out, dense.outputs));
+            kernels::activate_in_place(kernel, self.activation, out);
+        }
+    }
+
+    /// The last layer, or a copy of the last hidden one where there is none.
+    fn forward_head<E: Engine>(
+        &self,
+        kernel: Kernel,
+        theta: &[E],
+        x: &[E],
+        rows: usize,
+        cache: &[E],
+        y: &mut [E],
+    ) {
+        let stride = Network::<E>::outputs(self);
+        let x = self.input_of(self.hidden.len(), x, cache, rows);
+        if let Some(head) = &self.head {
+            let shape = (head.inputs, head.outputs);
+            let bias = Start::Row(head.bias(theta));
+            affine(kernel, shape, rows, x, head.weight(theta), bias, (y, stride));
+        } else {
+            y[..rows * stride].copy_from_slice(&x[..rows * stride]);
+        }
+    }
+
+    /// Write the free outputs, `values` in every row.
+    fn fill_free<E: Engine>(&self, theta: &[E], rows: usize, y: &mut [E]) {
+        let (offset, count) = self.free;
+        let (dense, stride) = (self.dense_outputs(), self.dense_outputs() + count);
+        if count > 0 {
+            for row in y[..rows * stride].chunks_exact_mut(stride) {
+                row[dense..].copy_from_slice(&theta[offset..offset + count]);
+            }
+        }
+    }
+}
+
+/// The derivative of one layer: `dw += x^T dz`, `db += column sums of dz`.
+fn dense_gradient<E: Engine>(
+    kernel: Kernel,
+    dense: &Dense,
+    rows: usize,
+    x: &[E],
+    (dz, stride): (&[E], usize),
+    dtheta: &mut [E],
+) {
+    let dw = &mut dtheta[dense.weight..dense.weight + dense.inputs * dense.outputs];
+    Gemm {
+        rows: dense.inputs,
+        cols: dense.outputs,
+        sum: rows,
+        a: x,
+        a_strides: (1, dense.inputs),
+        b: dz,
+        b_stride: stride,
+        c: dw,
+        c_stride: dense.outputs,
+        start: Start::Add,
+    }
+    .run(kernel);
+    let db = &mut dtheta[dense.bias..dense.bias + dense.outputs];
+    kernels::sum_rows(kernel, rows, dz, stride, db);
+}
+
+/// The derivative of one layer with respect to its input: `dx = dz W^T`.
+fn dense_input_gradient<E: Engine>(
+    kernel: Kernel,
+    dense: &Dense,
+    rows: usize,
+    packed: &[E],
+    (dz, stride): (&[E], usize),
+    dx: &mut [E],
+) {
+    Gemm {
+        rows,
+        cols: dense.inputs,
+        sum: dense.outputs,
+        a: dz,
+        a_strides: (stride, 1),
+        b: &packed[dense.packed..],
+        b_stride: dense.inputs,
+        c: dx,
+        c_stride: dense.inputs,
+        start: Start::Zero,
+    }
+    .run(kernel);
+}
+
+impl<E: Engine> Network<E> for Mlp {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+    fn inputs(&self) -> usize {
+        self.inputs
+    }
+    fn outputs(&self) -> usize {
+        self.dense_outputs() + self.free.1
+    }
+    fn packed_len(&self) -> usize {
+        self.packed_len
+    }
+    fn pack(&self, _: Kernel, theta: &[E], packed: &mut [E]) {
+        for dense in self.layers() {
+            let target = &mut packed[dense.packed..];
+            kernels::transpose(dense.inputs, dense.outputs, dense.weight(theta), target);
+        }
+    }
+    fn cache_len(&self, rows: usize) -> usize {
+        rows * self.cache_per_row
+    }
+    fn scratch_len(&self, rows: usize) -> usize {
+        2 * rows * self.widest
+    }
+
+    fn forward(
+        &self,
+        kernel: Kernel,
+        params: Params<'_, E>,
+        x: &[E],
+        rows: usize,
+        cache: &mut [E],
+        y: &mut [E],
+    ) {
+        for index in 0..self.hidden.len() {
+            self.forward_hidden(kernel, index, params.theta, x, rows, cache);
+        }
+        self.forward_head(kernel, params.theta, x, rows, cache, y);
+        self.fill_free(params.theta, rows, y);
+    }
+
+    fn vjp(
+        &self,
+        kernel: Kernel,
+        params: Params<'_, E>,
+        x: &[E],
+        rows: usize,
+        cache: &[E],
+        dy: &[E],
+        dtheta: &mut [E],
+        dx: Option<&mut [E]>,
+        scratch: &mut [E],
+    ) {
+        let stride = Network::<E>::outputs(self);
+        let (offset, count) = self.free;
+        if count > 0 && rows > 0 {
+            let free = &mut dtheta[offset..offset + count];
+            kernels::sum_rows(kernel, rows, &dy[self.dense_outputs()..], stride, free);
+        }
+        let (mut dz, mut dh) = scratch.split_at_mut(rows * self.widest);
+        if let Some(head) = &self.head {
+            let x = self.input_of(self.hidden.len(), x, cache, rows);
+            dense_gradient(kernel, head, rows, x, (dy, stride), dtheta);
+            if self.hidden.is_empty() {
+                if let Some(dx) = dx {
+                    dense_input_gradient(kernel, head, rows, params.packed, (dy, stride), dx);
+                }
+                return;
+            }
+            dense_input_gradient(kernel, head, rows, params.packed, (dy, stride), dh);
+        } else {
+            dh[..rows * stride].copy_from_slice(&dy[..rows * stride]);
+        }
+        for (index, dense) in self.hidden.iter().enumerate().rev() {
+            std::mem::swap(&mut dz, &mut dh);
+            let d = &mut dz[..rows * dense.outputs];
+            kernels::multiply_derivative(kernel, self.activation, dense.kept(cache, rows), d);
+            let x = self.input_of(index, x, cache, rows);
+            dense_gradient(kernel, dense, rows, x, (d, dense.outputs), dtheta);
+            if index > 0 {
+                dense_input_gradient(kernel, dense, rows, params.packed, (d, dense.outputs), dh);
+            }
+        }
+        if let Some(dx) = dx {
+            let first = &self.hidden[0];
+            dense_input_gradient(kernel, first, rows, params.packed, (dz, first.outputs), dx);
+        }
+    }
+
+    fn jvp(
+        &self,
+        kernel: Kernel,
+        params: Params<'_, E>,
+        x: &[E],
+        rows: usize,
+        cache: &[E],
+        u: &[E],
+        dx: Option<&[E]>,
+        dy: &mut [E],
+        scratch: &mut [E],
+    ) {
+        let stride = Network::<E>::outputs(self);
+        let (mut before, mut after) = scratch.split_at_mut(rows * self.widest);
+        for (index, dense) in self.layers().enumerate() {
+            let shape = (dense.inputs, dense.outputs);
+            let is_head = index == self.hidden.len();
+            let target = if is_head { &mut *dy } else { &mut *after };
+            let out_stride = if is_head { stride } else { dense.outputs };
+            // d(x W + b) = x dW + db + dx W
+            let x = self.input_of(index, x, cache, rows);
+            let bias = Start::Row(dense.bias(u));
+            affine(kernel, shape, rows, x, dense.weight(u), bias, (target, out_stride));
+            let input = if index == 0 { dx } else { Some(&*before) };
+            if let Some(d) = input {
+                let w = dense.weight(params.theta);
+                affine(kernel, shape, rows, d, w, Start::Add, (target, out_stride));
+            }
+            if !is_head {
+                let d = &mut after[..rows * dense.outputs];
+                kernels::multiply_derivative(kernel, self.activation, dense.kept(cache, rows), d);
+                std::mem::swap(&mut before, &mut after);
+            }
+        }
+        if self.head.is_none() {
+            dy[..rows * stride].copy_from_slice(&before[..rows * stride]);
+        }
+        self.fill_free(u, rows, dy);
+    }
+}

@@ -1,0 +1,331 @@
+//! What every distribution of the list promises, checked on every entry.
+
+use gradwerk::dist::{
+    ActionRow, ActionRowMut, AnyDist, DISTRIBUTIONS, DistConfig, Distribution, Widths,
+};
+use gradwerk_env::Space;
+use gradwerk_math::{Purpose, Real, Stream};
+
+/// Spaces of several widths; each distribution is tested on those it acts on.
+fn spaces() -> Vec<Space> {
+    let discrete = [1, 2, 3, 6, 40].map(|n| Space::Discrete { n });
+    let boxes = [1, 2, 3, 17].map(|dim| Space::uniform_box(dim, -1.0, 1.0));
+    discrete.into_iter().chain(boxes).collect()
+}
+
+fn all() -> Vec<AnyDist> {
+    let spaces = spaces();
+    let on_all = |entry: &gradwerk::dist::DistEntry| -> Vec<AnyDist> {
+        spaces.iter().filter_map(|space| (entry.config)().build(space).ok()).collect()
+    };
+    let dists: Vec<AnyDist> = DISTRIBUTIONS.iter().flat_map(on_all).collect();
+    assert!(dists.len() >= DISTRIBUTIONS.len(), "an entry acts on none of the tested spaces");
+    dists
+}
+
+fn stream(step: u64) -> Stream {
+    Stream::new(20_261_123, Purpose::Test, 0, step)
+}
+
+/// Head outputs that are standard normals: no two equal, nothing saturated.
+fn random_row(width: usize, rng: &mut Stream) -> Vec<f64> {
+    (0..width).map(|_| rng.normal_pair::<f64>()[0]).collect()
+}
+
+struct OwnedAction {
+    discrete: Vec<u32>,
+    continuous: Vec<f64>,
+}
+
+impl OwnedAction {
+    fn zeros(dist: &AnyDist) -> Self {
+        Self { discrete: vec![0; dist.discrete()], continuous: vec![0.0; dist.continuous()] }
+    }
+    fn row(&self) -> ActionRow<'_, f64> {
+        ActionRow { discrete: &self.discrete, continuous: &self.continuous }
+    }
+    fn row_mut(&mut self) -> ActionRowMut<'_, f64> {
+        ActionRowMut { discrete: &mut self.discrete, continuous: &mut self.continuous }
+    }
+}
+
+fn drawn(dist: &AnyDist, y: &[f64], rng: &mut Stream) -> OwnedAction {
+    let mut a = OwnedAction::zeros(dist);
+    dist.sample(y, rng, a.row_mut());
+    a
+}
+
+/// Central differences of `f` at `y`; with h = 1e-5 the error is about h^2 = 1e-10.
+fn differences(y: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    let h = 1e-5;
+    let at = |j: usize, d: f64| {
+        let mut moved = y.to_vec();
+        moved[j] += d;
+        f(&moved)
+    };
+    (0..y.len()).map(|j| (at(j, h) - at(j, -h)) / (2.0 * h)).collect()
+}
+
+fn assert_close(what: &str, dist: &AnyDist, got: &[f64], want: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), want.len());
+    for (j, (g, w)) in got.iter().zip(want).enumerate() {
+        let close = (g - w).abs() <= tolerance * (1.0 + w.abs());
+        assert!(close, "{what} of {dist:?}, entry {j}: {g} instead of {w}");
+    }
+}
+
+/// Run `check(dist, y, action, rng)` on five random rows of every distribution.
+fn for_all(check: impl Fn(&AnyDist, &[f64], &OwnedAction, &mut Stream)) {
+    for dist in all() {
+        for trial in 0..5 {
+            let mut rng = stream(trial);
+            let y = random_row(dist.params(), &mut rng);
+            let a = drawn(&dist, &y, &mut rng);
+            check(&dist, &y, &a, &mut rng);
+        }
+    }
+}
+
+#[test]
+fn gradient_of_log_prob() {
+    for_all(|dist, y, a, _| {
+        let mut dy = vec![1.0; y.len()];
+        dist.add_log_prob_grad(y, a.row(), 3.0, &mut dy);
+        let want = differences(y, |y| dist.log_prob(y, a.row()));
+        let want: Vec<f64> = want.iter().map(|d| 1.0 + 3.0 * d).collect();
+        assert_close("d log pi", dist, &dy, &want, 1e-6);
+    });
+}
+
+#[test]
+fn gradient_of_entropy() {
+    for_all(|dist, y, _, _| {
+        let mut dy = vec![1.0; y.len()];
+        dist.add_entropy_grad(y, -2.0, &mut dy);
+        let want = differences(y, |y| dist.entropy(y));
+        let want: Vec<f64> = want.iter().map(|d| 1.0 - 2.0 * d).collect();
+        assert_close("dH", dist, &dy, &want, 1e-6);
+    });
+}
+
+#[test]
+fn gradient_of_kl() {
+    for_all(|dist, y, _, rng| {
+        let y_new = random_row(y.len(), rng);
+        let mut dy = vec![1.0; y.len()];
+        dist.add_kl_grad(y, &y_new, 0.5, &mut dy);
+        let want = differences(&y_new, |y_new| dist.kl(y, y_new));
+        let want: Vec<f64> = want.iter().map(|d| 1.0 + 0.5 * d).collect();
+        assert_close("dKL", dist, &dy, &want, 1e-6);
+    });
+}
+
+/// `F(y) v` is the derivative of `d KL(y || y + e v) / dy_new` by `e`.
+#[test]
+fn fisher_product_is_the_hessian_of_kl() {
+    for_all(|dist, y, _, rng| {
+        let v = random_row(y.len(), rng);
+        let mut product = vec![1.0; y.len()];
+        dist.add_fisher_product(y, &v, 2.0, &mut product);
+        let h = 1e-5;
+        let gradient_at = |e: f64| {
+            let moved: Vec<f64> = y.iter().zip(&v).map(|(y, v)| y + e * v).collect();
+            let mut d = vec![0.0; y.len()];
+            dist.add_kl_grad(y, &moved, 1.0, &mut d);
+            d
+        };
+        let (plus, minus) = (gradient_at(h), gradient_at(-h));
+        let want: Vec<f64> =
+            plus.iter().zip(&minus).map(|(p, m)| 1.0 + 2.0 * (p - m) / (2.0 * h)).collect();
+        assert_close("F v", dist, &product, &want, 1e-6);
+    });
+}
+
+#[test]
+fn the_fused_pass_agrees_with_the_single_ones() {
+    for_all(|dist, y, a, _| {
+        let mut work = vec![f64::NAN; y.len()];
+        let evaluated = dist.evaluate(y, a.row(), &mut work);
+        assert_eq!(evaluated.log_prob.to_bits(), dist.log_prob(y, a.row()).to_bits());
+        assert_close("H", dist, &[evaluated.entropy], &[dist.entropy(y)], 1e-12);
+        dist.turn_into_grad(y, a.row(), evaluated, 1.5, -0.7, &mut work);
+        let mut want = vec![0.0; y.len()];
+        dist.add_log_prob_grad(y, a.row(), 1.5, &mut want);
+        dist.add_entropy_grad(y, -0.7, &mut want);
+        assert_close("fused gradient", dist, &work, &want, 1e-12);
+    });
+}
+
+/// The ratio of an unchanged policy must be exactly 1: acting, the log-probability and the
+/// fused pass of the loss give the same bits, in the engine's precision too.
+#[test]
+fn sampling_returns_the_bits_of_log_prob() {
+    fn check<R: Real>(dist: &AnyDist) {
+        for trial in 0..50 {
+            let mut rng = stream(100 + trial);
+            let y: Vec<R> = (0..dist.params()).map(|_| rng.normal_pair::<R>()[0]).collect();
+            let (mut twin, mut work) = (rng.clone(), y.clone());
+            let mut d = [vec![0; dist.discrete()], vec![0; dist.discrete()]];
+            let mut c = [vec![R::ZERO; dist.continuous()], vec![R::ZERO; dist.continuous()]];
+            let first = ActionRowMut { discrete: &mut d[0], continuous: &mut c[0] };
+            let log_prob = dist.sample_with_log_prob(&y, &mut rng, first, &mut work);
+            let second = ActionRowMut { discrete: &mut d[1], continuous: &mut c[1] };
+            dist.sample(&y, &mut twin, second);
+            assert_eq!((&d[0], &c[0], &rng), (&d[1], &c[1], &twin));
+            let a = ActionRow { discrete: &d[0], continuous: &c[0] };
+            assert_eq!(log_prob, dist.log_prob(&y, a));
+            assert_eq!(log_prob, dist.evaluate(&y, a, &mut work).log_prob);
+        }
+    }
+    for dist in all() {
+        check::<f32>(&dist);
+        check::<f64>(&dist);
+    }
+}
+
+/// `KL >= 0`, and 0 only from a row to itself.
+#[test]
+fn kl_is_a_divergence() {
+    for_all(|dist, y, _, rng| {
+        assert!(dist.kl(y, y).abs() < 1e-12);
+        let other = random_row(y.len(), rng);
+        let kl = dist.kl(y, &other);
+        assert!(kl > 1e-6 || dist.params() == 1, "KL {kl} of {dist:?}");
+    });
+}
+
+/// Entropy and KL against means over samples, within five standard errors.
+#[test]
+fn entropy_and_kl_are_means_over_samples() {
+    for_all(|dist, y, _, rng| {
+        let y_new: Vec<f64> = y.iter().map(|y| 0.8 * y + 0.1).collect();
+        let draws = 20_000;
+        let (mut surprise, mut log_ratio) = (Mean::default(), Mean::default());
+        for _ in 0..draws {
+            let a = drawn(dist, y, rng);
+            let log_prob = dist.log_prob(y, a.row());
+            surprise.add(-log_prob);
+            log_ratio.add(log_prob - dist.log_prob(&y_new, a.row()));
+        }
+        surprise.assert_mean("H", dist, dist.entropy(y));
+        log_ratio.assert_mean("KL", dist, dist.kl(y, &y_new));
+    });
+}
+
+#[derive(Default)]
+struct Mean {
+    n: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Mean {
+    fn add(&mut self, x: f64) {
+        self.n += 1.0;
+        self.sum += x;
+        self.squares += x * x;
+    }
+    fn assert_mean(&self, what: &str, dist: &AnyDist, want: f64) {
+        let mean = self.sum / self.n;
+        let error = ((self.squares / self.n - mean * mean).max(0.0) / self.n).sqrt();
+        let close = (mean - want).abs() < 5.0 * error + 1e-9;
+        assert!(close, "{what} of {dist:?}: {want}, sampled {mean} +- {error}");
+    }
+}
+
+#[test]
+fn mode_maximises() {
+    for_all(|dist, y, _, rng| {
+        let mut mode = OwnedAction::zeros(dist);
+        dist.mode(y, mode.row_mut());
+        let top = dist.log_prob(y, mode.row());
+        for _ in 0..100 {
+            let a = drawn(dist, y, rng);
+            assert!(dist.log_prob(y, a.row()) <= top);
+        }
+    });
+}
+
+/// A NaN anywhere in `y` shows in the log-probability, so that the run stops.
+#[test]
+fn nan_is_never_hidden() {
+    for_all(|dist, y, _, rng| {
+        for j in 0..y.len() {
+            let mut bad = y.to_vec();
+            bad[j] = f64::NAN;
+            let a = drawn(dist, &bad, rng);
+            assert!(dist.log_prob(&bad, a.row()).is_nan(), "{dist:?}, entry {j}");
+            assert!(dist.evaluate(&bad, a.row(), &mut vec![0.0; y.len()]).log_prob.is_nan());
+            assert!(dist.kl(y, &bad).is_nan() && dist.kl(&bad, y).is_nan());
+        }
+    });
+}
+
+#[test]
+fn head_and_widths_agree() {
+    for dist in all() {
+        let head = dist.head();
+        assert_eq!(head.network + head.free, dist.params());
+        assert!(head.bias_from <= dist.params());
+    }
+}
+
+#[test]
+fn configurations_round_trip() {
+    for entry in DISTRIBUTIONS {
+        let config = (entry.config)();
+        assert_eq!(config.name(), entry.name);
+        assert_eq!(DistConfig::from_name(entry.name).unwrap(), config);
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<DistConfig>(&text).unwrap(), config);
+        let bare = format!("kind = \"{}\"", entry.name);
+        assert_eq!(toml::from_str::<DistConfig>(&bare).unwrap(), config);
+        let unknown = format!("{bare}\nsurplus = 1");
+        let error = toml::from_str::<DistConfig>(&unknown).unwrap_err().to_string();
+        assert!(error.contains("surplus"), "{error}");
+    }
+    assert!(toml::from_str::<DistConfig>("kind = \"auto\"\nsurplus = 1").is_err());
+    let set = "kind = \"gaussian\"\nlog_std_init = -1\nstate_dependent_std = true";
+    let AnyDist::Gaussian(gaussian) = toml::from_str::<DistConfig>(set)
+        .unwrap()
+        .build(&Space::uniform_box(3, -1.0, 1.0))
+        .unwrap()
+    else {
+        panic!("a gaussian configuration builds a gaussian");
+    };
+    assert_eq!((gaussian.log_std_init, gaussian.head().free), (-1.0, 0));
+    assert_eq!((gaussian.head().network, gaussian.head().bias_from), (6, 3));
+}
+
+#[test]
+fn errors_name_the_choices() {
+    let error = DistConfig::from_name("cauchy").unwrap_err().to_string();
+    let want = "unknown distribution `cauchy`, expected one of auto, categorical, gaussian";
+    assert_eq!(error, want);
+    let error = toml::from_str::<DistConfig>("kind = \"cauchy\"").unwrap_err().to_string();
+    assert!(error.contains("cauchy") && error.contains("gaussian"), "{error}");
+    let one = Space::uniform_box(1, -1.0, 1.0);
+    let error = DistConfig::from_name("categorical").unwrap().build(&one).unwrap_err();
+    assert_eq!(error.to_string(), "categorical policy on Box(1): expected one of gaussian");
+    let error = DistConfig::from_name("gaussian").unwrap().build(&Space::Discrete { n: 3 });
+    let want = "gaussian policy on Discrete(3): expected one of categorical";
+    assert_eq!(error.unwrap_err().to_string(), want);
+}
+
+#[test]
+fn auto_follows_the_space() {
+    let name = |space: &Space| match DistConfig::default().build(space).unwrap() {
+        AnyDist::Categorical(_) => "categorical",
+        AnyDist::Gaussian(_) => "gaussian",
+    };
+    assert_eq!(name(&Space::Discrete { n: 2 }), "categorical");
+    assert_eq!(name(&Space::uniform_box(2, -1.0, 1.0)), "gaussian");
+}
+
+/// The JSON schema carries the help of every field.
+#[test]
+fn schema_describes_the_fields() {
+    let schema = serde_json::to_string(&schemars::schema_for!(DistConfig)).unwrap();
+    assert!(schema.contains("Initial logarithm of the standard deviation"), "{schema}");
+    assert!(schema.contains("state_dependent_std"));
+}
