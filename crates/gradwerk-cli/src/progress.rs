@@ -142,12 +142,11 @@ fn headline(run: &Begun<'_>) -> String {
 fn vitals(progress: &Progress<'_>) -> String {
     let report = progress.report;
     let mean = report.mean_return.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1}"));
-    let sums = &report.stats.sums;
     format!(
         "{} steps/s, return {mean}, entropy {:.3}, KL {:.4}",
         number::short(progress.steps_per_s),
-        sums.entropy(),
-        sums.approx_kl()
+        progress.entropy(),
+        progress.approx_kl()
     )
 }
 

@@ -10,6 +10,7 @@ use super::metrics::{Row, Writer};
 use super::observe::{Begun, Observer, Progress};
 use super::plot;
 use super::state::State;
+use super::stats;
 use super::summary::{Journal, Outcome, Summary};
 use crate::Error;
 use crate::config::Config;
@@ -65,7 +66,7 @@ impl Default for RunOptions {
 /// boundary.
 pub struct Watch<'a> {
     /// Told about every update.
-    pub observer: &'a mut dyn Observer,
+    pub observer: &'a mut (dyn Observer + 'a),
     /// Set (from a signal handler, another thread) to stop with a checkpoint.
     pub interrupt: &'a AtomicBool,
 }
@@ -82,11 +83,11 @@ pub fn train(config: &Config, options: &RunOptions, watch: Watch<'_>) -> Result<
 ///
 /// # Errors
 /// As [`train`].
-pub fn train_env(
+pub fn train_env<'a>(
     config: &Config,
-    env: &dyn EnvFactory,
+    env: &'a dyn EnvFactory,
     options: &RunOptions,
-    watch: Watch<'_>,
+    watch: Watch<'a>,
 ) -> Result<Summary, Error> {
     check_options(options)?;
     // The trainer comes first: a configuration that cannot be used leaves no directory behind.
@@ -107,7 +108,7 @@ pub fn train_env(
     manifest(config, env, options).write(&dir)?;
     let journal = new_journal(config, options);
     let metrics = Writer::create(&dir.metrics())?;
-    let mut run = Run::new(Parts { dir, lock, trainer, env, metrics, journal }, options, watch);
+    let mut run = Run::new(Parts { dir, lock, trainer, env, metrics, journal, mean_return: None }, options, watch);
     if options.init.is_some() || options.until.is_some() {
         // What config.toml does not say would be lost if the run died before its first
         // checkpoint.
@@ -135,12 +136,12 @@ pub fn resume(
 ///
 /// # Errors
 /// As [`resume`].
-pub fn resume_env(
+pub fn resume_env<'a>(
     run_dir: &Path,
-    env: &dyn EnvFactory,
+    env: &'a dyn EnvFactory,
     limit: Option<u64>,
     options: &RunOptions,
-    watch: Watch<'_>,
+    watch: Watch<'a>,
 ) -> Result<Summary, Error> {
     check_options(options)?;
     let dir = RunDir::open(run_dir)?;
@@ -150,21 +151,21 @@ pub fn resume_env(
     options.runtime.kernel = same_kernel(&dir, options.runtime.kernel, watch.observer);
     let mut trainer = Trainer::with_env(&config, env, options.runtime)?;
     let state = newest_state(&dir, watch.observer)?;
-    let (mut journal, metrics) = match &state {
+    let (mut journal, metrics, mean_return) = match &state {
         Some(state) => {
             trainer.restore(state)?;
             let journal: Journal = state.get_meta(JOURNAL)?;
             let metrics = Writer::truncate_to(&dir.metrics(), journal.metrics_bytes)?;
-            (journal, metrics)
+            (journal, metrics, window_mean(state)?)
         }
-        None => (new_journal(&config, &options), Writer::create(&dir.metrics())?),
+        None => (new_journal(&config, &options), Writer::create(&dir.metrics())?, None),
     };
     if !dir.manifest().exists() {
         manifest(&config, env, &options).write(&dir)?;
     }
     journal.limit = new_limit(limit, journal.limit, trainer.counters().steps)?;
     trainer.set_limit(journal.limit);
-    Run::new(Parts { dir, lock, trainer, env, metrics, journal }, &options, watch).go()
+    Run::new(Parts { dir, lock, trainer, env, metrics, journal, mean_return }, &options, watch).go()
 }
 
 /// The policy of a run directory, or of a policy file.
@@ -291,6 +292,12 @@ fn newest_state(dir: &RunDir, observer: &mut dyn Observer) -> Result<Option<Stat
     }
 }
 
+/// The mean return that the run had at its checkpoint.
+fn window_mean(state: &State) -> Result<Option<f64>, Error> {
+    let (_, returns) = state.get_any::<f64>("window.return")?;
+    Ok(stats::mean(returns))
+}
+
 /// What a run is made of.
 struct Parts<'a> {
     dir: RunDir,
@@ -299,6 +306,7 @@ struct Parts<'a> {
     env: &'a dyn EnvFactory,
     metrics: Writer,
     journal: Journal,
+    mean_return: Option<f64>,
 }
 
 /// A run that goes on.
@@ -323,7 +331,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(parts: Parts<'a>, options: &RunOptions, watch: Watch<'a>) -> Self {
-        let Parts { dir, lock, trainer, env, metrics, journal } = parts;
+        let Parts { dir, lock, trainer, env, metrics, journal, mean_return } = parts;
         Self {
             dir,
             _lock: lock,
@@ -331,7 +339,7 @@ impl<'a> Run<'a> {
             metrics,
             wall_before: journal.wall_s,
             steps_before: trainer.counters().steps,
-            mean_return: trainer.mean_return(),
+            mean_return,
             trainer,
             journal,
             options: options.clone(),
@@ -438,16 +446,18 @@ impl<'a> Run<'a> {
 
     fn row(&self, report: &Report) -> Result<Row, Error> {
         let (counters, stats) = (report.counters, &report.stats);
+        let (policy, value) = (&stats.sums.policy, &stats.sums.value);
+        let mean = |sum: f64| sum / policy.rows.max(1) as f64;
         let mut row = Row::new(counters.steps);
         let always = [
             ("updates", counters.updates as f64),
             ("episodes", counters.episodes as f64),
             ("wall_s", self.journal.wall_s),
             ("steps_per_s", self.session_rate()),
-            ("policy_loss", stats.sums.policy_loss()),
-            ("entropy", stats.sums.entropy()),
+            ("policy_loss", mean(policy.loss)),
+            ("entropy", mean(policy.entropy)),
             ("approx_kl", stats.sums.approx_kl()),
-            ("clip_fraction", stats.sums.clip_fraction()),
+            ("clip_fraction", mean(policy.clipped as f64)),
             ("grad_norm", stats.grad_norm),
             ("lr", stats.lr),
             ("epochs_done", f64::from(stats.epochs)),
@@ -457,7 +467,7 @@ impl<'a> Run<'a> {
             ("best_mean_return_100", self.journal.best_mean_return_100),
             ("mean_length_100", report.mean_length),
             ("explained_variance", report.explained_variance),
-            ("value_loss", self.trainer.config().has_critic().then(|| stats.sums.value_loss())),
+            ("value_loss", (value.rows > 0).then(|| value.loss / value.rows as f64)),
         ];
         let present = sometimes.into_iter().filter_map(|(key, value)| Some((key, value?)));
         for (key, value) in always.into_iter().chain(present) {

@@ -31,6 +31,21 @@ pub struct Progress<'a> {
     pub steps_per_s: f64,
 }
 
+impl Progress<'_> {
+    /// Mean entropy of the policy over the last epoch's rows, in nats.
+    #[must_use]
+    pub fn entropy(&self) -> f64 {
+        let policy = &self.report.stats.sums.policy;
+        policy.entropy / policy.rows.max(1) as f64
+    }
+
+    /// Mean approximate KL divergence between the policy that acted and the present one, nats.
+    #[must_use]
+    pub fn approx_kl(&self) -> f64 {
+        self.report.stats.sums.approx_kl()
+    }
+}
+
 /// Callbacks of a run; every one does nothing unless implemented.
 ///
 /// They are called between updates on the thread that trains: what they do can slow a run
