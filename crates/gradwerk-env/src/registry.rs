@@ -169,13 +169,13 @@ pub fn find(id: &str) -> Result<&'static dyn EnvFactory, UnknownEnv> {
     })
 }
 
-/// The known name at the smallest edit distance (ignoring case), if it is at most a third of
-/// the length away.
+/// The known name at the smallest edit distance (ignoring case), if that is at most two fifths of
+/// its length (enough for `cart-pole`, which lacks the version too).
 fn nearest(id: &str, known: &[&'static str]) -> Option<&'static str> {
     let id = id.to_lowercase();
     let distance = |name: &&&'static str| edit_distance(&id, &name.to_lowercase());
     let best = known.iter().min_by_key(distance)?;
-    (distance(&best) * 3 <= best.len()).then_some(*best)
+    (distance(&best) * 5 <= best.len() * 2).then_some(*best)
 }
 
 /// Levenshtein distance: insertions, deletions and substitutions from `a` to `b`.
@@ -256,6 +256,7 @@ mod tests {
 
     #[test]
     fn an_unknown_id_gets_a_suggestion() {
+        assert_eq!(find("cart-pole").err().expect("not an id").suggestion, Some("CartPole-v1"));
         let error = find("cartpole").err().expect("not an id");
         assert_eq!(error.suggestion, Some("CartPole-v1"));
         let text = error.to_string();

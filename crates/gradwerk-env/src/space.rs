@@ -68,3 +68,35 @@ impl std::fmt::Display for Space {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_of_rows() {
+        let (discrete, continuous) = (Space::Discrete { n: 5 }, Space::uniform_box(3, -1.0, 1.0));
+        assert_eq!((discrete.width(), continuous.width()), (1, 3));
+        assert_eq!(discrete.action_widths(), (1, 0));
+        assert_eq!(continuous.action_widths(), (0, 3));
+        assert_eq!(
+            (discrete.to_string(), continuous.to_string()),
+            ("Discrete(5)".into(), "Box(3)".into())
+        );
+    }
+
+    #[test]
+    fn bounds_belong_to_the_box_and_nan_does_not() {
+        let space = Space::symmetric_box(&[1.0, f32::INFINITY]);
+        assert_eq!(space.first_outside(&[-1.0, 1e30]), None);
+        assert_eq!(space.first_outside(&[1.5, 0.0]), Some(0));
+        assert_eq!(space.first_outside(&[0.0, f32::NAN]), Some(1));
+    }
+
+    #[test]
+    fn a_discrete_observation_is_a_whole_number_below_n() {
+        let outside = |x: f32| Space::Discrete { n: 3 }.first_outside(&[x]).is_some();
+        assert!(!outside(0.0) && !outside(2.0));
+        assert!(outside(3.0) && outside(-1.0) && outside(0.5) && outside(f32::NAN));
+    }
+}

@@ -241,8 +241,10 @@ impl Shard {
                 })
                 .map_err(|(what, value)| self.non_finite(&what, value, i))?;
         }
-        for i in (0..n).filter(|&i| self.active[i]) {
-            self.record(ctx, t, i);
+        for i in 0..n {
+            if self.active[i] {
+                self.record(ctx, t, i);
+            }
         }
         if let Plan::Episodes { quota, .. } = ctx.plan {
             for i in 0..n {

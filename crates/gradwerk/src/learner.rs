@@ -194,7 +194,7 @@ impl<E: Engine> Learner<E> {
             return Err(self.non_finite("gradient", norm));
         }
         if max_norm > 0.0 && norm > max_norm {
-            optim::scale(self.kernel, E::from_f64(max_norm / norm), grad);
+            optim::scale(self.kernel, grad, E::from_f64(max_norm / norm));
         }
         self.optimizer.step(self.kernel, &mut self.weights.theta, grad, E::from_f64(lr));
         self.weights.pack(&self.model, self.kernel);

@@ -212,10 +212,7 @@ impl Policy {
         }
         Err(Error::Usage(format!(
             "the policy was made for observations {} and actions {} (of {}), but {} has {obs} and {action}",
-            own.observation_space,
-            own.action_space,
-            self.config.env.id,
-            env.id(),
+            own.observation_space, own.action_space, self.config.env.id, env.id(),
         )))
     }
 }

@@ -11,7 +11,7 @@ use crate::model::Model;
 use crate::normalize::{Moments, ObsMap};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
-use crate::run::state::{State, sha256_of};
+use crate::run::state::sha256_of;
 use gradwerk_env::{End, EnvFactory, EpisodeKeys};
 use gradwerk_math::{Kernel, Pool};
 use std::collections::VecDeque;
@@ -227,7 +227,8 @@ impl Trainer {
             let running = &mut self.discounted[row % r.n];
             *running = *running * gamma + f64::from(r.reward[row]);
             let deviation = *running - shift;
-            (count, sum, square) = (count + 1.0, sum + deviation, square + deviation * deviation);
+            (count, sum, square) =
+                (count + 1.0, sum + deviation, square + deviation * deviation);
             if r.end[row].is_end() {
                 *running = 0.0;
             }

@@ -26,7 +26,7 @@ impl Plot {
         for run in &self.runs {
             RunDir::open(run)?;
         }
-        gradwerk::run::plot::plot_runs(&self.runs, &self.output)?;
+        gradwerk::run::curve::draw(&self.runs, &self.output)?;
         output::human(&format!("wrote {}", self.output.display()));
         Ok(ExitCode::SUCCESS)
     }

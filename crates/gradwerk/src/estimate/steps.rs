@@ -18,7 +18,7 @@ pub struct Steps<'a, R> {
     pub carry: &'a [R],
     /// `V(s_t)`, or 0 everywhere without a value function.
     pub value: &'a [R],
-    /// `V(s_{t+1})`; where truncated, the value of the final observation (before the reset); in
+    /// `V(s_{t+1})`, so equal to the next row's `value` where the episode continues; where truncated, the value of the final observation (before the reset); in
     /// the last row, the value of the observation that follows the rollout.
     pub next_value: &'a [R],
     /// Whether the row is a transition.

@@ -8,7 +8,6 @@ use super::checkpoint;
 use super::dir::{self, Machine, Manifest, RunDir};
 use super::metrics::{Row, Writer};
 use super::observe::{Begun, Observer, Progress};
-use super::plot;
 use super::state::State;
 use super::stats;
 use super::summary::{Journal, Outcome, Summary};
@@ -533,7 +532,7 @@ impl<'a> Run<'a> {
         if self.trainer.counters().updates == 0 {
             return;
         }
-        if let Err(error) = plot::plot_runs(&[self.dir.root()], &self.dir.curve()) {
+        if let Err(error) = super::curve::draw(&[self.dir.root().to_owned()], &self.dir.curve()) {
             self.watch.observer.warning(&format!("no learning curve: {error}"));
         }
     }

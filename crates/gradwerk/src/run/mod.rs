@@ -4,6 +4,7 @@
 //! [`metrics::Row`]; readers (resume, plots, dashboards) open the files again.
 
 pub mod checkpoint;
+pub mod curve;
 pub mod dir;
 pub mod driver;
 mod errors;
