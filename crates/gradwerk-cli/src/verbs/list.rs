@@ -1,6 +1,8 @@
 //! `gradwerk list`: the things there are to choose from.
 
 use crate::output;
+use gradwerk::Config;
+use gradwerk::layers::Schema;
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 
@@ -54,12 +56,12 @@ impl What {
         match self {
             Self::Envs => envs(),
             Self::Algos => named(gradwerk::algo::ALGORITHMS.iter().map(|a| (a.name, a.summary))),
-            Self::Networks => named(gradwerk_nn::NETWORKS.iter().map(|n| (n.name, n.summary))),
+            Self::Networks => kinds("network"),
             Self::Dists => named(gradwerk::dist::DISTRIBUTIONS.iter().map(|d| (d.name, d.summary))),
             Self::Estimators => {
                 named(gradwerk::estimate::ESTIMATORS.iter().map(|e| (e.name, e.summary)))
             }
-            Self::Optimizers => named(gradwerk_nn::OPTIMIZERS.iter().map(|o| (o.name, o.summary))),
+            Self::Optimizers => kinds("optimizer"),
             Self::Metrics => metrics(),
             Self::Presets => named(gradwerk::layers::PRESETS.iter().map(|p| (p.name, p.summary()))),
         }
@@ -84,6 +86,11 @@ fn named<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Value> {
     entries.map(|(name, summary)| json!({"name": name, "summary": summary})).collect()
 }
 
+/// The kinds of a section of the configuration, with their help.
+fn kinds(section: &str) -> Vec<Value> {
+    named(Schema::of::<Config>().kinds(section).into_iter())
+}
+
 fn envs() -> Vec<Value> {
     let entry = |env: &&dyn gradwerk_env::EnvFactory| {
         json!({
@@ -95,7 +102,7 @@ fn envs() -> Vec<Value> {
             "solved_at": env.solved_at(),
         })
     };
-    gradwerk_env::all().iter().map(entry).collect()
+    gradwerk_env::registry::all().iter().map(entry).collect()
 }
 
 fn metrics() -> Vec<Value> {

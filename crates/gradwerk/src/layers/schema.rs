@@ -53,6 +53,20 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// Name and help of every `kind` that `section` may be of.
+    #[must_use]
+    pub fn kinds(&self, section: &str) -> Vec<(&str, &str)> {
+        let fields = self.root().properties();
+        let forms = fields.into_iter().find(|(name, _)| *name == section);
+        let variants = forms.into_iter().flat_map(|(_, node)| node.forms()).find_map(|form| {
+            if let Form::Tagged(_, variants) = form { Some(variants) } else { None }
+        });
+        let named = variants.into_iter().flatten();
+        named.map(|(name, node)| (name, node.description().unwrap_or_default())).collect()
+    }
+}
+
 impl<'a> Node<'a> {
     fn at(self, value: &'a Value) -> Self {
         Self { root: self.root, value }

@@ -107,7 +107,11 @@ pub fn train_env<'a>(
     manifest(config, env, options).write(&dir)?;
     let journal = new_journal(config, options);
     let metrics = Writer::create(&dir.metrics())?;
-    let mut run = Run::new(Parts { dir, lock, trainer, env, metrics, journal, mean_return: None }, options, watch);
+    let mut run = Run::new(
+        Parts { dir, lock, trainer, env, metrics, journal, mean_return: None },
+        options,
+        watch,
+    );
     if options.init.is_some() || options.until.is_some() {
         // What config.toml does not say would be lost if the run died before its first
         // checkpoint.
