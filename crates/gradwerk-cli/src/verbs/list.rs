@@ -43,7 +43,7 @@ impl What {
             Self::Envs => "envs",
             Self::Algos => "algos",
             Self::Networks => "networks",
-            Self::Dists => "dists",
+            Self::Dists => kinds("policy"),
             Self::Estimators => "estimators",
             Self::Optimizers => "optimizers",
             Self::Metrics => "metrics",
@@ -57,7 +57,7 @@ impl What {
             Self::Envs => envs(),
             Self::Algos => named(gradwerk::algo::ALGORITHMS.iter().map(|a| (a.name, a.summary))),
             Self::Networks => kinds("network"),
-            Self::Dists => named(gradwerk::dist::DISTRIBUTIONS.iter().map(|d| (d.name, d.summary))),
+            Self::Dists => kinds("policy"),
             Self::Estimators => {
                 named(gradwerk::estimate::ESTIMATORS.iter().map(|e| (e.name, e.summary)))
             }

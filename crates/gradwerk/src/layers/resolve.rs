@@ -39,7 +39,8 @@ impl Sources {
     /// # Errors
     /// If it cannot be read or is not TOML.
     pub fn file(&mut self, path: &Path) -> Result<(), Error> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::Usage(format!("cannot read {}: {error}", path.display())))?;
         self.text(&text, &path.display().to_string())
     }
 
@@ -163,10 +164,24 @@ impl Resolved {
     /// Add to an error about a setting where its value came from.
     #[must_use]
     pub fn explain(&self, error: Error) -> Error {
-        let Error::Invalid(Invalid { key, value, reason }) = error else { return error };
+        match error {
+            Error::Invalid(Invalid { key, value, reason }) => {
+                let value = format!("{value}{}", self.from(&key));
+                Error::Invalid(Invalid { key, value, reason })
+            }
+            // The sections' own checks say `section.field = value: reason`, too.
+            Error::Usage(text) => {
+                let origin = text.split_once(" = ").map(|(key, _)| self.from(key));
+                Error::Usage(format!("{text}{}", origin.unwrap_or_default()))
+            }
+            other => other,
+        }
+    }
+
+    /// ` (from ORIGIN)` of a dotted key; nothing for what is not a key.
+    fn from(&self, key: &str) -> String {
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
-        let value = format!("{value}{}", self.merged.from(&path));
-        Error::Invalid(Invalid { key, value, reason })
+        self.merged.from(&path)
     }
 
     /// Its environment.

@@ -176,6 +176,10 @@ pub fn resume_env<'a>(
 /// # Errors
 /// If there is none, or if the file is not a policy.
 pub fn load_policy(path: &Path) -> Result<Policy, Error> {
+    if !path.exists() {
+        let path = path.display();
+        return Err(Error::Usage(format!("{path}: no such run directory or policy file")));
+    }
     if !path.is_dir() {
         return Policy::load(path);
     }
