@@ -3,6 +3,7 @@
 //! Moments are frozen while a rollout is collected and used, and merged afterwards in a fixed
 //! order, so that they do not depend on threads.
 
+use crate::config::NormalizeConfig;
 use crate::run::state::{State, StateError};
 
 /// Count, mean and sum of squared deviations of a stream of vectors (Welford; merged by Chan,
@@ -55,14 +56,14 @@ impl Moments {
     }
 
     /// Store under `name.count`, `name.mean`, `name.m2`.
-    pub(crate) fn save(&self, state: &mut State, name: &str) -> Result<(), StateError> {
+    fn save(&self, state: &mut State, name: &str) -> Result<(), StateError> {
         state.put_vector(&format!("{name}.count"), vec![self.count])?;
         state.put_vector(&format!("{name}.mean"), self.mean.clone())?;
         state.put_vector(&format!("{name}.m2"), self.m2.clone())
     }
 
     /// Read what [`Moments::save`] stored.
-    pub(crate) fn load(&mut self, state: &State, name: &str) -> Result<(), StateError> {
+    fn load(&mut self, state: &State, name: &str) -> Result<(), StateError> {
         self.count = state.get::<f64>(&format!("{name}.count"), &[1])?[0];
         state.copy_into(&format!("{name}.mean"), &mut self.mean)?;
         state.copy_into(&format!("{name}.m2"), &mut self.m2)
@@ -78,6 +79,63 @@ impl Moments {
             square += (x - shift) * (x - shift);
         }
         self.merge_shifted(count, &[shift], &[sum], &[square]);
+    }
+}
+
+/// The running moments that a run keeps and its policy carries along.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalizers {
+    /// Of the raw observations.
+    pub observations: Option<Moments>,
+    /// Of the discounted return, whose deviation scales rewards.
+    pub returns: Option<Moments>,
+    /// Of the value targets, in units of the scaled reward.
+    pub targets: Option<Moments>,
+}
+
+impl Normalizers {
+    /// Those that the settings ask for, without data, for observations of `dim` entries.
+    #[must_use]
+    pub fn new(config: &NormalizeConfig, dim: usize) -> Self {
+        Self {
+            observations: config.observations.then(|| Moments::new(dim)),
+            returns: config.rewards.then(|| Moments::new(1)),
+            targets: config.value_targets.then(|| Moments::new(1)),
+        }
+    }
+
+    /// Mean and standard deviation that turn the value network's output into a value.
+    #[must_use]
+    pub fn value_map(&self) -> (f32, f32) {
+        self.targets.as_ref().map_or((0.0, 1.0), |m| (m.mean[0] as f32, m.std(0) as f32))
+    }
+
+    /// The number that raw rewards are divided by.
+    #[must_use]
+    pub fn reward_scale(&self) -> f64 {
+        self.returns.as_ref().map_or(1.0, |m| m.std(0))
+    }
+
+    pub(crate) fn save(&self, state: &mut State) -> Result<(), StateError> {
+        let named = [
+            ("observations", &self.observations),
+            ("returns", &self.returns),
+            ("targets", &self.targets),
+        ];
+        named.into_iter().filter_map(|(name, m)| Some((name, m.as_ref()?))).try_for_each(
+            |(name, moments)| moments.save(state, name),
+        )
+    }
+
+    pub(crate) fn load(&mut self, state: &State) -> Result<(), StateError> {
+        let named = [
+            ("observations", &mut self.observations),
+            ("returns", &mut self.returns),
+            ("targets", &mut self.targets),
+        ];
+        named.into_iter().filter_map(|(name, m)| Some((name, m.as_mut()?))).try_for_each(
+            |(name, moments)| moments.load(state, name),
+        )
     }
 }
 

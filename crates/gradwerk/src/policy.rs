@@ -4,7 +4,7 @@ use crate::Error;
 use crate::config::Config;
 use crate::dist::{ActionRowMut, Distribution, Widths};
 use crate::model::{Inference, Model, Weights};
-use crate::normalize::{Moments, ObsMap};
+use crate::normalize::{Normalizers, ObsMap};
 use crate::run::checkpoint;
 use crate::run::state::{State, StateError};
 use gradwerk_env::{EnvFactory, Space};
@@ -18,7 +18,7 @@ pub struct Policy {
     model: Model<f32>,
     weights: Weights<f32>,
     obs_map: ObsMap,
-    obs_moments: Option<Moments>,
+    normalizers: Normalizers,
     seen: Vec<f32>,
     heads: Vec<f32>,
     inference: Inference<f32>,
@@ -40,9 +40,10 @@ impl Policy {
         model: Model<f32>,
         weights: Weights<f32>,
         kernel: Kernel,
-        obs_moments: Option<Moments>,
+        normalizers: Normalizers,
     ) -> Self {
-        let obs_map = ObsMap::new(model.obs_width(), obs_moments.as_ref(), config.normalize.clip);
+        let observations = normalizers.observations.as_ref();
+        let obs_map = ObsMap::new(model.obs_width(), observations, config.normalize.clip);
         let inference = Inference::new(&model, kernel);
         let config = config.clone();
         Self {
@@ -50,7 +51,7 @@ impl Policy {
             model,
             weights,
             obs_map,
-            obs_moments,
+            normalizers,
             seen: Vec::new(),
             heads: Vec::new(),
             inference,
@@ -75,10 +76,10 @@ impl Policy {
         &self.model.action_space
     }
 
-    /// Moments of its observation normaliser, if it has one.
+    /// The running moments it was trained with.
     #[must_use]
-    pub fn obs_moments(&self) -> Option<&Moments> {
-        self.obs_moments.as_ref()
+    pub fn normalizers(&self) -> &Normalizers {
+        &self.normalizers
     }
 
     pub(crate) fn model(&self) -> &Model<f32> {
@@ -101,6 +102,26 @@ impl Policy {
     /// If `obs` is not a whole number of rows.
     pub fn predict(&mut self, obs: &[f32]) -> ActionBatch {
         self.act(obs, |_| None)
+    }
+
+    /// The critic's estimates `V(s)` for raw observations `[rows, d]`, in units of the raw
+    /// reward; `None` without a critic.
+    ///
+    /// # Panics
+    /// If `obs` is not a whole number of rows.
+    pub fn values(&mut self, obs: &[f32]) -> Option<Vec<f32>> {
+        if !self.model.has_critic() {
+            return None;
+        }
+        assert_eq!(obs.len() % self.model.obs_width(), 0, "whole rows");
+        self.seen.resize(obs.len(), 0.0);
+        self.obs_map.apply(obs, &mut self.seen);
+        let mut values = vec![0.0; obs.len() / self.model.obs_width()];
+        self.inference.value(&self.model, &self.weights, &self.seen, &mut values);
+        let (mean, std) = self.normalizers.value_map();
+        let unit = self.normalizers.reward_scale() as f32;
+        values.iter_mut().for_each(|v| *v = (mean + std * *v) * unit);
+        Some(values)
     }
 
     /// Actions drawn from the policy; row `i` draws from `streams[i]`.
@@ -170,9 +191,7 @@ impl Policy {
             let values = self.weights.theta[entry.range()].to_vec();
             state.put(&entry.name, &entry.shape, values)?;
         }
-        if let Some(moments) = &self.obs_moments {
-            moments.save(&mut state, "observations")?;
-        }
+        self.normalizers.save(&mut state)?;
         Ok(state)
     }
 
@@ -193,11 +212,9 @@ impl Policy {
         }
         let kernel = Kernel::detect();
         let weights = Weights::new(&model, theta, kernel);
-        let mut moments = config.normalize.observations.then(|| Moments::new(model.obs_width()));
-        if let Some(moments) = &mut moments {
-            moments.load(state, "observations")?;
-        }
-        Ok(Self::new(&config, model, weights, kernel, moments))
+        let mut normalizers = Normalizers::new(&config.normalize, model.obs_width());
+        normalizers.load(state)?;
+        Ok(Self::new(&config, model, weights, kernel, normalizers))
     }
 
     /// Check that the policy can act in an environment.

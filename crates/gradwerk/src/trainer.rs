@@ -8,7 +8,7 @@ use crate::dist::Widths;
 use crate::estimate::{Normalize, Scratch, Steps, estimate};
 use crate::learner::{Batch, Learner};
 use crate::model::Model;
-use crate::normalize::{Moments, ObsMap};
+use crate::normalize::{Moments, Normalizers, ObsMap};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::run::state::sha256_of;
@@ -75,9 +75,9 @@ pub struct Trainer {
     learner: Learner<f32>,
     algorithm: Box<dyn Algorithm<f32>>,
     obs_map: ObsMap,
-    obs_moments: Option<Moments>,
-    return_moments: Option<Moments>,
-    target_moments: Option<Moments>,
+    /// Work space: the mean that the map subtracts.
+    shift: Vec<f64>,
+    normalizers: Normalizers,
     /// Discounted return of each environment so far, for the reward scale.
     discounted: Vec<f64>,
     counters: Counters,
@@ -134,7 +134,7 @@ impl Trainer {
             .collect();
         let (d, wd, wc) =
             (model.obs_width(), model.dist.discrete(), model.dist.continuous());
-        let obs_moments = config.normalize.observations.then(|| Moments::new(d));
+        let normalizers = Normalizers::new(&config.normalize, d);
         let learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         Ok(Self {
             plan,
@@ -144,10 +144,9 @@ impl Trainer {
             columns: Columns::default(),
             learner,
             algorithm: config.algo.build(),
-            obs_map: ObsMap::new(d, obs_moments.as_ref(), config.normalize.clip),
-            obs_moments,
-            return_moments: config.normalize.rewards.then(|| Moments::new(1)),
-            target_moments: config.normalize.value_targets.then(|| Moments::new(1)),
+            obs_map: ObsMap::new(d, normalizers.observations.as_ref(), config.normalize.clip),
+            shift: vec![0.0; d],
+            normalizers,
             discounted: vec![0.0; n],
             counters: Counters::default(),
             window: VecDeque::with_capacity(WINDOW + 1),
@@ -180,7 +179,7 @@ impl Trainer {
             model: &self.learner.model,
             weights: &self.learner.weights,
             obs_map: &self.obs_map,
-            value_map: value_map(self.target_moments.as_ref()),
+            value_map: self.normalizers.value_map(),
             seed: self.config.seed,
             plan: self.plan,
         };
@@ -218,7 +217,7 @@ impl Trainer {
 
     /// Rewards divided by the standard deviation of the discounted return, this rollout included.
     fn scale_rewards(&mut self) {
-        let Some(moments) = &mut self.return_moments else { return };
+        let Some(moments) = &mut self.normalizers.returns else { return };
         let (r, gamma) = (&mut self.rollout, self.config.gamma);
         let shift = moments.mean[0];
         let (mut count, mut sum, mut square) = (0.0, 0.0, 0.0);
@@ -234,7 +233,7 @@ impl Trainer {
             }
         }
         moments.merge_shifted(count, &[shift], &[sum], &[square]);
-        let scale = (1.0 / moments.std(0)) as f32;
+        let scale = (1.0 / self.normalizers.reward_scale()) as f32;
         r.reward.iter_mut().for_each(|reward| *reward *= scale);
     }
 
@@ -281,10 +280,10 @@ impl Trainer {
 
     /// Targets and old values in the units that the value network predicts.
     fn normalize_targets(&mut self) {
-        let Some(moments) = &mut self.target_moments else { return };
+        let Some(moments) = &mut self.normalizers.targets else { return };
         let c = &mut self.columns;
         moments.merge_scalars(c.rows.iter().map(|&r| f64::from(c.target[r as usize])));
-        let (mean, std) = value_map(Some(moments));
+        let (mean, std) = self.normalizers.value_map();
         for column in [&mut c.target, &mut self.rollout.value] {
             column.iter_mut().for_each(|v| *v = (*v - mean) / std);
         }
@@ -317,19 +316,18 @@ impl Trainer {
     }
 
     fn merge_observations(&mut self) {
-        let Some(moments) = &mut self.obs_moments else { return };
-        let (n, d) = (self.rollout.n, self.rollout.obs_width);
-        let shift: Vec<f64> = (0..d).map(|j| self.obs_map.shift(j)).collect();
+        let Some(moments) = &mut self.normalizers.observations else { return };
+        let d = self.rollout.obs_width;
+        self.shift.iter_mut().enumerate().for_each(|(j, s)| *s = self.obs_map.shift(j));
         for shard in &self.shards {
-            let columns = shard.rollout.n;
-            for i in 0..columns {
-                let valid = (0..shard.rollout.t).filter(|t| shard.rollout.valid[t * columns + i]);
+            let r = &shard.rollout;
+            for i in 0..r.n {
+                let valid = (0..r.t).filter(|t| r.valid[t * r.n + i]);
                 let (count, entries) = (valid.count() as f64, i * d..(i + 1) * d);
                 let (sum, square) = (&shard.obs_sum[entries.clone()], &shard.obs_square[entries]);
-                moments.merge_shifted(count, &shift, sum, square);
+                moments.merge_shifted(count, &self.shift, sum, square);
             }
         }
-        debug_assert!(n > 0);
         self.obs_map.refresh(moments);
     }
 
@@ -383,7 +381,7 @@ impl Trainer {
             self.learner.model.clone(),
             self.learner.weights.clone(),
             self.learner.kernel(),
-            self.obs_moments.clone(),
+            self.normalizers.clone(),
         )
     }
 
@@ -407,17 +405,21 @@ impl Trainer {
     /// If its network has another shape.
     pub fn warm_start(&mut self, policy: &Policy) -> Result<(), Error> {
         self.learner.load_policy(policy)?;
-        if let (Some(own), Some(theirs)) = (&mut self.obs_moments, policy.obs_moments()) {
-            own.clone_from(theirs);
-            self.obs_map.refresh(own);
+        let theirs = policy.normalizers();
+        for (own, theirs) in [
+            (&mut self.normalizers.observations, &theirs.observations),
+            (&mut self.normalizers.returns, &theirs.returns),
+            (&mut self.normalizers.targets, &theirs.targets),
+        ] {
+            if let (Some(own), Some(theirs)) = (own, theirs) {
+                own.clone_from(theirs);
+            }
+        }
+        if let Some(moments) = &self.normalizers.observations {
+            self.obs_map.refresh(moments);
         }
         Ok(())
     }
-}
-
-/// Mean and standard deviation of the value targets; identity without normalisation.
-fn value_map(moments: Option<&Moments>) -> (f32, f32) {
-    moments.map_or((0.0, 1.0), |m| (m.mean[0] as f32, m.std(0) as f32))
 }
 
 fn plan(config: &Config, time_limit: Option<u32>) -> Result<Plan, Error> {

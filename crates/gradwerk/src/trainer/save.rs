@@ -1,6 +1,6 @@
 //! The state of a trainer: everything that decides how the run goes on, and nothing else.
 
-use super::{Moments, ShardState, Trainer};
+use super::{ShardState, Trainer};
 use crate::Error;
 use crate::run::state::{State, StateError};
 use gradwerk_env::vec_env::{ActionLog, SlotState};
@@ -18,9 +18,7 @@ impl Trainer {
         state.put_meta("counters", &self.counters)?;
         self.learner.save(&mut state)?;
         state.put_vector("algorithm", self.algorithm.state())?;
-        for (name, moments) in self.moments() {
-            moments.save(&mut state, name)?;
-        }
+        self.normalizers.save(&mut state)?;
         state.put_vector("reward.discounted", self.discounted.clone())?;
         let (totals, lengths): (Vec<f64>, Vec<u32>) = self.window.iter().copied().unzip();
         state.put_vector("window.return", totals)?;
@@ -37,17 +35,8 @@ impl Trainer {
         self.counters = state.get_meta("counters")?;
         self.learner.load(state)?;
         self.algorithm.load_state(state.get_any::<f64>("algorithm")?.1);
-        let named = [
-            ("observations", &mut self.obs_moments),
-            ("returns", &mut self.return_moments),
-            ("targets", &mut self.target_moments),
-        ];
-        for (name, moments) in named {
-            if let Some(moments) = moments {
-                moments.load(state, name)?;
-            }
-        }
-        if let Some(moments) = &self.obs_moments {
+        self.normalizers.load(state)?;
+        if let Some(moments) = &self.normalizers.observations {
             self.obs_map.refresh(moments);
         }
         state.copy_into("reward.discounted", &mut self.discounted)?;
@@ -58,16 +47,6 @@ impl Trainer {
         self.window.clear();
         self.window.extend(totals.iter().copied().zip(lengths.iter().copied()));
         self.load_envs(state)
-    }
-
-    fn moments(&self) -> impl Iterator<Item = (&'static str, &Moments)> {
-        [
-            ("observations", &self.obs_moments),
-            ("returns", &self.return_moments),
-            ("targets", &self.target_moments),
-        ]
-        .into_iter()
-        .filter_map(|(name, moments)| Some((name, moments.as_ref()?)))
     }
 
     fn load_envs(&mut self, state: &State) -> Result<(), Error> {
