@@ -43,7 +43,7 @@ impl What {
             Self::Envs => "envs",
             Self::Algos => "algos",
             Self::Networks => "networks",
-            Self::Dists => kinds("policy"),
+            Self::Dists => "dists",
             Self::Estimators => "estimators",
             Self::Optimizers => "optimizers",
             Self::Metrics => "metrics",

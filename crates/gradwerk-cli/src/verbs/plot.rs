@@ -2,7 +2,9 @@
 
 use crate::output;
 use gradwerk::Error;
+use gradwerk::run::curve;
 use gradwerk::run::dir::RunDir;
+use gradwerk::run::plot::{Band, Options};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,6 +17,21 @@ pub struct Plot {
     /// File to write; its ending (.svg or .png) is its format
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// The metric on the vertical axis (gradwerk list metrics)
+    #[arg(long, value_name = "NAME", default_value = "mean_return_100")]
+    metric: String,
+    /// What the band around the mean of several runs shows
+    #[arg(long, value_name = "KIND", default_value = "range")]
+    band: Spread,
+}
+
+/// The band around the mean of several runs.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Spread {
+    /// From the smallest to the largest run
+    Range,
+    /// The 95 % bootstrap interval of the mean
+    Interval,
 }
 
 impl Plot {
@@ -26,7 +43,12 @@ impl Plot {
         for run in &self.runs {
             RunDir::open(run)?;
         }
-        gradwerk::run::curve::draw(&self.runs, &self.output)?;
+        let band = match self.band {
+            Spread::Range => Band::Range,
+            Spread::Interval => Band::Interval95,
+        };
+        let options = Options { metric: self.metric, band, ..Options::default() };
+        curve::draw(&self.runs, &self.output, options)?;
         output::human(&format!("wrote {}", self.output.display()));
         Ok(ExitCode::SUCCESS)
     }

@@ -53,7 +53,7 @@ pub fn write(path: &Path, state: &State) -> Result<(), StateError> {
 /// The bytes of the file that holds `state`. Equal states give equal bytes.
 ///
 /// # Errors
-/// As [`write`], except for those of the operating system.
+/// As [`write()`], except for those of the operating system.
 pub fn encode(state: &State) -> Result<Vec<u8>, StateError> {
     for (name, tensor) in &state.tensors {
         check_tensor(name, tensor)?;
@@ -140,7 +140,7 @@ impl View for &Tensor {
 
 // ---------------------------------------------------------------------------------- reading
 
-/// Read the state that [`write`] wrote to `path`.
+/// Read the state that [`write()`] wrote to `path`.
 ///
 /// # Errors
 /// [`StateError::Io`], [`StateError::Truncated`], [`StateError::Foreign`] (empty, not
@@ -305,7 +305,7 @@ fn elements<T: Element>(bytes: &[u8]) -> Vec<T> {
 /// continuation that this run does not follow, or could not be read.
 ///
 /// # Errors
-/// As [`write`]; [`StateError::Io`] also if an old file cannot be deleted.
+/// As [`write()`]; [`StateError::Io`] also if an old file cannot be deleted.
 pub fn save(folder: &Path, steps: u64, state: &State) -> Result<PathBuf, StateError> {
     let path = file_of(folder, steps);
     write(&path, state)?;
@@ -637,6 +637,47 @@ mod tests {
         // The run goes on from 100 and saves at 150: the bad one of a lost future goes away.
         save(folder.path(), 150, &sample(150)).unwrap();
         assert_eq!(names(folder.path()), ["000000000100.safetensors", "000000000150.safetensors"]);
+    }
+
+    /// In the child process: save one checkpoint after the other until killed.
+    fn save_for_ever(folder: &Path) -> ! {
+        let mut state = sample(0);
+        state.put_vector("large", vec![1.5_f32; 1 << 18]).unwrap();
+        for steps in 1.. {
+            save(folder, steps, &state).unwrap();
+        }
+        unreachable!()
+    }
+
+    /// This test starts itself again as a child process and kills it (SIGKILL) while it saves.
+    #[test]
+    fn a_killed_writer_leaves_a_good_checkpoint() {
+        const FOLDER: &str = "GRADWERK_TEST_SAVE_FOR_EVER";
+        if let Some(folder) = std::env::var_os(FOLDER) {
+            save_for_ever(Path::new(&folder));
+        }
+        let name = "run::checkpoint::tests::a_killed_writer_leaves_a_good_checkpoint";
+        for round in 0..8 {
+            let folder = folder();
+            let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name])
+                .env(FOLDER, folder.path())
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            let started = std::time::Instant::now();
+            while list(folder.path()).unwrap().iter().all(|e| e.steps().is_none()) {
+                assert!(started.elapsed().as_secs() < 60, "the child saves nothing");
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(7 * round));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let latest = latest(folder.path()).unwrap();
+            assert!(latest.skipped.is_empty(), "{:?}", latest.skipped);
+            let (steps, _, state) = latest.found.expect("a good checkpoint");
+            assert_eq!(state.get::<f32>("large", &[1 << 18]).unwrap()[7], 1.5, "at {steps}");
+        }
     }
 
     #[test]

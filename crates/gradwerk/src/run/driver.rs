@@ -5,9 +5,11 @@
 //! `metrics.jsonl` behind the checkpoint are cut off when the run goes on.
 
 use super::checkpoint;
+use super::curve;
 use super::dir::{self, Machine, Manifest, RunDir};
 use super::metrics::{Row, Writer};
 use super::observe::{Begun, Observer, Progress};
+use super::plot::Options;
 use super::state::State;
 use super::stats;
 use super::summary::{Journal, Outcome, Summary};
@@ -540,7 +542,9 @@ impl<'a> Run<'a> {
         if self.trainer.counters().updates == 0 {
             return;
         }
-        if let Err(error) = super::curve::draw(&[self.dir.root().to_owned()], &self.dir.curve()) {
+        if let Err(error) =
+            curve::draw(&[self.dir.root().to_owned()], &self.dir.curve(), Options::default())
+        {
             self.watch.observer.warning(&format!("no learning curve: {error}"));
         }
     }

@@ -10,6 +10,7 @@ pub mod driver;
 mod errors;
 pub mod metrics;
 pub mod observe;
+pub mod plot;
 pub mod seeds;
 pub mod state;
 pub mod stats;

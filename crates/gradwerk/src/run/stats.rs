@@ -129,7 +129,7 @@ pub struct Summary {
     pub n: usize,
     /// [`mean`].
     pub mean: Option<f64>,
-    /// [`std`].
+    /// [`std()`].
     pub std: Option<f64>,
     /// [`interquartile_mean`].
     pub iqm: Option<f64>,

@@ -1,0 +1,211 @@
+//! Runs as curves, and several runs as one curve with a band.
+
+use std::path::Path;
+
+use super::PlotError;
+use crate::run::dir::{Manifest, RunDir};
+use crate::run::metrics;
+use crate::run::stats;
+
+/// Points of a drawn line: more than a picture can show. Longer curves are resampled.
+const MAX_POINTS: usize = 600;
+
+/// Numbers beyond this are drawn as gaps, like those that are not finite: an axis for them would
+/// show nothing else.
+const LARGEST: f64 = 1e100;
+
+/// Resamples of the bootstrap at every point (fewer than in a table: it is a picture).
+const RESAMPLES: u32 = 500;
+
+/// One run: a metric against the steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Environment id.
+    pub env: String,
+    /// Algorithm.
+    pub algo: String,
+    /// Seed.
+    pub seed: u64,
+    /// (steps, value), steps rising; a value that is not finite is a gap in the line.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// The curve of a metric from a run directory. Rows without the metric are left out.
+    ///
+    /// # Errors
+    /// [`PlotError::Dir`], [`PlotError::Metrics`].
+    pub fn load(run: &Path, metric: &str) -> Result<Self, PlotError> {
+        let run = RunDir::open(run)?;
+        let manifest = Manifest::read(&run)?;
+        let rows = metrics::read(&run.metrics())?;
+        let point = |row: &metrics::Row| Some((row.get("steps")?, row.get(metric)?));
+        let mut points: Vec<_> = rows.iter().filter_map(point).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Ok(Self { env: manifest.env, algo: manifest.algo, seed: manifest.seed, points })
+    }
+
+    /// The value at `x`, linear between neighbours; none outside the curve and in its gaps.
+    #[must_use]
+    pub fn at(&self, x: f64) -> Option<f64> {
+        let right = self.points.partition_point(|p| p.0 < x);
+        let &(x1, y1) = self.points.get(right)?;
+        let y = if x1 == x {
+            y1
+        } else {
+            let (x0, y0) = self.points[right.checked_sub(1)?];
+            y0 + (y1 - y0) * ((x - x0) / (x1 - x0))
+        };
+        (y.abs() < LARGEST).then_some(y)
+    }
+}
+
+/// What the band around the mean shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// From the smallest to the largest run.
+    Range,
+    /// The 95 % percentile-bootstrap interval of the mean, see [`stats::bootstrap95`].
+    Interval95,
+}
+
+/// Runs that share environment and algorithm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Environment id.
+    pub env: String,
+    /// Algorithm.
+    pub algo: String,
+    /// Seeds in the order given.
+    pub seeds: Vec<u64>,
+    /// The line: stretches without a gap.
+    pub stretches: Vec<Vec<Sample>>,
+}
+
+/// One point of the line of a group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Steps.
+    pub x: f64,
+    /// Mean over the runs that have a value here.
+    pub mean: f64,
+    /// Lower end of the band.
+    pub low: f64,
+    /// Upper end of the band.
+    pub high: f64,
+    /// Whether every run of the group has a value here.
+    pub complete: bool,
+}
+
+impl Group {
+    /// The groups of `curves`, in the order of their first runs.
+    #[must_use]
+    pub fn all(curves: &[Curve], band: Band) -> Vec<Self> {
+        let mut members: Vec<Vec<&Curve>> = Vec::new();
+        for curve in curves {
+            let same = |g: &&mut Vec<&Curve>| g[0].env == curve.env && g[0].algo == curve.algo;
+            match members.iter_mut().find(same) {
+                Some(group) => group.push(curve),
+                None => members.push(vec![curve]),
+            }
+        }
+        members.iter().map(|group| Self::of(group, band)).collect()
+    }
+
+    fn of(curves: &[&Curve], band: Band) -> Self {
+        let samples: Vec<_> = grid(curves).into_iter().map(|x| sample(curves, x, band)).collect();
+        let stretches = samples.split(Option::is_none).filter(|s| !s.is_empty());
+        Self {
+            env: curves[0].env.clone(),
+            algo: curves[0].algo.clone(),
+            seeds: curves.iter().map(|c| c.seed).collect(),
+            stretches: stretches.map(|s| s.iter().flatten().copied().collect()).collect(),
+        }
+    }
+
+    /// All points of the line.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.stretches.iter().flatten()
+    }
+}
+
+/// Where a group is evaluated: at every point of every run, or evenly if those are too many.
+fn grid(curves: &[&Curve]) -> Vec<f64> {
+    let mut grid: Vec<f64> = curves.iter().flat_map(|c| c.points.iter().map(|p| p.0)).collect();
+    grid.sort_by(f64::total_cmp);
+    grid.dedup();
+    if grid.len() <= MAX_POINTS {
+        return grid;
+    }
+    let (first, last) = (grid[0], grid[grid.len() - 1]);
+    let at = |i| first + (last - first) * (i as f64 / (MAX_POINTS - 1) as f64);
+    (0..MAX_POINTS).map(at).collect()
+}
+
+fn sample(curves: &[&Curve], x: f64, band: Band) -> Option<Sample> {
+    let values: Vec<f64> = curves.iter().filter_map(|c| c.at(x)).collect();
+    let mean = stats::mean(&values)?;
+    let [low, high] = match band {
+        Band::Range => [stats::quantile(&values, 0.0)?, stats::quantile(&values, 1.0)?],
+        Band::Interval95 => stats::bootstrap95(&values, stats::mean, RESAMPLES, 0)?,
+    };
+    Some(Sample { x, mean, low, high, complete: values.len() == curves.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(algo: &str, seed: u64, points: &[(f64, f64)]) -> Curve {
+        Curve { env: "E".into(), algo: algo.into(), seed, points: points.to_vec() }
+    }
+
+    #[test]
+    fn a_curve_is_linear_between_points_and_absent_elsewhere() {
+        let c = curve("a", 1, &[(10.0, 1.0), (20.0, 3.0), (30.0, f64::NAN), (40.0, 5.0)]);
+        assert_eq!((c.at(10.0), c.at(15.0), c.at(20.0)), (Some(1.0), Some(2.0), Some(3.0)));
+        assert_eq!((c.at(9.0), c.at(41.0)), (None, None), "outside");
+        assert_eq!((c.at(25.0), c.at(30.0), c.at(35.0)), (None, None, None), "gap");
+        assert_eq!(c.at(40.0), Some(5.0));
+    }
+
+    #[test]
+    fn runs_of_one_algorithm_become_one_group() {
+        let curves = [
+            curve("a", 1, &[(1.0, 1.0), (3.0, 3.0)]),
+            curve("b", 1, &[(1.0, 9.0)]),
+            curve("a", 2, &[(1.0, 3.0), (2.0, 7.0)]),
+        ];
+        let groups = Group::all(&curves, Band::Range);
+        assert_eq!(groups.len(), 2);
+        assert_eq!((groups[0].algo.as_str(), &groups[0].seeds[..]), ("a", &[1, 2][..]));
+        // x = 2: run 1 is half way between 1 and 3, run 2 is 7; x = 3: run 1 alone
+        let sample = |x, mean, low, high, complete| Sample { x, mean, low, high, complete };
+        assert_eq!(
+            groups[0].stretches,
+            [vec![
+                sample(1.0, 2.0, 1.0, 3.0, true),
+                sample(2.0, 4.5, 2.0, 7.0, true),
+                sample(3.0, 3.0, 3.0, 3.0, false),
+            ]]
+        );
+    }
+
+    #[test]
+    fn gaps_cut_the_line() {
+        let c = curve("a", 1, &[(1.0, 1.0), (2.0, f64::NAN), (3.0, 1e300), (4.0, 2.0), (5.0, 2.0)]);
+        let groups = Group::all(&[c], Band::Interval95);
+        let lengths: Vec<usize> = groups[0].stretches.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [1, 2]);
+    }
+
+    #[test]
+    fn long_curves_are_resampled_between_the_same_ends() {
+        let points: Vec<_> = (0..5000).map(|i| (f64::from(i), 2.0 * f64::from(i))).collect();
+        let groups = Group::all(&[curve("a", 1, &points)], Band::Range);
+        let samples: Vec<_> = groups[0].samples().collect();
+        assert_eq!(samples.len(), MAX_POINTS);
+        assert_eq!((samples[0].x, samples[MAX_POINTS - 1].x), (0.0, 4999.0));
+        assert!(samples.iter().all(|s| (s.mean - 2.0 * s.x).abs() < 1e-9));
+    }
+}
