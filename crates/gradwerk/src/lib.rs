@@ -18,6 +18,7 @@ pub mod dist;
 mod error;
 pub mod estimate;
 pub mod evaluate;
+pub mod layers;
 pub mod learner;
 pub mod loss;
 pub mod model;

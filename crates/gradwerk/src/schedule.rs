@@ -20,7 +20,7 @@ pub enum Shape {
 
 /// A number, or `{ start, end, schedule }` over the run's `steps`.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema)]
-#[schemars(with = "f64")]
+#[schemars(with = "Form")]
 pub struct Schedule {
     /// Value at the first step.
     pub start: f64,
@@ -70,7 +70,16 @@ impl fmt::Display for Schedule {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// What the help and the checks of settings know about a schedule.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Form {
+    Number(f64),
+    Table(Table),
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Table {
     start: f64,

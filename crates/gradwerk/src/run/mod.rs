@@ -4,8 +4,14 @@
 //! [`metrics::Row`]; readers (resume, plots, dashboards) open the files again.
 
 pub mod checkpoint;
+pub mod curve;
 pub mod dir;
+pub mod driver;
+mod errors;
 pub mod metrics;
+pub mod observe;
 pub mod plot;
+pub mod seeds;
 pub mod state;
 pub mod stats;
+pub mod summary;

@@ -1,0 +1,23 @@
+//! Ctrl-C and SIGTERM: the first asks the run to stop, the second ends the process.
+
+use crate::output;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Exit code of a run that was stopped by a signal.
+pub const INTERRUPTED: u8 = 130;
+
+static INTERRUPT: AtomicBool = AtomicBool::new(false);
+
+/// Catch signals from now on; the flag says that one came.
+pub fn watch() -> &'static AtomicBool {
+    let caught = ctrlc::set_handler(|| {
+        if INTERRUPT.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        output::human("stopping after this update with a checkpoint; once more quits at once");
+    });
+    if let Err(error) = caught {
+        output::human(&format!("warning: Ctrl-C will not write a checkpoint: {error}"));
+    }
+    &INTERRUPT
+}

@@ -1,0 +1,79 @@
+//! `gradwerk eval`: how good a trained policy is.
+
+use super::train::Machine;
+use crate::number;
+use crate::output::{self, Verbosity};
+use gradwerk::run::dir::RunDir;
+use gradwerk::run::driver;
+use gradwerk::{Error, EvalOptions, Policy, evaluate};
+use gradwerk_math::Pool;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `eval`.
+#[derive(clap::Args)]
+pub struct Eval {
+    /// Directory of a run, or a policy file (.safetensors)
+    run: PathBuf,
+    /// Number of episodes
+    #[arg(long, value_name = "N", default_value = "100", value_parser = number::positive)]
+    episodes: u64,
+    /// Seed of the episodes; episode i depends on (seed, i) alone
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::count)]
+    seed: u64,
+    /// Sample actions instead of taking the most probable one
+    #[arg(long)]
+    stochastic: bool,
+    /// The best policy of the run's periodic evaluations instead of the last one
+    #[arg(long)]
+    best: bool,
+    #[command(flatten)]
+    machine: Machine,
+    #[command(flatten)]
+    verbosity: Verbosity,
+}
+
+impl Eval {
+    /// Evaluate.
+    ///
+    /// # Errors
+    /// If there is no policy, or it does not fit the environment.
+    pub fn run(self) -> Result<ExitCode, Error> {
+        let mut policy = self.policy()?;
+        let runtime = self.machine.runtime();
+        policy.set_kernel(runtime.kernel);
+        let env = gradwerk_env::find(&policy.config().env.id)
+            .map_err(|error| Error::Usage(error.to_string()))?;
+        let options = EvalOptions {
+            episodes: usize::try_from(self.episodes).unwrap_or(usize::MAX),
+            seed: self.seed,
+            stochastic: self.stochastic,
+        };
+        let result = evaluate(&policy, env, options, &Pool::new(runtime.threads))?;
+        let text = format!(
+            "{}: mean return {:.2} +- {:.2} (95 %) over {} episodes, std {:.2}, from {:.2} to {:.2}, mean length {:.1}",
+            result.env,
+            result.mean_return,
+            result.ci95,
+            number::grouped(self.episodes),
+            result.std_return,
+            result.min,
+            result.max,
+            result.mean_length
+        );
+        self.verbosity.finish(&text, &result);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn policy(&self) -> Result<Policy, Error> {
+        if !self.best {
+            return driver::load_policy(&self.run);
+        }
+        let best = RunDir::open(&self.run)?.best();
+        if !best.exists() {
+            output::human("note: the run kept no best policy; set eval.every to have one");
+            return Err(Error::Usage(format!("{}: does not exist", best.display())));
+        }
+        Policy::load(&best)
+    }
+}

@@ -1,0 +1,60 @@
+//! The verbs, one file each.
+
+mod bench;
+mod check;
+mod completions;
+mod config;
+mod eval;
+mod list;
+mod plot;
+mod resume;
+mod summary;
+mod train;
+
+use clap::Subcommand;
+use gradwerk::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Train a policy
+    Train(train::Train),
+    /// Go on with a run that was stopped or killed
+    Resume(resume::Resume),
+    /// Play episodes with a trained policy and say how good it is
+    Eval(eval::Eval),
+    /// List environments, algorithms and other things to choose from
+    List(list::List),
+    /// Show, document or check settings
+    Config(config::Config),
+    /// Check that an environment keeps its promises
+    Check(check::Check),
+    /// Draw learning curves of runs
+    Plot(plot::Plot),
+    /// Measure how fast this machine is
+    Bench(bench::Bench),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+}
+
+impl Verb {
+    /// Do it; `started` is when the process began.
+    ///
+    /// # Errors
+    /// Whatever went wrong, with its exit code.
+    pub fn run(self, started: Instant) -> Result<ExitCode, Error> {
+        match self {
+            Self::Train(verb) => verb.run(started),
+            Self::Resume(verb) => verb.run(started),
+            Self::Eval(verb) => verb.run(),
+            Self::List(verb) => Ok(verb.run()),
+            Self::Config(verb) => verb.run(),
+            Self::Check(verb) => verb.run(),
+            Self::Plot(verb) => verb.run(),
+            Self::Bench(verb) => verb.run(),
+            Self::Completions(verb) => Ok(verb.run()),
+        }
+    }
+}

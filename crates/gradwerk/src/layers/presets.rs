@@ -1,0 +1,86 @@
+//! The settings that ship inside the program: one file and one line each.
+
+use super::document::{self, Leaf};
+use super::{LayerError, Origin, suggest};
+
+/// A settings file embedded in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// `<environment>-<algorithm>`, with `/` in the environment's name written as `-`.
+    pub name: &'static str,
+    /// The TOML text.
+    pub text: &'static str,
+}
+
+macro_rules! embedded {
+    ($folder:literal: $($name:literal,)*) => {
+        &[$(Preset {
+            name: $name,
+            text: include_str!(concat!("../../../../presets/", $folder, $name, ".toml")),
+        },)*]
+    };
+}
+
+/// Tuned settings per environment and algorithm.
+pub static PRESETS: &[Preset] = embedded! { "":
+    "CartPole-v1-ppo",
+};
+
+/// What an algorithm changes in the defaults, whatever the environment.
+pub static ALGORITHM_DEFAULTS: &[Preset] = embedded! { "algorithms/":
+    "reinforce",
+    "a2c",
+    "ppo",
+};
+
+impl Preset {
+    /// The preset of that name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        PRESETS.iter().find(|preset| preset.name == name)
+    }
+
+    /// The preset of that name.
+    ///
+    /// # Errors
+    /// If there is none: lists the names and suggests the nearest.
+    pub fn named(name: &str) -> Result<&'static Self, LayerError> {
+        let names = || PRESETS.iter().map(|preset| preset.name).chain(["auto", "none"]);
+        Self::find(name).ok_or_else(|| {
+            LayerError::new(format!("unknown preset {name}: {}", suggest::expected(name, names())))
+        })
+    }
+
+    /// The preset made for this environment and algorithm, if there is one.
+    #[must_use]
+    pub fn matching(env: &str, algo: &str) -> Option<&'static Self> {
+        Self::find(&format!("{}-{algo}", env.replace('/', "-")))
+    }
+
+    /// The first comment line of the file: what the preset reaches.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        self.text.lines().next().and_then(|line| line.strip_prefix('#')).unwrap_or("").trim()
+    }
+
+    /// Its settings.
+    ///
+    /// # Errors
+    /// If the text is not TOML.
+    pub fn leaves(&self) -> Result<Vec<Leaf>, LayerError> {
+        let origin = |line| Origin::Preset(self.name.to_owned(), line);
+        document::parse(self.text, &format!("preset {}", self.name), origin)
+    }
+}
+
+/// The defaults of an algorithm; empty for one without.
+///
+/// # Errors
+/// If the embedded text is not TOML.
+pub fn algorithm_leaves(algo: &str) -> Result<Vec<Leaf>, LayerError> {
+    let Some(found) = ALGORITHM_DEFAULTS.iter().find(|preset| preset.name == algo) else {
+        return Ok(Vec::new());
+    };
+    let origin = |_| Origin::Algorithm(algo.to_owned());
+    document::parse(found.text, &format!("defaults of {algo}"), origin)
+}
