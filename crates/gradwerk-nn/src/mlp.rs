@@ -2,7 +2,7 @@
 
 use gradwerk_math::Kernel;
 
-use crate::kernels::{self, Gemm, Start};
+use crate::kernels::{self, Gemm, NARROW, NarrowGradient, NarrowProduct, Start};
 use crate::{Activation, Engine, Init, Layout, Network, Params};
 
 /// What an [`Mlp`] is made of.
@@ -200,7 +200,7 @@ impl Mlp {
     fn forward_head<E: Engine>(
         &self,
         kernel: Kernel,
-        theta: &[E],
+        params: Params<'_, E>,
         x: &[E],
         rows: usize,
         cache: &[E],
@@ -209,9 +209,7 @@ impl Mlp {
         let stride = Network::<E>::outputs(self);
         let x = self.input_of(self.hidden.len(), x, cache, rows);
         if let Some(head) = &self.head {
-            let shape = (head.inputs, head.outputs);
-            let bias = Start::Row(head.bias(theta));
-            affine(kernel, shape, rows, x, head.weight(theta), bias, (y, stride));
+            head_output(kernel, head, params, rows, x, (y, stride));
         } else {
             y[..rows * stride].copy_from_slice(&x[..rows * stride]);
         }
@@ -229,6 +227,33 @@ impl Mlp {
     }
 }
 
+/// `y = x W + b` of the last layer, which often has few outputs.
+fn head_output<E: Engine>(
+    kernel: Kernel,
+    head: &Dense,
+    params: Params<'_, E>,
+    rows: usize,
+    x: &[E],
+    (y, stride): (&mut [E], usize),
+) {
+    let (weight, bias) = (head.weight(params.theta), head.bias(params.theta));
+    if head.outputs > NARROW {
+        let shape = (head.inputs, head.outputs);
+        return affine(kernel, shape, rows, x, weight, Start::Row(bias), (y, stride));
+    }
+    NarrowProduct {
+        rows,
+        cols: head.outputs,
+        sum: head.inputs,
+        a: x,
+        b_transposed: &params.packed[head.packed..],
+        bias,
+        c: y,
+        c_stride: stride,
+    }
+    .run(kernel);
+}
+
 /// The derivative of one layer: `dw += x^T dz`, `db += column sums of dz`.
 fn dense_gradient<E: Engine>(
     kernel: Kernel,
@@ -239,19 +264,24 @@ fn dense_gradient<E: Engine>(
     dtheta: &mut [E],
 ) {
     let dw = &mut dtheta[dense.weight..dense.weight + dense.inputs * dense.outputs];
-    Gemm {
-        rows: dense.inputs,
-        cols: dense.outputs,
-        sum: rows,
-        a: x,
-        a_strides: (1, dense.inputs),
-        b: dz,
-        b_stride: stride,
-        c: dw,
-        c_stride: dense.outputs,
-        start: Start::Add,
+    if dense.outputs <= NARROW {
+        let (inputs, cols) = (dense.inputs, dense.outputs);
+        NarrowGradient { rows, inputs, cols, a: x, b: dz, b_stride: stride, c: dw }.run(kernel);
+    } else {
+        Gemm {
+            rows: dense.inputs,
+            cols: dense.outputs,
+            sum: rows,
+            a: x,
+            a_strides: (1, dense.inputs),
+            b: dz,
+            b_stride: stride,
+            c: dw,
+            c_stride: dense.outputs,
+            start: Start::Add,
+        }
+        .run(kernel);
     }
-    .run(kernel);
     let db = &mut dtheta[dense.bias..dense.bias + dense.outputs];
     kernels::sum_rows(kernel, rows, dz, stride, db);
 }
@@ -318,7 +348,7 @@ impl<E: Engine> Network<E> for Mlp {
         for index in 0..self.hidden.len() {
             self.forward_hidden(kernel, index, params.theta, x, rows, cache);
         }
-        self.forward_head(kernel, params.theta, x, rows, cache, y);
+        self.forward_head(kernel, params, x, rows, cache, y);
         self.fill_free(params.theta, rows, y);
     }
 

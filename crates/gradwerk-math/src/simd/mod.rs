@@ -92,6 +92,8 @@ pub trait Simd: Copy {
     /// Square root, correctly rounded.
     #[must_use]
     fn sqrt(self) -> Self;
+    /// The sum of the lanes, halves added to halves until one number is left.
+    fn sum(self) -> Self::E;
     /// `self < b`; false where either is NaN.
     fn lt(self, b: Self) -> Self::Mask;
     /// `self <= b`; false where either is NaN.

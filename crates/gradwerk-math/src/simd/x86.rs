@@ -133,6 +133,16 @@ impl Simd for Avx2 {
         Self(op!(_mm256_sqrt_ps(self.0)))
     }
     #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: the vector at hand proves that the processor has the instructions.
+        unsafe {
+            let four =
+                _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
     fn lt(self, b: Self) -> __m256 {
         // SAFETY: the vector at hand proves that the processor has the instruction.
         unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, b.0) }
@@ -253,6 +263,15 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         Self(op!(_mm512_sqrt_ps(self.0)))
+    }
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: the vector at hand proves that the processor has the instructions.
+        let halves = unsafe {
+            let high = _mm512_extractf32x8_ps::<1>(self.0);
+            _mm256_add_ps(_mm512_castps512_ps256(self.0), high)
+        };
+        Avx2(halves).sum()
     }
     #[inline(always)]
     fn lt(self, b: Self) -> __mmask16 {
