@@ -27,7 +27,7 @@ pub use actor_critic::{ActorCritic, Shape};
 pub use config::{InitScheme, LinearConfig, MlpConfig, NETWORKS, NetworkConfig};
 pub use engine::Engine;
 pub use error::NnError;
-pub use gradwerk_math::Kernel;
+pub use gradwerk_math::{Buffer, Kernel};
 pub use layout::{Entry, Init, Layout};
 pub use mlp::{Mlp, MlpSpec};
 pub use network::{Network, Params};
