@@ -81,6 +81,8 @@ fn main() {
             multiply_derivative(kernel, Activation::Tanh, a, c);
         });
         report("row sums of 64", &mut |[a, _, c]| sum_rows(kernel, ROWS, a, WIDTH, &mut c[..64]));
-        report("transpose 64 x 64 (per tile row)", &mut |[a, b, _]| transpose(64, 64, a, b));
+        report("transpose 64 x 64 (per tile row)", &mut |[a, b, _]| {
+            transpose(kernel, 64, 64, a, b)
+        });
     }
 }

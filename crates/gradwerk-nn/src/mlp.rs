@@ -340,12 +340,12 @@ impl<E: Engine> Network<E> for Mlp {
     fn packed_len(&self) -> usize {
         self.packed_len
     }
-    fn pack(&self, _: Kernel, theta: &[E], packed: &mut [E]) {
+    fn pack(&self, kernel: Kernel, theta: &[E], packed: &mut [E]) {
         for dense in self.layers() {
             let (weight, size) = (dense.weight(theta), dense.inputs * dense.outputs);
             packed[dense.packed..][..size].copy_from_slice(weight);
             let target = &mut packed[dense.transposed..];
-            kernels::transpose(dense.inputs, dense.outputs, weight, target);
+            kernels::transpose(kernel, dense.inputs, dense.outputs, weight, target);
         }
     }
     fn cache_len(&self, rows: usize) -> usize {

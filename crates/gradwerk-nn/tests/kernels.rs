@@ -78,7 +78,7 @@ fn strided_products() {
     for (m, n, k) in sizes().step_by(7) {
         let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
         let mut a_transposed = vec![0.0; m * k];
-        transpose(m, k, &a, &mut a_transposed);
+        transpose(Kernel::Portable, m, k, &a, &mut a_transposed);
         let mut wide_b = vec![f32::NAN; k * (n + 3)];
         for p in 0..k {
             wide_b[p * (n + 3)..][..n].copy_from_slice(&b[p * n..][..n]);
@@ -110,12 +110,12 @@ fn narrow_products_and_gradients() {
     for (m, n, k) in sizes().filter(|(_, n, _)| *n <= NARROW) {
         let (a, b, bias) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
         let mut b_transposed = vec![0.0; k * n];
-        transpose(k, n, &b, &mut b_transposed);
+        transpose(Kernel::Portable, k, n, &b, &mut b_transposed);
         let exact = product(&a, &b, m, n, k);
         let with_bias: Vec<f64> =
             exact.iter().enumerate().map(|(i, x)| x + f64::from(bias[i % n])).collect();
         let mut a_transposed = vec![0.0; m * k];
-        transpose(m, k, &a, &mut a_transposed);
+        transpose(Kernel::Portable, m, k, &a, &mut a_transposed);
         for kernel in Kernel::available() {
             let what = format!("{kernel} {m}x{k}x{n}");
             let mut c = vec![7.0; m * (n + 1)];
@@ -155,11 +155,13 @@ fn narrow_products_and_gradients() {
 fn transposes() {
     for (m, n, _) in sizes().step_by(5) {
         let a = numbers(m * n, 1);
-        let mut t = vec![0.0; m * n];
-        transpose(m, n, &a, &mut t);
-        for i in 0..m {
-            for j in 0..n {
-                assert_eq!(t[j * m + i], a[i * n + j]);
+        for kernel in Kernel::available() {
+            let mut t = vec![0.0; m * n];
+            transpose(kernel, m, n, &a, &mut t);
+            for i in 0..m {
+                for j in 0..n {
+                    assert_eq!(t[j * m + i], a[i * n + j], "{kernel} {m}x{n}");
+                }
             }
         }
     }

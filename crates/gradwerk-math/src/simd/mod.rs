@@ -92,6 +92,25 @@ pub trait Simd: Copy {
     /// Square root, correctly rounded.
     #[must_use]
     fn sqrt(self) -> Self;
+    /// `target[j, i] = source[i, j]` for a block of 8 by 8, rows `source_stride` and
+    /// `target_stride` apart.
+    ///
+    /// # Safety
+    /// As [`Simd::splat`]; all of both blocks must be accessible, and they must not overlap.
+    #[inline(always)]
+    unsafe fn transpose_8x8(
+        source: *const Self::E,
+        source_stride: usize,
+        target: *mut Self::E,
+        target_stride: usize,
+    ) {
+        for i in 0..8 {
+            for j in 0..8 {
+                // SAFETY: the caller promises both blocks.
+                unsafe { *target.add(j * target_stride + i) = *source.add(i * source_stride + j) };
+            }
+        }
+    }
     /// The sum of the lanes, halves added to halves until one number is left.
     fn sum(self) -> Self::E;
     /// `self < b`; false where either is NaN.
