@@ -78,7 +78,19 @@ fn replay(factory: &dyn EnvFactory, episode: &Value, tolerance: f32, place: &str
         assert_eq!(end, recorded_end(episode, t), "{place} step {t}");
         last = end;
     }
+    if last == End::Continue {
+        check_state(&*env, &numbers(&episode["final_state"]), place);
+    }
     last
+}
+
+/// The state itself, which shows what observations hide (a wrapped angle).
+fn check_state(env: &dyn VecEnv, want: &[f64], place: &str) {
+    let bytes = env.save().remove(0).snapshot.expect("a snapshot");
+    let got = bytes.chunks_exact(8).map(|x| snapshot::decode::<1>(x).expect("a number")[0]);
+    for (k, (got, want)) in got.zip(want).enumerate() {
+        assert!((got - want).abs() <= 1e-6, "{place}: state[{k}] is {got}, not {want}");
+    }
 }
 
 #[test]
@@ -86,13 +98,12 @@ fn native_environments_replay_gymnasium() {
     for (id, tolerance) in TRACES {
         let (trace, factory) = (read(id), registry::find(id).expect("a built-in environment"));
         let episodes = trace["episodes"].as_array().expect("episodes");
-        let mut steps = 0;
-        let mut ended = false;
+        let mut ends = 0;
         for (k, episode) in episodes.iter().enumerate() {
-            ended |= replay(factory, episode, tolerance, &format!("{id} episode {k}")).is_end();
-            steps += episode["rewards"].as_array().map_or(0, Vec::len);
+            let end = replay(factory, episode, tolerance, &format!("{id} episode {k}"));
+            ends += usize::from(end.is_end());
         }
-        assert_eq!(steps, 320, "{id}");
-        assert!(ended, "{id}: no episode ends");
+        // At least one long episode and the four that start near the bounds.
+        assert!(episodes.len() >= 5 && ends >= 1, "{id}: {ends} of {} end", episodes.len());
     }
 }

@@ -6,6 +6,8 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::simd::{Elementary, Portable};
+
 /// A real number: `f32` (engine) or `f64` (reference).
 ///
 /// The transcendental functions come from this crate, never from the system's C library, so
@@ -106,25 +108,28 @@ impl Real for f32 {
         self
     }
     fn exp(self) -> Self {
-        libm::expf(self)
+        Portable([self]).exp().0[0]
     }
     fn ln(self) -> Self {
-        libm::logf(self)
+        Portable([self]).ln().0[0]
     }
     fn ln_1p(self) -> Self {
-        libm::log1pf(self)
+        Portable([self]).ln_1p().0[0]
     }
     fn tanh(self) -> Self {
-        libm::tanhf(self)
+        Portable([self]).tanh().0[0]
+    }
+    fn sigmoid(self) -> Self {
+        Portable([self]).sigmoid().0[0]
     }
     fn erf(self) -> Self {
-        libm::erff(self)
+        Portable([self]).erf().0[0]
     }
     fn sin(self) -> Self {
-        libm::sinf(self)
+        Portable([self]).sin_cos().0.0[0]
     }
     fn cos(self) -> Self {
-        libm::cosf(self)
+        Portable([self]).sin_cos().1.0[0]
     }
     fn sqrt(self) -> Self {
         f32::sqrt(self)

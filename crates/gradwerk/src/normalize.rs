@@ -122,9 +122,10 @@ impl Normalizers {
             ("returns", &self.returns),
             ("targets", &self.targets),
         ];
-        named.into_iter().filter_map(|(name, m)| Some((name, m.as_ref()?))).try_for_each(
-            |(name, moments)| moments.save(state, name),
-        )
+        named
+            .into_iter()
+            .filter_map(|(name, m)| Some((name, m.as_ref()?)))
+            .try_for_each(|(name, moments)| moments.save(state, name))
     }
 
     pub(crate) fn load(&mut self, state: &State) -> Result<(), StateError> {
@@ -133,9 +134,10 @@ impl Normalizers {
             ("returns", &mut self.returns),
             ("targets", &mut self.targets),
         ];
-        named.into_iter().filter_map(|(name, m)| Some((name, m.as_mut()?))).try_for_each(
-            |(name, moments)| moments.load(state, name),
-        )
+        named
+            .into_iter()
+            .filter_map(|(name, m)| Some((name, m.as_mut()?)))
+            .try_for_each(|(name, moments)| moments.load(state, name))
     }
 }
 

@@ -229,7 +229,10 @@ impl Policy {
         }
         Err(Error::Usage(format!(
             "the policy was made for observations {} and actions {} (of {}), but {} has {obs} and {action}",
-            own.observation_space, own.action_space, self.config.env.id, env.id(),
+            own.observation_space,
+            own.action_space,
+            self.config.env.id,
+            env.id(),
         )))
     }
 }

@@ -63,8 +63,7 @@ impl<E: Real> Rollout<E> {
         self.obs.resize(rows * self.obs_width, E::ZERO);
         self.discrete.resize(rows * self.discrete_width, 0);
         self.continuous.resize(rows * self.continuous_width, E::ZERO);
-        for column in
-            [&mut self.log_prob, &mut self.reward, &mut self.value, &mut self.next_value]
+        for column in [&mut self.log_prob, &mut self.reward, &mut self.value, &mut self.next_value]
         {
             column.resize(rows, E::ZERO);
         }

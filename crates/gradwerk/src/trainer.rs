@@ -132,8 +132,7 @@ impl Trainer {
                 Shard::new(first, batch, &model, plan, runtime.kernel)
             })
             .collect();
-        let (d, wd, wc) =
-            (model.obs_width(), model.dist.discrete(), model.dist.continuous());
+        let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
         let normalizers = Normalizers::new(&config.normalize, d);
         let learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         Ok(Self {
@@ -226,8 +225,7 @@ impl Trainer {
             let running = &mut self.discounted[row % r.n];
             *running = *running * gamma + f64::from(r.reward[row]);
             let deviation = *running - shift;
-            (count, sum, square) =
-                (count + 1.0, sum + deviation, square + deviation * deviation);
+            (count, sum, square) = (count + 1.0, sum + deviation, square + deviation * deviation);
             if r.end[row].is_end() {
                 *running = 0.0;
             }

@@ -99,10 +99,7 @@ impl Ppo {
         let clip = self.settings.clip.at(progress);
         let value_clip = self.settings.value_clip;
         Objective {
-            surrogate: Surrogate::Clip {
-                low: E::from_f64(clip),
-                high: E::from_f64(clip),
-            },
+            surrogate: Surrogate::Clip { low: E::from_f64(clip), high: E::from_f64(clip) },
             entropy_coef: E::from_f64(self.settings.entropy_coef.at(progress)),
             value_coef: E::from_f64(self.settings.value_coef),
             value_clip: (value_clip > 0.0).then(|| E::from_f64(value_clip)),

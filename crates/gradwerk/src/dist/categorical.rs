@@ -238,7 +238,7 @@ impl<R: Real> Distribution<R> for Categorical {
         Evaluated { log_prob, entropy: log_sum - dot }
     }
 
-    /// `c (1[j = a] - p_j) - e p_j (log p_j + H)`. As `log p_j = y_j - y_a + log p_a`, no
+    /// `c (1[j = a] - p_j) - e p_j (log p_j + H)`. As `log p_j = (y_j - y_a) + log p_a`, no
     /// logarithm is needed.
     #[inline]
     fn turn_into_grad(
@@ -251,10 +251,27 @@ impl<R: Real> Distribution<R> for Categorical {
         work: &mut [R],
     ) {
         let action = a.discrete[0] as usize;
-        let shift = evaluated.log_prob - y[action] + evaluated.entropy;
+        let (own, base) = (y[action], evaluated.log_prob + evaluated.entropy);
         for (w, &logit) in work.iter_mut().zip(y) {
-            *w = -(d_log_prob * *w + d_entropy * plogp(*w, logit + shift));
+            *w = -(d_log_prob * *w + d_entropy * plogp(*w, (logit - own) + base));
         }
         work[action] += d_log_prob;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inverse_cdf;
+
+    /// A uniform number of exactly 0, or exactly on a step, never selects a zero weight.
+    #[test]
+    fn inverse_cdf_skips_zero_weights() {
+        let select = |threshold| inverse_cdf(threshold, [0.0, 0.5, 0.0, 0.5, 0.0].into_iter());
+        assert_eq!(select(0.0), 1);
+        assert_eq!(select(0.49), 1);
+        assert_eq!(select(0.5), 3);
+        // At or beyond the total, which rounding could reach: the last positive weight.
+        assert_eq!(select(1.0), 3);
+        assert_eq!(inverse_cdf(f64::NAN, [f64::NAN; 3].into_iter()), 0);
     }
 }

@@ -40,10 +40,8 @@ impl Trainer {
             self.obs_map.refresh(moments);
         }
         state.copy_into("reward.discounted", &mut self.discounted)?;
-        let (totals, lengths) = (
-            state.get_any::<f64>("window.return")?.1,
-            state.get_any::<u32>("window.length")?.1,
-        );
+        let (totals, lengths) =
+            (state.get_any::<f64>("window.return")?.1, state.get_any::<u32>("window.length")?.1);
         self.window.clear();
         self.window.extend(totals.iter().copied().zip(lengths.iter().copied()));
         self.load_envs(state)
@@ -152,7 +150,8 @@ impl<'a, T: crate::run::state::Element> Pieces<'a, T> {
         let cut = usize::try_from(length).ok().and_then(|k| self.rest.split_at_checked(k));
         let Some((piece, rest)) = cut else {
             let found = self.rest.len();
-            let text = format!("`{}` is too short: {length} elements expected, {found} left", self.name);
+            let text =
+                format!("`{}` is too short: {length} elements expected, {found} left", self.name);
             return Err(Error::Env(gradwerk_env::EnvError(text)));
         };
         self.rest = rest;

@@ -1,0 +1,108 @@
+//! Nanoseconds per row of the formulas in the training loop, single precision, one thread:
+//! `cargo run --release -p gradwerk --example formula_speed`.
+
+use gradwerk::dist::{ActionRowMut, AnyDist, DistConfig, Distribution, Widths};
+use gradwerk::estimate::{EstimatorConfig, Scratch, Steps, estimate};
+use gradwerk::loss::{PolicyRows, Surrogate, ValueLoss, ValueRows, value_gradient};
+use gradwerk_env::Space;
+use gradwerk_math::{Purpose, Stream};
+use std::hint::black_box;
+use std::time::Instant;
+
+const TILE: usize = 64;
+
+/// Best of seven repetitions: the machine is shared, and noise only adds.
+fn report(what: &str, rows: usize, mut f: impl FnMut()) {
+    let rounds = 2_000_000 / rows;
+    let best = (0..7)
+        .map(|_| {
+            let start = Instant::now();
+            (0..rounds).for_each(|_| f());
+            start.elapsed().as_secs_f64()
+        })
+        .fold(f64::INFINITY, f64::min);
+    println!("{what:<44} {:6.1} ns/row", best * 1e9 / (rounds * rows) as f64);
+}
+
+fn policy(name: &str, dist: &AnyDist) {
+    let mut rng = Stream::new(1, Purpose::Test, 0, 0);
+    let y: Vec<f32> = (0..TILE * dist.params()).map(|_| rng.normal_pair::<f32>()[0]).collect();
+    let mut discrete = vec![0; TILE * dist.discrete()];
+    let mut continuous = vec![0.0_f32; TILE * dist.continuous()];
+    let (mut work, mut log_prob) = (y.clone(), vec![0.0_f32; TILE]);
+    let (p, d, c) = (dist.params(), dist.discrete(), dist.continuous());
+    report(&format!("{name}: sample and log-probability"), TILE, || {
+        for i in 0..TILE {
+            let a = ActionRowMut {
+                discrete: &mut discrete[i * d..(i + 1) * d],
+                continuous: &mut continuous[i * c..(i + 1) * c],
+            };
+            let y = &y[i * p..(i + 1) * p];
+            log_prob[i] = dist.sample_with_log_prob(y, &mut rng, a, &mut work[..p]);
+        }
+        black_box(&mut log_prob);
+    });
+    let advantage: Vec<f32> = (0..TILE).map(|_| rng.normal_pair::<f32>()[0]).collect();
+    let rows = PolicyRows {
+        y: &y,
+        discrete: &discrete,
+        continuous: &continuous,
+        log_prob_old: &log_prob,
+        advantage: &advantage,
+        weight: 1.0 / TILE as f32,
+    };
+    let clip = Surrogate::Clip { low: 0.2, high: 0.2 };
+    report(&format!("{name}: PPO head gradient"), TILE, || {
+        black_box(dist.head_gradient(clip, 0.01, black_box(&rows), &mut work));
+    });
+}
+
+fn value() {
+    let x = [0.5_f32; TILE];
+    let rows = ValueRows { value: &x, value_old: &x, target: &x, weight: 1.0 / TILE as f32 };
+    let mut dv = [0.0; TILE];
+    for clip in [None, Some(0.2)] {
+        report(&format!("value gradient, clip {clip:?}"), TILE, || {
+            black_box(value_gradient(ValueLoss { coef: 0.5, clip }, black_box(&rows), &mut dv));
+        });
+    }
+}
+
+fn estimators() {
+    let (t, n) = (128, 8);
+    let mut rng = Stream::new(2, Purpose::Test, 0, 0);
+    let mut column = || (0..t * n).map(|_| rng.uniform()).collect::<Vec<f32>>();
+    let (reward, values, next_value) = (column(), column(), column());
+    let steps = Steps {
+        t,
+        n,
+        reward: &reward,
+        discount: &vec![0.99; t * n],
+        carry: &vec![1.0; t * n],
+        value: &values,
+        next_value: &next_value,
+        valid: &vec![true; t * n],
+        time: &(0..t * n).map(|row| (row / n) as u32).collect::<Vec<_>>(),
+        gamma: 0.99,
+    };
+    let (mut advantage, mut target) = (vec![0.0; t * n], vec![0.0; t * n]);
+    let mut scratch = Scratch::with_rows(t * n);
+    let config = EstimatorConfig::default();
+    report("gae and value target, [128, 8]", t * n, || {
+        estimate(&config, black_box(&steps), &mut advantage, &mut target, &mut scratch);
+        black_box(&mut advantage);
+    });
+}
+
+fn main() {
+    for n in [2, 6] {
+        let dist = DistConfig::default().build(&Space::Discrete { n });
+        policy(&format!("categorical({n})"), &dist.expect("acts on discrete"));
+    }
+    for dim in [1, 6, 17] {
+        let dist = DistConfig::default().build(&Space::uniform_box(dim, -1.0, 1.0));
+        policy(&format!("gaussian({dim})"), &dist.expect("acts on boxes"));
+    }
+    value();
+    estimators();
+}

@@ -1,0 +1,279 @@
+//! What every algorithm must hold, looped over the lists.
+
+use gradwerk::algo::{ALGORITHMS, AlgoConfig};
+use gradwerk::config::Config;
+use gradwerk::estimate::{Baseline, Kind, Normalize};
+use gradwerk::schedule::Schedule;
+use gradwerk::{Error, Runtime, Trainer};
+use gradwerk_env::probe::BestAction;
+use gradwerk_env::{Action, End, Env, Space, Step, custom};
+use gradwerk_math::{Kernel, Stream};
+use gradwerk_nn::{MlpConfig, NetworkConfig};
+
+/// A small run with annealing and every normaliser on.
+fn small(algo: &str, env: &str) -> Config {
+    let mut config = Config { steps: 4_000, seed: 3, ..Config::default() };
+    config.env.id = env.into();
+    config.env.num_envs = 6;
+    config.rollout.steps = 40;
+    config.lr = Schedule::linear(3e-3, 0.0);
+    config.network = NetworkConfig::Mlp(MlpConfig { hidden: vec![16, 16], ..MlpConfig::default() });
+    config.algo = AlgoConfig::by_name(algo).expect("a listed algorithm");
+    config.normalize.observations = true;
+    config.normalize.rewards = true;
+    config.normalize.value_targets = true;
+    if let AlgoConfig::Ppo(ppo) = &mut config.algo {
+        ppo.minibatch = 70;
+        ppo.clip = Schedule::linear(0.3, 0.1);
+        ppo.adaptive_kl = 0.01;
+        ppo.max_kl = 0.2;
+        config.estimator.normalize = Normalize::Minibatch;
+    }
+    if algo == "reinforce" {
+        config.rollout.episodes = 12;
+        config.estimator.kind = Kind::RewardToGo;
+        config.estimator.baseline = Baseline::Value;
+    }
+    config
+}
+
+fn runtime(threads: usize) -> Runtime {
+    Runtime { threads, kernel: Kernel::detect() }
+}
+
+fn run(trainer: &mut Trainer, updates: usize) {
+    for _ in 0..updates {
+        trainer.update().expect("an update");
+    }
+}
+
+const ENVS: [&str; 2] = ["CartPole-v1", "Pendulum-v1"];
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    for (algo, env) in ALGORITHMS.iter().flat_map(|a| ENVS.map(|e| (a.name, e))) {
+        let hashes = [1, 2, 3, 4].map(|threads| {
+            let mut trainer = Trainer::new(&small(algo, env), runtime(threads)).unwrap();
+            run(&mut trainer, 4);
+            (trainer.params_sha256(), trainer.state_sha256().unwrap())
+        });
+        assert!(hashes.iter().all(|h| *h == hashes[0]), "{algo} on {env}: {hashes:?}");
+    }
+}
+
+#[test]
+fn another_seed_gives_other_bits() {
+    let hash = |seed| {
+        let config = Config { seed, ..small("ppo", "CartPole-v1") };
+        let mut trainer = Trainer::new(&config, runtime(1)).unwrap();
+        run(&mut trainer, 1);
+        trainer.params_sha256()
+    };
+    assert_eq!(hash(5), hash(5));
+    assert_ne!(hash(5), hash(6));
+}
+
+#[test]
+fn a_restored_trainer_goes_on_with_the_same_bits() {
+    for (algo, env) in ALGORITHMS.iter().flat_map(|a| ENVS.map(|e| (a.name, e))) {
+        let config = small(algo, env);
+        let mut whole = Trainer::new(&config, runtime(2)).unwrap();
+        run(&mut whole, 5);
+        let mut first = Trainer::new(&config, runtime(1)).unwrap();
+        run(&mut first, 2);
+        let state = first.state().unwrap();
+        let mut second = Trainer::new(&config, runtime(3)).unwrap();
+        second.restore(&state).unwrap();
+        assert_eq!(second.state_sha256().unwrap(), state.sha256(), "{algo} on {env}");
+        run(&mut second, 3);
+        assert_eq!(second.params_sha256(), whole.params_sha256(), "{algo} on {env}");
+        assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap());
+    }
+}
+
+#[test]
+fn an_environment_without_snapshots_is_resumed_by_replay() {
+    let env = custom("walk", Some(17), || Walk { position: 0.0 });
+    let config = small("ppo", "walk");
+    let mut whole = Trainer::with_env(&config, &*env, runtime(2)).unwrap();
+    run(&mut whole, 4);
+    let mut first = Trainer::with_env(&config, &*env, runtime(2)).unwrap();
+    run(&mut first, 2);
+    let mut second = Trainer::with_env(&config, &*env, runtime(1)).unwrap();
+    second.restore(&first.state().unwrap()).unwrap();
+    run(&mut second, 2);
+    assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap());
+}
+
+/// Every algorithm finds the known values and the best actions of every probe.
+#[test]
+fn probes_are_solved() {
+    for algo in ALGORITHMS {
+        for env in gradwerk_env::registry::all().iter().filter(|e| e.id().starts_with("probe/")) {
+            solve_probe(algo.name, *env);
+        }
+    }
+}
+
+fn solve_probe(algo: &str, env: &dyn gradwerk_env::EnvFactory) {
+    let mut config = Config { gamma: 0.9, seed: 11, ..small(algo, env.id()) };
+    config.normalize = gradwerk::config::NormalizeConfig::default();
+    config.env.num_envs = 16;
+    config.env.time_limit = env.default_time_limit().or(Some(8));
+    if let AlgoConfig::Ppo(ppo) = &mut config.algo {
+        (ppo.adaptive_kl, ppo.max_kl) = (0.0, 0.0);
+    }
+    config.rollout.steps = 16;
+    config.rollout.episodes *= 16;
+    config.lr = Schedule::linear(1e-2, 0.0);
+    config.steps = if algo == "ppo" { 60_000 } else { 250_000 };
+    let solution = env.solution(config.gamma).expect("probes have solutions");
+    let mut trainer = Trainer::with_env(&config, env, runtime(2)).unwrap();
+    while !trainer.finished() {
+        trainer.update().unwrap();
+    }
+    let mut policy = trainer.policy();
+    for state in &solution.states {
+        let action = policy.predict(&state.obs);
+        let value = f64::from(policy.values(&state.obs).expect("a critic")[0]);
+        let place = format!("{algo} on {} at {:?}", env.id(), state.obs);
+        match state.action {
+            BestAction::Any => {}
+            BestAction::Discrete(best) => assert_eq!(action.discrete, [best], "{place}"),
+            BestAction::Continuous(best) => {
+                assert!((action.continuous[0] - best).abs() < 0.2, "{place}: {action:?}");
+            }
+        }
+        let scale = state.value.abs().max(1.0);
+        assert!((value - state.value).abs() < 0.1 * scale, "{place}: {value} for {}", state.value);
+    }
+}
+
+/// A random walk whose observation or reward turns into NaN at a given step.
+#[derive(Clone)]
+struct Walk {
+    position: f32,
+}
+
+impl Env for Walk {
+    fn observation_space(&self) -> Space {
+        Space::uniform_box(1, f32::NEG_INFINITY, f32::INFINITY)
+    }
+    fn action_space(&self) -> Space {
+        Space::Discrete { n: 2 }
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        self.position = rng.uniform();
+        obs[0] = self.position;
+    }
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
+        self.position += action.discrete[0] as f32 - 0.5 + 0.1 * rng.uniform();
+        obs[0] = self.position;
+        Step { reward: f64::from(self.position), end: End::Continue }
+    }
+}
+
+struct Broken {
+    walk: Walk,
+    steps: u32,
+    in_reward: bool,
+}
+
+impl Env for Broken {
+    fn observation_space(&self) -> Space {
+        self.walk.observation_space()
+    }
+    fn action_space(&self) -> Space {
+        self.walk.action_space()
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        self.walk.reset(rng, obs);
+    }
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
+        let mut step = self.walk.step(action, rng, obs);
+        self.steps += 1;
+        if self.steps == 7 && self.in_reward {
+            step.reward = f64::NAN;
+        } else if self.steps == 7 {
+            obs[0] = f32::INFINITY;
+        }
+        step
+    }
+}
+
+#[test]
+fn a_nan_of_the_environment_stops_the_run_and_is_located() {
+    for in_reward in [true, false] {
+        let walk = Walk { position: 0.0 };
+        let make = move || Broken { walk: walk.clone(), steps: 0, in_reward };
+        let env = custom("broken", Some(100), make);
+        let mut trainer = Trainer::with_env(&small("ppo", "broken"), &*env, runtime(2)).unwrap();
+        let error = trainer.update().unwrap_err();
+        let what = if in_reward { "reward is NaN" } else { "observation entry 0 is inf" };
+        let text = error.to_string();
+        assert!(text.contains(what) && text.contains("environment 0, its step 6"), "{text}");
+        assert_eq!(error.exit_code(), 1);
+    }
+}
+
+#[test]
+fn a_diverging_run_stops_and_names_the_layer() {
+    let mut config = small("a2c", "CartPole-v1");
+    config.lr = Schedule::constant(1e37);
+    config.max_grad_norm = 0.0;
+    let mut trainer = Trainer::new(&config, runtime(1)).unwrap();
+    let error = (0..50).find_map(|_| trainer.update().err()).expect("a failure");
+    assert!(matches!(error, Error::NonFinite { .. }), "{error}");
+    let names_a_layer = ["policy.", "value."].iter().any(|part| error.to_string().contains(part));
+    assert!(names_a_layer, "{error}");
+}
+
+#[test]
+fn default_settings_round_trip() {
+    for algo in ALGORITHMS {
+        let config = small(algo.name, "CartPole-v1");
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config);
+        assert_eq!(config.algo.name(), algo.name);
+    }
+}
+
+#[test]
+fn impossible_settings_are_refused_by_name_and_value() {
+    let cases: [(&str, fn(&mut Config)); 12] = [
+        ("steps = 0", |c| c.steps = 0),
+        ("gamma = 1.5", |c| c.gamma = 1.5),
+        ("gamma = NaN", |c| c.gamma = f64::NAN),
+        ("lr = -0.1", |c| c.lr = Schedule::constant(-0.1)),
+        ("lr = inf", |c| c.lr = Schedule::constant(f64::INFINITY)),
+        ("max_grad_norm = -1", |c| c.max_grad_norm = -1.0),
+        ("env.num_envs = 0", |c| c.env.num_envs = 0),
+        ("env.frame_skip = 0", |c| c.env.frame_skip = 0),
+        ("rollout.steps = 0", |c| c.rollout.steps = 0),
+        ("algo.minibatch = 241", |c| ppo(c).minibatch = 241),
+        ("algo.epochs = 0", |c| ppo(c).epochs = 0),
+        ("algo.clip = 2", |c| ppo(c).clip = Schedule::constant(2.0)),
+    ];
+    for (named, spoil) in cases {
+        let mut config = small("ppo", "CartPole-v1");
+        spoil(&mut config);
+        let error = Trainer::new(&config, runtime(1)).err().expect(named);
+        assert!(error.to_string().starts_with(named), "{named}: {error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}
+
+fn ppo(config: &mut Config) -> &mut gradwerk::algo::ppo::PpoSettings {
+    match &mut config.algo {
+        AlgoConfig::Ppo(ppo) => ppo,
+        _ => unreachable!("a ppo configuration"),
+    }
+}
+
+#[test]
+fn whole_episodes_need_a_time_limit() {
+    let env = custom("endless", None, || Walk { position: 0.0 });
+    let error = Trainer::with_env(&small("reinforce", "endless"), &*env, runtime(1)).err().unwrap();
+    assert!(error.to_string().contains("env.time_limit"), "{error}");
+    assert_eq!(error.exit_code(), 2);
+}
