@@ -4,6 +4,7 @@ mod common;
 
 use common::{Bench, Ran, hashes, metrics};
 use serde_json::Value;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -65,25 +66,53 @@ fn more_steps_extend_a_finished_run() {
     assert!(short["steps"].as_u64().unwrap() < 6000 && long["steps"].as_u64().unwrap() >= 6000);
     let rows = metrics(&bench.path("run"));
     // The schedule ended with the first run: 1e-5 from then on.
-    assert_eq!(rows.last().unwrap()["lr"], 1e-5);
+    let lr = rows.last().unwrap()["lr"].as_f64().unwrap();
+    assert!((lr - 1e-5).abs() < 1e-15, "{lr}");
     let back = bench.run("resume run --steps 10");
     assert_eq!(back.code, 2);
     assert!(back.err.contains("steps = 10") && back.err.contains("already made"), "{}", back.err);
 }
 
-/// Keeps a child from surviving a failed test.
-struct Guard(Child);
+/// A running program; a failed test kills it.
+struct Running(Option<Child>);
 
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+impl Running {
+    fn start(bench: &Bench, line: &str) -> Self {
+        let mut command = bench.command(line);
+        Self(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+    }
+
+    fn child(&mut self) -> &mut Child {
+        self.0.as_mut().unwrap()
+    }
+
+    fn done(mut self) -> Ran {
+        Ran::of(self.0.take().unwrap().wait_with_output().unwrap())
+    }
+
+    /// Whether the kill met it alive.
+    fn kill(mut self) -> bool {
+        self.child().kill().unwrap();
+        self.child().wait().unwrap().code().is_none()
+    }
+
+    /// Until the file is there and has something in it.
+    fn wait_for(&mut self, path: &Path) {
+        let start = Instant::now();
+        while std::fs::metadata(path).map_or(0, |file| file.len()) == 0 {
+            assert!(start.elapsed() < Duration::from_secs(30), "no {}", path.display());
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
-fn start(bench: &Bench, line: &str) -> Guard {
-    let mut command = bench.command(line);
-    Guard(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 const STEPS: u32 = 40_000;
@@ -98,31 +127,18 @@ fn a_killed_run_goes_on_exactly() {
     let fractions = [0.0_f64, 0.02, 0.618, 0.236, 0.854, 0.472, 0.09, 0.708];
     let line = train("CartPole-v1", "ppo", STEPS, "killed");
     let mut kills = 0;
-    let mut child = start(&bench, &line);
+    let mut run = Running::start(&bench, &line);
     for fraction in fractions {
-        wait_for(&bench.path("killed/config.toml"), &mut child);
+        run.wait_for(&bench.path("killed/config.toml"));
         std::thread::sleep(span.mul_f64(fraction * 0.4));
-        child.0.kill().unwrap();
-        if child.0.wait().unwrap().code().is_none() {
-            kills += 1;
-        }
-        child = start(&bench, "resume killed --json --quiet");
+        kills += u32::from(run.kill());
+        run = Running::start(&bench, "resume killed --json --quiet");
     }
-    let output = std::mem::replace(&mut child.0, bench.command("list envs").spawn().unwrap());
-    let done = Ran::of(output.wait_with_output().unwrap());
+    let done = run.done();
     assert_eq!(done.code, 0, "{}", done.err);
     assert_eq!(hashes(&done.json()), hashes(&whole));
     assert_eq!(metrics(&bench.path("killed")), metrics(&bench.path("whole")));
     assert!(kills >= 3, "only {kills} of the kills met a living process");
-}
-
-fn wait_for(path: &std::path::Path, child: &mut Guard) {
-    let start = Instant::now();
-    while !path.exists() {
-        assert!(start.elapsed() < Duration::from_secs(30), "no {}", path.display());
-        assert!(child.0.try_wait().unwrap().is_none() || path.exists());
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[cfg(unix)]
@@ -132,14 +148,13 @@ fn signals_stop_a_run_with_a_checkpoint() {
     let whole = bench.run(&train("CartPole-v1", "ppo", STEPS, "whole")).json();
     for signal in ["INT", "TERM"] {
         let line = train("CartPole-v1", "ppo", STEPS, signal);
-        let mut child = start(&bench, &line);
+        let mut run = Running::start(&bench, &line);
         // Rows of metrics mean that the handler is in place.
-        wait_for(&bench.path(signal).join("checkpoints/000000000512.safetensors"), &mut child);
-        let pid = child.0.id().to_string();
+        run.wait_for(&bench.path(signal).join("metrics.jsonl"));
+        let pid = run.child().id().to_string();
         let sent = std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
         assert!(sent.success());
-        let taken = std::mem::replace(&mut child.0, bench.command("list envs").spawn().unwrap());
-        let stopped = Ran::of(taken.wait_with_output().unwrap());
+        let stopped = run.done();
         assert_eq!(stopped.code, 130, "{signal}: {}", stopped.err);
         let part: Value = stopped.json();
         assert!(part["steps"].as_u64().unwrap() < u64::from(STEPS));
@@ -151,8 +166,8 @@ fn signals_stop_a_run_with_a_checkpoint() {
 #[test]
 fn one_process_per_run() {
     let bench = Bench::new();
-    let mut child = start(&bench, &train("CartPole-v1", "ppo", 10_000_000, "run"));
-    wait_for(&bench.path("run/checkpoints/000000000512.safetensors"), &mut child);
+    let mut run = Running::start(&bench, &train("CartPole-v1", "ppo", 10_000_000, "run"));
+    run.wait_for(&bench.path("run/metrics.jsonl"));
     let second = bench.run("resume run");
     assert_eq!(second.code, 2, "{}", second.err);
     assert!(second.err.contains("another process"), "{}", second.err);
