@@ -208,3 +208,24 @@ fn only_checkpoint(folder: &std::path::Path) -> std::path::PathBuf {
     assert_eq!(files.len(), 1, "{files:?}");
     files.remove(0)
 }
+
+/// Where files cannot grow any more (a full disk, a quota), the run fails with the file's name,
+/// and what was there before can be resumed.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_leaves_the_last_checkpoint() {
+    let bench = Bench::new();
+    let whole = bench.json("train CartPole-v1 --steps 4000 --run-dir whole --quiet");
+    bench.json("train CartPole-v1 --steps 4000 --stop-at 1000 --run-dir run --quiet");
+    // 8 blocks of 512 bytes: metrics still fit, a checkpoint does not. The signal is ignored,
+    // so that the write itself fails.
+    let program = env!("CARGO_BIN_EXE_gradwerk");
+    let script = format!("trap '' XFSZ; ulimit -f 8; exec {program} resume run --quiet");
+    let mut limited = std::process::Command::new("sh");
+    let limited = limited.args(["-c", &script]).current_dir(bench.path(".")).output().unwrap();
+    let failed = common::Ran::of(limited);
+    assert_eq!(failed.code, 1, "{}", failed.err);
+    assert!(failed.err.contains("cannot write") && failed.err.contains("run/"), "{}", failed.err);
+    let done = bench.json("resume run --quiet");
+    assert_eq!(common::hashes(&done), common::hashes(&whole));
+}
