@@ -12,7 +12,7 @@ use crate::normalize::{Moments, Normalizers, ObsMap};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::run::state::sha256_of;
-use gradwerk_env::{End, EnvFactory, EpisodeKeys};
+use gradwerk_env::{EnvFactory, EpisodeKeys};
 use gradwerk_math::{Kernel, Pool};
 use std::collections::VecDeque;
 
@@ -239,10 +239,7 @@ impl Trainer {
     fn estimate(&mut self) {
         let (r, c) = (&self.rollout, &mut self.columns);
         let gamma = self.config.gamma as f32;
-        c.discount.clear();
-        c.discount.extend(r.end.iter().map(|e| if *e == End::Terminated { 0.0 } else { gamma }));
-        c.carry.clear();
-        c.carry.extend(r.end.iter().map(|e| if e.is_end() { 0.0 } else { 1.0 }));
+        r.end_factors(gamma, &mut c.discount, &mut c.carry);
         c.advantage.resize(r.rows(), 0.0);
         c.target.resize(r.rows(), 0.0);
         let steps = Steps {
