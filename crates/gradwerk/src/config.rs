@@ -6,7 +6,7 @@ use crate::dist::DistConfig;
 use crate::estimate::EstimatorConfig;
 use crate::schedule::Schedule;
 use gradwerk_env::EnvSettings;
-use gradwerk_nn::{NetworkConfig, OptimizerConfig};
+use gradwerk_nn::{NetworkConfig, NnError, OptimizerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -189,6 +189,16 @@ pub(crate) fn require(
     if ok { Ok(()) } else { Err(Invalid::new(key, value, rule)) }
 }
 
+/// For `map_err`: name the section of a setting that the networks' crate refuses.
+fn in_section(section: &str) -> impl Fn(NnError) -> Error {
+    move |error| match error {
+        NnError::Setting { field, value, expected } => {
+            Invalid::new(format!("{section}.{field}"), value, expected).into()
+        }
+        other => Error::usage(other),
+    }
+}
+
 impl Config {
     /// The settings of the environment's wrapper; `default_limit` is the environment's own.
     #[must_use]
@@ -233,8 +243,8 @@ impl Config {
         let every = self.checkpoint.every_s;
         require(every >= 0.0 && every.is_finite(), "checkpoint.every_s", every, "must be >= 0")?;
         self.estimator.check(self.whole_episodes(), self.has_critic()).map_err(Error::usage)?;
-        self.network.validate().map_err(Error::usage)?;
-        self.optimizer.validate().map_err(Error::usage)?;
+        self.network.validate().map_err(in_section("network"))?;
+        self.optimizer.validate().map_err(in_section("optimizer"))?;
         self.algo.settings().check(self)?;
         Ok(())
     }

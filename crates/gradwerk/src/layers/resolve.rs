@@ -180,6 +180,8 @@ impl Resolved {
 
     /// ` (from ORIGIN)` of a dotted key; nothing for what is not a key.
     fn from(&self, key: &str) -> String {
+        // `network.hidden[1]` came from where `network.hidden` came from.
+        let key = key.split('[').next().unwrap_or(key);
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
         self.merged.from(&path)
     }

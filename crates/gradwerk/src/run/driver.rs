@@ -10,7 +10,7 @@ use super::dir::{self, Machine, Manifest, RunDir};
 use super::metrics::{Row, Writer};
 use super::observe::{Begun, Observer, Progress};
 use super::plot::Options;
-use super::state::State;
+use super::state::{State, StateError};
 use super::stats;
 use super::summary::{Journal, Outcome, Summary};
 use crate::Error;
@@ -157,9 +157,13 @@ pub fn resume_env<'a>(
     let mut trainer = Trainer::with_env(&config, env, options.runtime)?;
     let state = newest_state(&dir, watch.observer)?;
     let (mut journal, metrics, mean_return) = match &state {
-        Some(state) => {
-            trainer.restore(state)?;
-            let journal: Journal = state.get_meta(JOURNAL)?;
+        Some((path, state)) => {
+            let foreign = |error: Error| StateError::Foreign {
+                path: path.clone(),
+                reason: format!("it does not continue this run: {error}"),
+            };
+            trainer.restore(state).map_err(foreign)?;
+            let journal: Journal = state.get_meta(JOURNAL).map_err(|e| foreign(e.into()))?;
             let metrics = Writer::truncate_to(&dir.metrics(), journal.metrics_bytes)?;
             (journal, metrics, window_mean(state)?)
         }
@@ -284,14 +288,17 @@ fn same_kernel(dir: &RunDir, given: Kernel, observer: &mut dyn Observer) -> Kern
 }
 
 /// The newest checkpoint that can be read, if there is any file at all.
-fn newest_state(dir: &RunDir, observer: &mut dyn Observer) -> Result<Option<State>, Error> {
+fn newest_state(
+    dir: &RunDir,
+    observer: &mut dyn Observer,
+) -> Result<Option<(PathBuf, State)>, Error> {
     let latest = checkpoint::latest(&dir.checkpoints())?;
     match (latest.found, latest.skipped) {
         (Some((_, path, state)), skipped) => {
             for error in skipped {
                 observer.warning(&format!("{error}; going on from {}", path.display()));
             }
-            Ok(Some(state))
+            Ok(Some((path, state)))
         }
         (None, skipped) => match skipped.into_iter().next() {
             // Starting over would throw away what the file may still be worth.
