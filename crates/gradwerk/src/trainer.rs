@@ -285,15 +285,16 @@ impl Trainer {
         (target > 0.0).then(|| 1.0 - error / target)
     }
 
-    /// Targets and old values in the units that the value network predicts.
+    /// Targets in the units that the value network shall predict, and old values as it predicted
+    /// them: with the map of the collection, for value clipping is about how far its output moves.
     fn normalize_targets(&mut self) {
+        let (old_mean, old_std) = self.normalizers.value_map();
         let Some(moments) = &mut self.normalizers.targets else { return };
         let c = &mut self.columns;
         moments.merge_scalars(c.rows.iter().map(|&r| f64::from(c.target[r as usize])));
         let (mean, std) = self.normalizers.value_map();
-        for column in [&mut c.target, &mut self.rollout.value] {
-            column.iter_mut().for_each(|v| *v = (*v - mean) / std);
-        }
+        c.target.iter_mut().for_each(|target| *target = (*target - mean) / std);
+        self.rollout.value.iter_mut().for_each(|v| *v = (*v - old_mean) / old_std);
     }
 
     /// 3. Ascend: the algorithm's gradient steps.

@@ -259,3 +259,25 @@ fn ppo_learns_the_true_values() {
     let v: [f64; 4] = std::array::from_fn(|s| f64::from(values[s]));
     assert!(within_1_percent(&v), "{v:?}");
 }
+
+/// Whole episodes where the skipped frames do not divide the limit: of 3 inner steps, 2 per
+/// action, the second action has one; with 5 per action there is a single action.
+#[test]
+fn whole_episodes_with_a_limit_that_frames_do_not_divide() {
+    for (frame_skip, actions) in [(1, 3), (2, 2), (5, 1)] {
+        let mut config = config(0.95);
+        config.env.frame_skip = frame_skip;
+        config.env.num_envs = 4;
+        config.rollout.episodes = 12;
+        if let AlgoConfig::Ppo(ppo) = &mut config.algo {
+            ppo.minibatch = 5;
+        }
+        let mut trainer = Trainer::new(&config, Runtime::default()).unwrap();
+        for update in 1..=3 {
+            let report = trainer.update().unwrap();
+            assert_eq!(report.counters.episodes, 12 * update);
+            assert_eq!(report.counters.steps, 12 * update * actions);
+            assert_eq!(report.mean_length, Some(actions as f64));
+        }
+    }
+}
