@@ -262,8 +262,8 @@ impl Shard {
     fn add_moments(&mut self, map: &ObsMap) {
         let d = self.rollout.obs_width;
         for (i, x) in self.obs.chunks_exact(d).enumerate().filter(|(i, _)| self.active[*i]) {
-            for j in 0..d {
-                let deviation = f64::from(x[j]) - map.shift(j);
+            for (j, &x) in x.iter().enumerate() {
+                let deviation = f64::from(x) - map.shift(j);
                 self.obs_sum[i * d + j] += deviation;
                 self.obs_square[i * d + j] += deviation * deviation;
             }
