@@ -213,3 +213,18 @@ fn check_and_completions_and_help() {
     let help = bench.run("train --help").out;
     assert!(help.contains("both included") && help.contains("--stop-at"), "{help}");
 }
+
+#[test]
+fn the_page_about_the_command_line_is_complete() {
+    let page = include_str!("../../../docs/cli.md");
+    for key in gradwerk::run::metrics::KEYS {
+        let line = format!("| `{}` | {} | ", key.name, key.unit);
+        assert!(page.contains(&line), "docs/cli.md lacks the metric {}", key.name);
+    }
+    let bench = Bench::new();
+    let help = bench.run("train --help").out;
+    let flags = help.split_whitespace().filter(|word| word.starts_with("--"));
+    for flag in flags.map(|flag| flag.trim_end_matches([',', '.'])) {
+        assert!(flag == "--help" || page.contains(flag), "docs/cli.md lacks {flag}");
+    }
+}

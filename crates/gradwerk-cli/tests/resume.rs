@@ -185,3 +185,13 @@ fn a_warm_start_changes_the_run_and_survives_a_resume() {
     let done = bench.json("resume parts --quiet");
     assert_eq!(hashes(&done), hashes(&whole));
 }
+
+#[test]
+fn a_resumed_run_keeps_its_kernel() {
+    let bench = Bench::new();
+    let line = |dir: &str| format!("{} --kernel portable", train("CartPole-v1", "ppo", 3000, dir));
+    let whole = bench.run(&line("whole")).json();
+    bench.run(&format!("{} --stop-at 1000", line("parts")));
+    let done = bench.json("resume parts --quiet");
+    assert_eq!(hashes(&done), hashes(&whole));
+}

@@ -1,5 +1,54 @@
-//! Environments: spaces, the `Env` trait that users implement, vectorised stepping, native
-//! environments and the checker.
+//! Environments: what an agent acts in.
+//!
+//! - [`Env`]: the one small trait to implement: spaces, reset, step;
+//! - [`check_env`]: plays an environment and says which promises it breaks;
+//! - [`custom`]: turns an [`Env`] into an [`EnvFactory`], which a trainer takes;
+//! - [`VecEnv`], [`EnvBatch`]: many copies stepped together, with time limit, frame skip and
+//!   reset at the end of an episode;
+//! - [`classic`]: the classic control tasks of Gymnasium, step by step the same;
+//! - [`probe`]: tasks of one or two steps whose values are known in closed form;
+//! - [`registry`]: the list of all of them by name.
+//!
+//! An episode is a function of (seed, environment, episode, actions): all randomness comes from
+//! the [`Stream`] that `reset` and `step` are handed. Whether an episode goes on, terminated or
+//! was cut by a time limit is one word, [`End`], because the value of what follows differs.
+//!
+//! # An environment of your own
+//!
+//! ```
+//! use gradwerk_env::{Action, End, Env, Space, Step, Stream, check_env, custom};
+//!
+//! /// Guess the sign that is shown.
+//! #[derive(Default)]
+//! struct Guess {
+//!     sign: f32,
+//! }
+//!
+//! impl Env for Guess {
+//!     fn observation_space(&self) -> Space {
+//!         Space::uniform_box(1, -1.0, 1.0)
+//!     }
+//!     fn action_space(&self) -> Space {
+//!         Space::Discrete { n: 2 }
+//!     }
+//!     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+//!         self.sign = if rng.below(2) == 0 { -1.0 } else { 1.0 };
+//!         obs[0] = self.sign;
+//!     }
+//!     fn step(&mut self, action: Action<'_>, _rng: &mut Stream, obs: &mut [f32]) -> Step {
+//!         obs[0] = self.sign;
+//!         let right = (action.discrete[0] == 1) == (self.sign > 0.0);
+//!         Step { reward: if right { 1.0 } else { 0.0 }, end: End::Terminated }
+//!     }
+//! }
+//!
+//! let env = custom("Guess", None, Guess::default);
+//! let report = check_env(&*env, &env.default_settings(), 1);
+//! assert!(report.passed(), "{report}");
+//! ```
+//!
+//! It is trained with `gradwerk::Trainer::with_env`; the example `own_env` of the crate
+//! `gradwerk` shows the whole way.
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
@@ -16,6 +65,7 @@ pub mod vec_env;
 pub use batch::EnvBatch;
 pub use check::{Check, CheckReport, check_env};
 pub use env::{Action, End, Env, EnvError, Step};
+pub use gradwerk_math::Stream;
 pub use probe::{BestAction, ProbeSolution, ProbeState};
 pub use registry::{EnvFactory, EnvSpec, UnknownEnv, custom, find};
 pub use space::Space;

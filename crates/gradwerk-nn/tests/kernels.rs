@@ -72,6 +72,47 @@ fn products_of_all_sizes() {
     }
 }
 
+/// An element has the same bits whatever block of the product it falls into.
+#[test]
+fn wide_products_have_the_bits_of_narrow_ones() {
+    let (m, n, k) = (29, 150, 1100);
+    let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+    for kernel in Kernel::available() {
+        let run = |first: usize, cols: usize| {
+            let mut c = vec![0.0; m * cols];
+            Gemm {
+                rows: m,
+                cols,
+                sum: k,
+                a: &a,
+                a_strides: (k, 1),
+                b: &b[first..],
+                b_stride: n,
+                c: &mut c,
+                c_stride: cols,
+                start: Start::Zero,
+            }
+            .run(kernel);
+            c
+        };
+        let whole = run(0, n);
+        for (first, cols) in [(0, 1), (40, 33), (149, 1)] {
+            let part = run(first, cols);
+            for i in 0..m {
+                assert_eq!(part[i * cols..][..cols], whole[i * n + first..][..cols], "{kernel}");
+            }
+        }
+        let mut row = vec![0.0; n];
+        let (c, c_stride, start) = (&mut row[..], n, Start::Zero);
+        let (rows, cols, sum, a_strides, b_stride) = (1, n, k, (k, 1), n);
+        Gemm { rows, cols, sum, a: &a, a_strides, b: &b, b_stride, c, c_stride, start }.run(kernel);
+        assert_eq!(row, whole[..n], "{kernel}");
+        let exact = product(&a, &b, m, n, k);
+        let off = |(x, e): (&f32, &f64)| (f64::from(*x) - e).abs();
+        assert!(whole.iter().zip(&exact).all(|pair| off(pair) < 1e-4), "{kernel}");
+    }
+}
+
 /// Strides: A read transposed, B and C inside wider matrices whose rest must not change.
 #[test]
 fn strided_products() {

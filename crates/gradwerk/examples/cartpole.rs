@@ -1,36 +1,30 @@
-//! Train, evaluate, save and load in ten lines.
-use gradwerk::{Config, EvalOptions, Policy, Runtime, Trainer, evaluate};
-use gradwerk_math::Pool;
+//! Train, evaluate, save and load: PPO on CartPole-v1 with the settings that ship for it.
+use gradwerk::{Config, Error, EvalOptions, Policy, Pool, Runtime, Trainer, env, evaluate};
 
-fn main() -> Result<(), gradwerk::Error> {
-    let config = Config { steps: 100_000, ..Config::default() };
+fn main() -> Result<(), Error> {
+    let config = Config::preset("CartPole-v1", "ppo")?;
     let mut trainer = Trainer::new(&config, Runtime::default())?;
-    let start = std::time::Instant::now();
     while !trainer.finished() {
         let report = trainer.update()?;
-        if report.counters.updates % 10 == 0 {
-            println!(
-                "{} {:?} {:.3} {:.4} {:?}",
-                report.counters.steps,
-                report.mean_return,
-                report.stats.sums.policy.entropy / report.stats.sums.policy.rows as f64,
-                report.stats.sums.approx_kl(),
-                report.explained_variance
-            );
+        if report.counters.updates.is_multiple_of(20) {
+            let mean = report.mean_return.unwrap_or(f64::NAN);
+            println!("{:>7} steps: mean return {mean:.1}", report.counters.steps);
         }
     }
-    println!("{:.3} s", start.elapsed().as_secs_f64());
-    let path = std::env::temp_dir().join("gradwerk-cartpole.safetensors");
-    trainer.policy().save(&path)?;
-    let policy = Policy::load(&path)?;
-    let env =
-        gradwerk_env::find("CartPole-v1").map_err(|e| gradwerk::Error::Usage(e.to_string()))?;
-    let result = evaluate(
-        &policy,
-        env,
-        EvalOptions { episodes: 100, seed: 0, stochastic: false },
-        &Pool::new(2),
-    )?;
-    println!("{} +- {}", result.mean_return, result.ci95);
+    // All that acting needs goes into one file: weights, normaliser, spaces.
+    let file = std::env::temp_dir().join("gradwerk-cartpole.safetensors");
+    trainer.policy().save(&file)?;
+    let mut policy = Policy::load(&file)?;
+
+    let cart_pole = env::find("CartPole-v1")?;
+    let result = evaluate(&policy, cart_pole, EvalOptions::default(), &Pool::new(2))?;
+    println!(
+        "{} episodes: mean return {:.1} +- {:.1}",
+        result.episodes, result.mean_return, result.ci95
+    );
+
+    // A pole that leans to the right (positive angle, moving right) is caught by a push right.
+    let action = policy.predict(&[0.0, 0.0, 0.1, 0.5]).discrete[0];
+    println!("a pole falling to the right: push {}", ["left", "right"][action as usize]);
     Ok(())
 }

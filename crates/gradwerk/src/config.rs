@@ -4,6 +4,7 @@ use crate::Error;
 use crate::algo::AlgoConfig;
 use crate::dist::DistConfig;
 use crate::estimate::EstimatorConfig;
+use crate::layers::Sources;
 use crate::schedule::Schedule;
 use gradwerk_env::EnvSettings;
 use gradwerk_nn::{NetworkConfig, NnError, OptimizerConfig};
@@ -200,6 +201,21 @@ fn in_section(section: &str) -> impl Fn(NnError) -> Error {
 }
 
 impl Config {
+    /// The settings that `gradwerk train ENV --algo ALGO` starts from: the plain defaults, those
+    /// of the algorithm, and the preset tuned for the pair if one ships with the program.
+    ///
+    /// `env` may be the name of your own environment: then there is no preset, and only
+    /// [`Trainer::with_env`](crate::Trainer::with_env) knows what it stands for.
+    ///
+    /// # Errors
+    /// If there is no such algorithm; the error lists those that exist.
+    pub fn preset(env: &str, algo: &str) -> Result<Self, Error> {
+        let mut sources = Sources::new();
+        sources.flag("env.id", env, &format!("environment {env}"))?;
+        sources.flag("algo.kind", algo, &format!("algorithm {algo}"))?;
+        Ok(sources.resolve()?.config)
+    }
+
     /// The settings of the environment's wrapper; `default_limit` is the environment's own.
     #[must_use]
     pub fn env_settings(&self, default_limit: Option<u32>) -> EnvSettings {

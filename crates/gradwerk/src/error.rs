@@ -2,7 +2,7 @@
 
 use crate::config::Invalid;
 use crate::run::state::StateError;
-use gradwerk_env::EnvError;
+use gradwerk_env::{EnvError, UnknownEnv};
 use std::path::PathBuf;
 
 /// Any failure of gradwerk.
@@ -64,5 +64,12 @@ impl Error {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// Asking for an environment that does not exist is a mistake of usage.
+impl From<UnknownEnv> for Error {
+    fn from(error: UnknownEnv) -> Self {
+        Self::usage(error)
     }
 }

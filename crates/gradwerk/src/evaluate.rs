@@ -20,6 +20,13 @@ pub struct EvalOptions {
     pub stochastic: bool,
 }
 
+impl Default for EvalOptions {
+    /// 100 episodes of seed 0 with the most probable actions, as `gradwerk eval` plays them.
+    fn default() -> Self {
+        Self { episodes: 100, seed: 0, stochastic: false }
+    }
+}
+
 /// The result over N episodes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {

@@ -240,7 +240,8 @@ fn default_settings_round_trip() {
 
 #[test]
 fn impossible_settings_are_refused_by_name_and_value() {
-    let cases: [(&str, fn(&mut Config)); 12] = [
+    type Spoil = fn(&mut Config);
+    let cases: [(&str, Spoil); 12] = [
         ("steps = 0", |c| c.steps = 0),
         ("gamma = 1.5", |c| c.gamma = 1.5),
         ("gamma = NaN", |c| c.gamma = f64::NAN),

@@ -3,6 +3,24 @@
 //! Whatever happens to the process, the directory can be resumed: the configuration is written
 //! before anything else, checkpoints replace each other atomically, and rows of
 //! `metrics.jsonl` behind the checkpoint are cut off when the run goes on.
+//!
+//! ```
+//! use gradwerk::layers::Sources;
+//! use gradwerk::run::driver::{RunOptions, Watch, train};
+//! use std::sync::atomic::AtomicBool;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let run_dir = Some(folder.path().join("run"));
+//! let mut settings = Sources::new();
+//! settings.set("env.id=CartPole-v1")?;
+//! settings.set("steps=2000")?;
+//! let config = settings.resolve()?.config;
+//! let options = RunOptions { run_dir, ..RunOptions::default() };
+//! let stop = AtomicBool::new(false);
+//! let summary = train(&config, &options, Watch { observer: &mut (), interrupt: &stop })?;
+//! assert!(summary.steps >= 2000 && summary.run_dir.join("policy.safetensors").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::checkpoint;
 use super::curve;
@@ -374,11 +392,23 @@ impl<'a> Run<'a> {
             }
             if let Err(error) = self.update() {
                 self.watch.observer.ended();
+                self.point_to_checkpoint();
                 return Err(error);
             }
         };
         self.watch.observer.ended();
         self.close(outcome)
+    }
+
+    /// What is left after a failure.
+    fn point_to_checkpoint(&mut self) {
+        let Some((steps, path, _)) =
+            checkpoint::latest(&self.dir.checkpoints()).ok().and_then(|latest| latest.found)
+        else {
+            return;
+        };
+        let path = path.display();
+        self.watch.observer.warning(&format!("the last good checkpoint ({steps} steps) is {path}"));
     }
 
     fn begin(&mut self) {
