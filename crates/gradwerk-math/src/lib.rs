@@ -2,12 +2,14 @@
 //! functions. One source of bits for everything above.
 #![warn(missing_docs)]
 
+mod buffer;
 pub mod pool;
 pub mod real;
 pub mod rng;
 pub mod simd;
 pub mod trig;
 
+pub use buffer::Buffer;
 pub use pool::Pool;
 pub use real::Real;
 pub use rng::{Purpose, Stream};

@@ -11,7 +11,7 @@ use std::time::Instant;
 use gradwerk_math::simd::{Elementary, Job};
 use gradwerk_nn::kernels::norm;
 use gradwerk_nn::{
-    ActorCritic, Kernel, MlpConfig, NetworkConfig, OptimizerConfig, Params, Shape, TILE,
+    ActorCritic, Buffer, Kernel, MlpConfig, NetworkConfig, OptimizerConfig, Params, Shape, TILE,
 };
 
 /// Multiply-adds that never leave the registers: the peak of the arithmetic units.
@@ -28,12 +28,7 @@ impl Job<f32> for Peak {
                 *sum = sum.mul_add(a, b);
             }
         }
-        let mut lanes = [0.0_f32; 16];
-        for sum in sums {
-            // SAFETY: no vector has more than 16 lanes.
-            unsafe { sum.store(lanes.as_mut_ptr()) };
-            black_box(lanes);
-        }
+        black_box(sums.map(S::sum));
         (self.0 * 10 * 2 * S::LANES as u64) as f64
     }
 }
@@ -42,7 +37,7 @@ impl Job<f32> for Peak {
 fn fastest(mut f: impl FnMut()) -> f64 {
     let mut best = f64::INFINITY;
     let start = Instant::now();
-    while start.elapsed().as_secs_f64() < 0.4 {
+    while start.elapsed().as_secs_f64() < 0.25 {
         let run = Instant::now();
         f();
         best = best.min(run.elapsed().as_secs_f64());
@@ -51,30 +46,33 @@ fn fastest(mut f: impl FnMut()) -> f64 {
 }
 
 struct Memory {
-    theta: Vec<f32>,
-    packed: Vec<f32>,
-    grad: Vec<f32>,
-    cache: Vec<f32>,
-    scratch: Vec<f32>,
-    x: Vec<f32>,
-    y: Vec<f32>,
-    v: Vec<f32>,
+    theta: Buffer<f32>,
+    packed: Buffer<f32>,
+    grad: Buffer<f32>,
+    cache: Buffer<f32>,
+    scratch: Buffer<f32>,
+    x: Buffer<f32>,
+    y: Buffer<f32>,
+    v: Buffer<f32>,
 }
 
 impl Memory {
     fn new(network: &ActorCritic<f32>, rows: usize) -> Self {
         let len = network.layout().len();
-        let mut theta = vec![0.0; len];
+        let mut theta = Buffer::zeros(len);
         network.layout().init(1, &mut theta);
+        let x: Vec<f32> =
+            (0..rows * network.inputs()).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect();
+        let x = Buffer::from(&x[..]);
         Self {
             theta,
-            packed: vec![0.0; network.packed_len()],
-            grad: vec![0.0; len],
-            cache: vec![0.0; network.cache_len(TILE)],
-            scratch: vec![0.0; network.scratch_len(TILE)],
-            x: (0..rows * network.inputs()).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect(),
-            y: vec![0.0; TILE * network.policy_outputs()],
-            v: vec![0.0; TILE],
+            packed: Buffer::zeros(network.packed_len()),
+            grad: Buffer::zeros(len),
+            cache: Buffer::zeros(network.cache_len(TILE)),
+            scratch: Buffer::zeros(network.scratch_len(TILE)),
+            x,
+            y: Buffer::zeros(TILE * network.policy_outputs()),
+            v: Buffer::zeros(TILE),
         }
     }
 }
@@ -131,7 +129,7 @@ fn main() {
         for rows in [8, 64, 256, 2048] {
             let mut m = Memory::new(&network, rows);
             let mut adam = OptimizerConfig::default().build(m.theta.len()).expect("Adam");
-            let repeats = (16_384 / rows).max(1);
+            let repeats = (2048 / rows).max(1);
             let inference =
                 fastest(|| (0..repeats).for_each(|_| forward(&network, kernel, &mut m)));
             let derivatives =

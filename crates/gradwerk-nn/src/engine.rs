@@ -1,6 +1,6 @@
 //! The scalar type that a network computes in.
 
-use gradwerk_math::simd::{Job, Portable, Simd};
+use gradwerk_math::simd::{Job, Portable};
 use gradwerk_math::{Kernel, Real};
 
 /// A scalar with vectors: `f32` runs on the kernel asked for, `f64` is the reference that runs the
@@ -20,7 +20,6 @@ impl Engine for f32 {
 impl Engine for f64 {
     #[inline]
     fn run<J: Job<Self>>(_: Kernel, job: J) -> J::Out {
-        // SAFETY: arrays need no special instructions.
-        job.run(unsafe { Portable::<f64, 4>::splat(0.0) })
+        job.run(Portable([0.0_f64; 4]))
     }
 }

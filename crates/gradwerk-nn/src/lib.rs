@@ -8,6 +8,7 @@
 //! Matrices are row-major; `[rows, inputs]` is a batch with one sample per row. The bits of a row
 //! of the output do not depend on the number of rows or on the row's place.
 #![warn(missing_docs)]
+#![deny(unsafe_code)]
 
 mod activation;
 mod actor_critic;
@@ -16,6 +17,7 @@ mod engine;
 mod error;
 pub mod gradcheck;
 mod init;
+#[allow(unsafe_code)] // the one place, below checked lengths
 pub mod kernels;
 mod layout;
 mod mlp;
@@ -27,7 +29,7 @@ pub use actor_critic::{ActorCritic, Shape};
 pub use config::{InitScheme, LinearConfig, MlpConfig, NETWORKS, NetworkConfig};
 pub use engine::Engine;
 pub use error::NnError;
-pub use gradwerk_math::Kernel;
+pub use gradwerk_math::{Buffer, Kernel};
 pub use layout::{Entry, Init, Layout};
 pub use mlp::{Mlp, MlpSpec};
 pub use network::{Network, Params};

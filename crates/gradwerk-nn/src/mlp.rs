@@ -2,7 +2,7 @@
 
 use gradwerk_math::Kernel;
 
-use crate::kernels::{self, Gemm, Start};
+use crate::kernels::{self, Gemm, NARROW, NarrowGradient, NarrowProduct, Start};
 use crate::{Activation, Engine, Init, Layout, Network, Params};
 
 /// What an [`Mlp`] is made of.
@@ -34,13 +34,18 @@ struct Dense {
     weight: usize,
     /// Offset of `b` in theta.
     bias: usize,
-    /// Offset of the transposed weights in the packed parameters.
+    /// Offset of a copy of the weights in the packed parameters, at a multiple of [`LINE`].
     packed: usize,
+    /// Offset of the transposed weights there, likewise.
+    transposed: usize,
     /// Offset of the output per row in the cache; hidden layers only.
     out: usize,
     /// Offset per row in the cache of what the derivative of the activation reads.
     kept: usize,
 }
+
+/// Numbers in a cache line: packed weights start on one if the packed parameters do.
+const LINE: usize = 16;
 
 impl Dense {
     fn weight<'a, E>(&self, theta: &'a [E]) -> &'a [E] {
@@ -49,6 +54,16 @@ impl Dense {
 
     fn bias<'a, E>(&self, theta: &'a [E]) -> &'a [E] {
         &theta[self.bias..self.bias + self.outputs]
+    }
+
+    /// The copy of the weights, `[inputs, outputs]`.
+    fn packed<'a, E>(&self, packed: &'a [E]) -> &'a [E] {
+        &packed[self.packed..self.packed + self.inputs * self.outputs]
+    }
+
+    /// The transposed weights, `[outputs, inputs]`.
+    fn transposed<'a, E>(&self, packed: &'a [E]) -> &'a [E] {
+        &packed[self.transposed..self.transposed + self.inputs * self.outputs]
     }
 
     /// The output in the cache, `[rows, outputs]`.
@@ -110,9 +125,10 @@ impl Mlp {
         let weight = self.layout.push(format!("{index}.weight"), &[inputs, outputs], init);
         let bias = self.layout.push(format!("{index}.bias"), &[outputs], Init::Constant(0.0));
         let packed = self.packed_len;
-        self.packed_len += inputs * outputs;
+        let transposed = packed + (inputs * outputs).next_multiple_of(LINE);
+        self.packed_len = 2 * transposed - packed;
         self.widest = self.widest.max(inputs).max(outputs);
-        Dense { inputs, outputs, weight, bias, packed, out: 0, kept: 0 }
+        Dense { inputs, outputs, weight, bias, packed, transposed, out: 0, kept: 0 }
     }
 
     fn hidden_layer(&mut self, inputs: usize, outputs: usize, init: Init) -> Dense {
@@ -174,7 +190,7 @@ impl Mlp {
         &self,
         kernel: Kernel,
         index: usize,
-        theta: &[E],
+        params: Params<'_, E>,
         x: &[E],
         rows: usize,
         cache: &mut [E],
@@ -182,16 +198,17 @@ impl Mlp {
         let dense = &self.hidden[index];
         let (before, rest) = cache.split_at_mut(rows * dense.out);
         let x = self.input_of(index, x, before, rows);
+        let weight = dense.packed(params.packed);
         let size = rows * dense.outputs;
         let shape = (dense.inputs, dense.outputs);
-        let bias = Start::Row(dense.bias(theta));
+        let bias = Start::Row(dense.bias(params.theta));
         let (out, rest) = rest.split_at_mut(size);
         if self.activation.needs_input() {
             let kept = &mut rest[..size];
-            affine(kernel, shape, rows, x, dense.weight(theta), bias, (kept, dense.outputs));
+            affine(kernel, shape, rows, x, weight, bias, (kept, dense.outputs));
             kernels::activate(kernel, self.activation, kept, out);
         } else {
-            affine(kernel, shape, rows, x, dense.weight(theta), bias, (out, dense.outputs));
+            affine(kernel, shape, rows, x, weight, bias, (out, dense.outputs));
             kernels::activate_in_place(kernel, self.activation, out);
         }
     }
@@ -200,7 +217,7 @@ impl Mlp {
     fn forward_head<E: Engine>(
         &self,
         kernel: Kernel,
-        theta: &[E],
+        params: Params<'_, E>,
         x: &[E],
         rows: usize,
         cache: &[E],
@@ -209,9 +226,7 @@ impl Mlp {
         let stride = Network::<E>::outputs(self);
         let x = self.input_of(self.hidden.len(), x, cache, rows);
         if let Some(head) = &self.head {
-            let shape = (head.inputs, head.outputs);
-            let bias = Start::Row(head.bias(theta));
-            affine(kernel, shape, rows, x, head.weight(theta), bias, (y, stride));
+            head_output(kernel, head, params, rows, x, (y, stride));
         } else {
             y[..rows * stride].copy_from_slice(&x[..rows * stride]);
         }
@@ -229,6 +244,33 @@ impl Mlp {
     }
 }
 
+/// `y = x W + b` of the last layer, which often has few outputs.
+fn head_output<E: Engine>(
+    kernel: Kernel,
+    head: &Dense,
+    params: Params<'_, E>,
+    rows: usize,
+    x: &[E],
+    (y, stride): (&mut [E], usize),
+) {
+    let (weight, bias) = (head.packed(params.packed), head.bias(params.theta));
+    if head.outputs > NARROW {
+        let shape = (head.inputs, head.outputs);
+        return affine(kernel, shape, rows, x, weight, Start::Row(bias), (y, stride));
+    }
+    NarrowProduct {
+        rows,
+        cols: head.outputs,
+        sum: head.inputs,
+        a: x,
+        b_transposed: head.transposed(params.packed),
+        bias,
+        c: y,
+        c_stride: stride,
+    }
+    .run(kernel);
+}
+
 /// The derivative of one layer: `dw += x^T dz`, `db += column sums of dz`.
 fn dense_gradient<E: Engine>(
     kernel: Kernel,
@@ -239,19 +281,24 @@ fn dense_gradient<E: Engine>(
     dtheta: &mut [E],
 ) {
     let dw = &mut dtheta[dense.weight..dense.weight + dense.inputs * dense.outputs];
-    Gemm {
-        rows: dense.inputs,
-        cols: dense.outputs,
-        sum: rows,
-        a: x,
-        a_strides: (1, dense.inputs),
-        b: dz,
-        b_stride: stride,
-        c: dw,
-        c_stride: dense.outputs,
-        start: Start::Add,
+    if dense.outputs <= NARROW {
+        let (inputs, cols) = (dense.inputs, dense.outputs);
+        NarrowGradient { rows, inputs, cols, a: x, b: dz, b_stride: stride, c: dw }.run(kernel);
+    } else {
+        Gemm {
+            rows: dense.inputs,
+            cols: dense.outputs,
+            sum: rows,
+            a: x,
+            a_strides: (1, dense.inputs),
+            b: dz,
+            b_stride: stride,
+            c: dw,
+            c_stride: dense.outputs,
+            start: Start::Add,
+        }
+        .run(kernel);
     }
-    .run(kernel);
     let db = &mut dtheta[dense.bias..dense.bias + dense.outputs];
     kernels::sum_rows(kernel, rows, dz, stride, db);
 }
@@ -271,7 +318,7 @@ fn dense_input_gradient<E: Engine>(
         sum: dense.outputs,
         a: dz,
         a_strides: (stride, 1),
-        b: &packed[dense.packed..],
+        b: dense.transposed(packed),
         b_stride: dense.inputs,
         c: dx,
         c_stride: dense.inputs,
@@ -293,10 +340,12 @@ impl<E: Engine> Network<E> for Mlp {
     fn packed_len(&self) -> usize {
         self.packed_len
     }
-    fn pack(&self, _: Kernel, theta: &[E], packed: &mut [E]) {
+    fn pack(&self, kernel: Kernel, theta: &[E], packed: &mut [E]) {
         for dense in self.layers() {
-            let target = &mut packed[dense.packed..];
-            kernels::transpose(dense.inputs, dense.outputs, dense.weight(theta), target);
+            let (weight, size) = (dense.weight(theta), dense.inputs * dense.outputs);
+            packed[dense.packed..][..size].copy_from_slice(weight);
+            let target = &mut packed[dense.transposed..];
+            kernels::transpose(kernel, dense.inputs, dense.outputs, weight, target);
         }
     }
     fn cache_len(&self, rows: usize) -> usize {
@@ -316,9 +365,9 @@ impl<E: Engine> Network<E> for Mlp {
         y: &mut [E],
     ) {
         for index in 0..self.hidden.len() {
-            self.forward_hidden(kernel, index, params.theta, x, rows, cache);
+            self.forward_hidden(kernel, index, params, x, rows, cache);
         }
-        self.forward_head(kernel, params.theta, x, rows, cache, y);
+        self.forward_head(kernel, params, x, rows, cache, y);
         self.fill_free(params.theta, rows, y);
     }
 
@@ -395,7 +444,7 @@ impl<E: Engine> Network<E> for Mlp {
             affine(kernel, shape, rows, x, dense.weight(u), bias, (target, out_stride));
             let input = if index == 0 { dx } else { Some(&*before) };
             if let Some(d) = input {
-                let w = dense.weight(params.theta);
+                let w = dense.packed(params.packed);
                 affine(kernel, shape, rows, d, w, Start::Add, (target, out_stride));
             }
             if !is_head {

@@ -21,7 +21,8 @@ pub struct Params<'a, E> {
 /// (in `dtheta`) run in the order of the rows and continue from what `dtheta` holds, so a batch may
 /// be cut into tiles at will.
 ///
-/// All methods panic if a slice is shorter than stated.
+/// All methods panic if a slice is shorter than stated. They are fastest where the slices start on
+/// a cache line, as a [`Buffer`](crate::Buffer) does.
 pub trait Network<E: Engine>: Send + Sync + Debug {
     /// Names and places of the parameters.
     fn layout(&self) -> &Layout;
@@ -31,8 +32,8 @@ pub trait Network<E: Engine>: Send + Sync + Debug {
     fn outputs(&self) -> usize;
     /// How many numbers [`Network::pack`] writes.
     fn packed_len(&self) -> usize;
-    /// Bring the parameters into the form that derivatives read (transposed weights). Once per
-    /// change of `theta`.
+    /// Bring the weights into the form that all other methods read (aligned, and transposed). Once
+    /// per change of `theta`.
     fn pack(&self, kernel: Kernel, theta: &[E], packed: &mut [E]);
     /// How many numbers [`Network::forward`] keeps for the derivatives of a batch.
     fn cache_len(&self, rows: usize) -> usize;

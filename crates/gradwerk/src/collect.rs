@@ -119,6 +119,11 @@ impl Shard {
             Space::Discrete { .. } => None,
         };
         let rows = plan.capacity() * n;
+        // Cut episodes and the last observations. With fixed steps there may be more cuts.
+        let boots = n * match plan {
+            Plan::Steps(_) => 2,
+            Plan::Episodes { quota, .. } => quota + 1,
+        };
         let mut shard = Self {
             first,
             bounds,
@@ -134,9 +139,9 @@ impl Shard {
             clipped: vec![0.0; n * wc],
             heads: vec![0.0; n * model.head_width()],
             inference: Inference::new(model, kernel),
-            boot_obs: Vec::with_capacity(2 * n * d),
-            boot_row: Vec::with_capacity(n),
-            boot_value: Vec::new(),
+            boot_obs: Vec::with_capacity(boots * d),
+            boot_row: Vec::with_capacity(boots),
+            boot_value: Vec::with_capacity(boots),
             obs_sum: vec![0.0; n * d],
             obs_square: vec![0.0; n * d],
             rollout: Rollout::new(plan.capacity(), n, d, wd, wc),

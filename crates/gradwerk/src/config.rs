@@ -7,7 +7,7 @@ use crate::estimate::EstimatorConfig;
 use crate::layers::Sources;
 use crate::schedule::Schedule;
 use gradwerk_env::EnvSettings;
-use gradwerk_nn::{NetworkConfig, OptimizerConfig};
+use gradwerk_nn::{NetworkConfig, NnError, OptimizerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -190,6 +190,16 @@ pub(crate) fn require(
     if ok { Ok(()) } else { Err(Invalid::new(key, value, rule)) }
 }
 
+/// For `map_err`: name the section of a setting that the networks' crate refuses.
+fn in_section(section: &str) -> impl Fn(NnError) -> Error {
+    move |error| match error {
+        NnError::Setting { field, value, expected } => {
+            Invalid::new(format!("{section}.{field}"), value, expected).into()
+        }
+        other => Error::usage(other),
+    }
+}
+
 impl Config {
     /// The settings that `gradwerk train ENV --algo ALGO` starts from: the plain defaults, those
     /// of the algorithm, and the preset tuned for the pair if one ships with the program.
@@ -249,8 +259,8 @@ impl Config {
         let every = self.checkpoint.every_s;
         require(every >= 0.0 && every.is_finite(), "checkpoint.every_s", every, "must be >= 0")?;
         self.estimator.check(self.whole_episodes(), self.has_critic()).map_err(Error::usage)?;
-        self.network.validate().map_err(Error::usage)?;
-        self.optimizer.validate().map_err(Error::usage)?;
+        self.network.validate().map_err(in_section("network"))?;
+        self.optimizer.validate().map_err(in_section("optimizer"))?;
         self.algo.settings().check(self)?;
         Ok(())
     }

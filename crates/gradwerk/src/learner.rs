@@ -142,6 +142,13 @@ impl<E: Engine> Learner<E> {
         self.kernel
     }
 
+    /// Get memory for gradients over up to `rows` rows now, so that no gradient has to.
+    pub fn reserve(&mut self, rows: usize) {
+        while self.chunks.len() < chunk_count(rows) {
+            self.chunks.push(Chunk::new(&self.model));
+        }
+    }
+
     /// The gradient of the objective's loss over `rows`, left in the learner for
     /// [`Learner::step`]; the mean over the rows.
     ///
@@ -154,6 +161,7 @@ impl<E: Engine> Learner<E> {
         rows: &[u32],
         objective: &Objective<E>,
     ) -> Result<LossSums, Error> {
+        self.reserve(rows.len());
         let normalize = batch.normalize_advantage;
         let moments = normalize.then(|| moments_of_rows(batch.advantage, rows));
         let pass = Pass {
@@ -165,10 +173,7 @@ impl<E: Engine> Learner<E> {
             moments,
             weight: E::ONE / E::from_f64(rows.len() as f64),
         };
-        let count = rows.len().div_ceil(CHUNK_ROWS).clamp(1, MAX_CHUNKS);
-        while self.chunks.len() < count {
-            self.chunks.push(Chunk::new(&self.model));
-        }
+        let count = chunk_count(rows.len());
         let chunks = &mut self.chunks[..count];
         pool.for_each(chunks, |i, chunk| chunk.run(&pass, share(rows, i, count)));
         let mut sums = LossSums::default();
@@ -275,6 +280,11 @@ impl Learner<f32> {
         self.optimizer.load_state(&saved, steps).map_err(Error::usage)?;
         Ok(())
     }
+}
+
+/// Into how many chunks a gradient over so many rows is split.
+fn chunk_count(rows: usize) -> usize {
+    rows.div_ceil(CHUNK_ROWS).clamp(1, MAX_CHUNKS)
 }
 
 /// The rows of chunk `i` of `count`: contiguous, and whole tiles but for the last chunk.

@@ -1,7 +1,7 @@
 //! The agent as a function: head outputs `y = f_theta(s)` of the policy and the value `V(s)`.
 
 use crate::Error;
-use crate::config::Config;
+use crate::config::{Config, Invalid};
 use crate::dist::{AnyDist, Widths};
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
@@ -27,7 +27,8 @@ impl<E: Engine> Model<E> {
     /// # Errors
     /// If they do not go together.
     pub fn build(config: &Config, observation: &Space, action: &Space) -> Result<Self, Error> {
-        let dist = config.policy.build(action).map_err(Error::usage)?;
+        let unfit = |e| Invalid::new("policy.kind", config.policy.name(), format!("{e}"));
+        let dist = config.policy.build(action).map_err(unfit)?;
         let head = dist.head();
         let shape = Shape {
             inputs: observation.width(),

@@ -78,6 +78,17 @@ impl<E: Real> Rollout<E> {
         self.t * self.n
     }
 
+    /// The two factors that say how an episode ended, `[T, N]` each, overwriting the vectors:
+    /// `discount` is `gamma`, but 0 where the episode terminated; `carry` is 1, but 0 where it
+    /// ended at all (see [`crate::estimate::Steps`]).
+    pub fn end_factors(&self, gamma: E, discount: &mut Vec<E>, carry: &mut Vec<E>) {
+        let factor = |zero: bool, otherwise: E| if zero { E::ZERO } else { otherwise };
+        discount.clear();
+        discount.extend(self.end.iter().map(|&end| factor(end == End::Terminated, gamma)));
+        carry.clear();
+        carry.extend(self.end.iter().map(|end| factor(end.is_end(), E::ONE)));
+    }
+
     /// The action of one row.
     #[must_use]
     pub fn action(&self, row: usize) -> ActionRow<'_, E> {

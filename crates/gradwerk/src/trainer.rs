@@ -8,11 +8,11 @@ use crate::dist::Widths;
 use crate::estimate::{Normalize, Scratch, Steps, estimate};
 use crate::learner::{Batch, Learner};
 use crate::model::Model;
-use crate::normalize::{Moments, Normalizers, ObsMap};
+use crate::normalize::{Normalizers, ObsMap};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::run::state::sha256_of;
-use gradwerk_env::{End, EnvFactory, EpisodeKeys};
+use gradwerk_env::{EnvFactory, EpisodeKeys};
 use gradwerk_math::{Kernel, Pool};
 use std::collections::VecDeque;
 
@@ -88,7 +88,6 @@ pub struct Trainer {
 }
 
 /// Columns `[T, N]` that the trainer derives from a rollout.
-#[derive(Default)]
 struct Columns {
     discount: Vec<f32>,
     carry: Vec<f32>,
@@ -96,6 +95,20 @@ struct Columns {
     target: Vec<f32>,
     rows: Vec<u32>,
     scratch: Scratch,
+}
+
+impl Columns {
+    /// Room for rollouts of up to `rows` rows.
+    fn with_rows(rows: usize) -> Self {
+        Self {
+            discount: Vec::with_capacity(rows),
+            carry: Vec::with_capacity(rows),
+            advantage: Vec::with_capacity(rows),
+            target: Vec::with_capacity(rows),
+            rows: Vec::with_capacity(rows),
+            scratch: Scratch::with_rows(rows),
+        }
+    }
 }
 
 impl Trainer {
@@ -134,22 +147,25 @@ impl Trainer {
             .collect();
         let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
         let normalizers = Normalizers::new(&config.normalize, d);
-        let learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
+        let mut learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
+        let mut algorithm = config.algo.build();
+        let rows = plan.capacity() * n;
+        algorithm.reserve(&mut learner, rows);
         Ok(Self {
             plan,
             pool: Pool::new(runtime.threads),
             shards,
             rollout: Rollout::new(plan.capacity(), n, d, wd, wc),
-            columns: Columns::default(),
+            columns: Columns::with_rows(rows),
             learner,
-            algorithm: config.algo.build(),
+            algorithm,
             obs_map: ObsMap::new(d, normalizers.observations.as_ref(), config.normalize.clip),
             shift: vec![0.0; d],
             normalizers,
             discounted: vec![0.0; n],
             counters: Counters::default(),
             window: VecDeque::with_capacity(WINDOW + 1),
-            episodes: Vec::new(),
+            episodes: Vec::with_capacity(rows.min(1 << 16)),
             limit: config.steps,
             exact_resume: env.exact_resume(),
             config: config.clone(),
@@ -239,10 +255,7 @@ impl Trainer {
     fn estimate(&mut self) {
         let (r, c) = (&self.rollout, &mut self.columns);
         let gamma = self.config.gamma as f32;
-        c.discount.clear();
-        c.discount.extend(r.end.iter().map(|e| if *e == End::Terminated { 0.0 } else { gamma }));
-        c.carry.clear();
-        c.carry.extend(r.end.iter().map(|e| if e.is_end() { 0.0 } else { 1.0 }));
+        r.end_factors(gamma, &mut c.discount, &mut c.carry);
         c.advantage.resize(r.rows(), 0.0);
         c.target.resize(r.rows(), 0.0);
         let steps = Steps {
@@ -265,26 +278,23 @@ impl Trainer {
         if !self.config.has_critic() || self.columns.rows.is_empty() {
             return None;
         }
-        let mut target = Moments::new(1);
-        let mut error = Moments::new(1);
         let at = |column: &[f32], row: u32| f64::from(column[row as usize]);
-        let rows = || self.columns.rows.iter().copied();
-        target.merge_scalars(rows().map(|r| at(&self.columns.target, r)));
-        error.merge_scalars(
-            rows().map(|r| at(&self.columns.target, r) - at(&self.rollout.value, r)),
-        );
-        (target.m2[0] > 0.0).then(|| 1.0 - error.m2[0] / target.m2[0])
+        let (c, value) = (&self.columns, &self.rollout.value);
+        let target = scatter(c.rows.iter().map(|&r| at(&c.target, r)));
+        let error = scatter(c.rows.iter().map(|&r| at(&c.target, r) - at(value, r)));
+        (target > 0.0).then(|| 1.0 - error / target)
     }
 
-    /// Targets and old values in the units that the value network predicts.
+    /// Targets in the units that the value network shall predict, and old values as it predicted
+    /// them: with the map of the collection, for value clipping is about how far its output moves.
     fn normalize_targets(&mut self) {
+        let (old_mean, old_std) = self.normalizers.value_map();
         let Some(moments) = &mut self.normalizers.targets else { return };
         let c = &mut self.columns;
         moments.merge_scalars(c.rows.iter().map(|&r| f64::from(c.target[r as usize])));
         let (mean, std) = self.normalizers.value_map();
-        for column in [&mut c.target, &mut self.rollout.value] {
-            column.iter_mut().for_each(|v| *v = (*v - mean) / std);
-        }
+        c.target.iter_mut().for_each(|target| *target = (*target - mean) / std);
+        self.rollout.value.iter_mut().for_each(|v| *v = (*v - old_mean) / old_std);
     }
 
     /// 3. Ascend: the algorithm's gradient steps.
@@ -418,6 +428,13 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// Sum of the squared deviations from the mean, in two passes.
+fn scatter(x: impl Iterator<Item = f64> + Clone) -> f64 {
+    let (count, sum) = x.clone().fold((0.0, 0.0), |(count, sum), x| (count + 1.0, sum + x));
+    let mean = sum / count;
+    x.fold(0.0, |sum, x| sum + (x - mean) * (x - mean))
 }
 
 fn plan(config: &Config, time_limit: Option<u32>) -> Result<Plan, Error> {

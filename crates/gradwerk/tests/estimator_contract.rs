@@ -236,12 +236,13 @@ fn impossible_settings_name_field_value_and_choices() {
     assert_eq!(
         error(EstimatorConfig { kind: Kind::TotalReturn, ..default() }, false, true),
         "estimator.kind = \"total-return\": it needs whole episodes; \
-         expected one of gae, reward-to-go, n-step"
+         expected rollout.episodes above 0, or one of gae, reward-to-go, n-step"
     );
     assert_eq!(
         error(EstimatorConfig { kind: Kind::RewardToGo, ..default() }, false, false),
         "estimator.kind = \"reward-to-go\": without a value function it needs whole episodes; \
-         expected whole episodes or a value function"
+         expected rollout.episodes above 0, or estimator.baseline = \"value\", \
+         or one of gae, n-step"
     );
     assert_eq!(
         error(EstimatorConfig { kind: Kind::RewardToGo, ..default() }, true, false),

@@ -39,7 +39,7 @@ pub struct Train {
     init: Option<PathBuf>,
     #[command(flatten)]
     machine: Machine,
-    /// Directory of the run [default: runs/<env>-<algo>-s<seed>-<n>]; with --seeds, DIR/s<seed>
+    /// Directory of the run [default: runs/ENV-ALGO-sSEED-N]; with --seeds, DIR/sSEED
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Job, Portable, Simd};
+use super::{Job, Portable};
 
 /// An instruction set that this processor has.
 ///
@@ -85,8 +85,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Self::Avx512 => unsafe { super::x86::run_avx512(job) },
-            // SAFETY: arrays need no special instructions.
-            _ => job.run(unsafe { Portable::<f32, 8>::splat(0.0) }),
+            _ => job.run(Portable([0.0_f32; 8])),
         }
     }
 }

@@ -92,6 +92,27 @@ pub trait Simd: Copy {
     /// Square root, correctly rounded.
     #[must_use]
     fn sqrt(self) -> Self;
+    /// `target[j, i] = source[i, j]` for a block of 8 by 8, rows `source_stride` and
+    /// `target_stride` apart.
+    ///
+    /// # Safety
+    /// As [`Simd::splat`]; all of both blocks must be accessible, and they must not overlap.
+    #[inline(always)]
+    unsafe fn transpose_8x8(
+        source: *const Self::E,
+        source_stride: usize,
+        target: *mut Self::E,
+        target_stride: usize,
+    ) {
+        for i in 0..8 {
+            for j in 0..8 {
+                // SAFETY: the caller promises both blocks.
+                unsafe { *target.add(j * target_stride + i) = *source.add(i * source_stride + j) };
+            }
+        }
+    }
+    /// The sum of the lanes, halves added to halves until one number is left.
+    fn sum(self) -> Self::E;
     /// `self < b`; false where either is NaN.
     fn lt(self, b: Self) -> Self::Mask;
     /// `self <= b`; false where either is NaN.
@@ -132,4 +153,158 @@ pub trait Job<E> {
     type Out;
     /// Compute with vectors of the type of `zero` (which holds zeros and proves the hardware).
     fn run<S: Elementary<E = E>>(self, zero: S) -> Self::Out;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every operation of two vectors, by number.
+    struct Operation<'a> {
+        number: usize,
+        a: &'a [f32; 16],
+        b: &'a [f32; 16],
+    }
+
+    impl Job<f32> for Operation<'_> {
+        type Out = Vec<f32>;
+        #[inline(always)]
+        fn run<S: Elementary<E = f32>>(self, zero: S) -> Vec<f32> {
+            let mut out = vec![7.0; S::LANES];
+            // SAFETY: `zero` proves the hardware; no vector has more than 16 lanes.
+            unsafe {
+                let (a, b) = (S::load(self.a.as_ptr()), S::load(self.b.as_ptr()));
+                let y = match self.number {
+                    0 => a.add(b),
+                    1 => a.sub(b),
+                    2 => a.mul(b),
+                    3 => a.div(b),
+                    4 => a.neg(),
+                    5 => a.min(b),
+                    6 => a.max(b),
+                    7 => a.abs(),
+                    8 => a.sqrt(),
+                    9 => S::select(a.lt(b), a, zero.lift(9.0)),
+                    10 => S::select(a.le(b), a, zero.lift(9.0)),
+                    11 => a.mul_add(zero.lift(2.0), b),
+                    _ => S::splat(self.b[3]),
+                };
+                y.store(out.as_mut_ptr());
+            }
+            out
+        }
+    }
+
+    /// What operation `number` must give in one lane.
+    fn expected(number: usize, a: f32, b: f32, b3: f32) -> f32 {
+        match number {
+            0 => a + b,
+            1 => a - b,
+            2 => a * b,
+            3 => a / b,
+            4 => -a,
+            5 => {
+                if a < b {
+                    a
+                } else {
+                    b
+                }
+            }
+            6 => {
+                if a > b {
+                    a
+                } else {
+                    b
+                }
+            }
+            7 => a.abs(),
+            8 => a.sqrt(),
+            9 => {
+                if a < b {
+                    a
+                } else {
+                    9.0
+                }
+            }
+            10 => {
+                if a <= b {
+                    a
+                } else {
+                    9.0
+                }
+            }
+            // Doubling is exact, so that fusing makes no difference.
+            11 => 2.0 * a + b,
+            _ => b3,
+        }
+    }
+
+    const SPECIAL: [f32; 16] = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::MIN_POSITIVE,
+        1e-42,
+        -1e-42,
+        3.5,
+        -2.25,
+        1e30,
+        -1e30,
+        0.1,
+        -0.3,
+    ];
+
+    #[test]
+    fn every_operation_agrees_with_its_scalar_twin() {
+        for kernel in Kernel::available() {
+            for shift in 0..16 {
+                let mut b = SPECIAL;
+                b.rotate_left(shift);
+                for number in 0..=12 {
+                    let got = kernel.run(Operation { number, a: &SPECIAL, b: &b });
+                    for (i, y) in got.into_iter().enumerate() {
+                        let e = expected(number, SPECIAL[i], b[i], b[3]);
+                        let same = y.to_bits() == e.to_bits() || (y.is_nan() && e.is_nan());
+                        let (x, z) = (SPECIAL[i], b[i]);
+                        assert!(same, "{kernel}, operation {number} of {x} and {z}: {y}, not {e}");
+                    }
+                }
+            }
+        }
+    }
+
+    struct Parts<'a>(usize, &'a [f32], &'a mut [f32]);
+
+    impl Job<f32> for Parts<'_> {
+        type Out = (usize, f32);
+        #[inline(always)]
+        fn run<S: Elementary<E = f32>>(self, _: S) -> (usize, f32) {
+            let count = self.0.min(S::LANES);
+            // SAFETY: both slices have `count` numbers; the parameter proves the hardware.
+            unsafe {
+                let x = S::load_part(self.1.as_ptr(), count);
+                x.store_part(self.2.as_mut_ptr(), count);
+                (count, x.sum())
+            }
+        }
+    }
+
+    #[test]
+    fn partial_vectors_touch_nothing_else_and_sum_to_their_total() {
+        let source: Vec<f32> = (1..=16).map(|i| i as f32).collect();
+        for kernel in Kernel::available() {
+            for count in 0..=16 {
+                let mut target = [-1.0; 16];
+                let (count, sum) = kernel.run(Parts(count, &source[..count], &mut target));
+                assert_eq!(target[..count], source[..count], "{kernel}");
+                assert!(target[count..].iter().all(|&x| x == -1.0), "{kernel} wrote outside");
+                // 1 + 2 + ... + n = n (n + 1) / 2, exact in single precision.
+                assert_eq!(sum, (count * (count + 1) / 2) as f32, "{kernel}");
+            }
+        }
+    }
 }

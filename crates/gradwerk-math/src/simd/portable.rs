@@ -2,7 +2,7 @@
 
 use super::{Bits, Simd};
 
-/// `N` numbers in an array.
+/// `N` numbers in an array; `N` is a power of two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(transparent)]
 pub struct Portable<E, const N: usize>(pub [E; N]);
@@ -99,6 +99,17 @@ macro_rules! portable {
             #[inline(always)]
             fn sqrt(self) -> Self {
                 self.map(<$e>::sqrt)
+            }
+            #[inline(always)]
+            fn sum(self) -> $e {
+                let (mut lanes, mut len) = (self.0, N);
+                while len > 1 {
+                    len /= 2;
+                    for i in 0..len {
+                        lanes[i] += lanes[i + len];
+                    }
+                }
+                lanes[0]
             }
             #[inline(always)]
             fn lt(self, b: Self) -> [bool; N] {

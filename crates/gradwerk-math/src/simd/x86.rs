@@ -55,6 +55,42 @@ fn first16(count: usize) -> __mmask16 {
     ((1_u32 << count) - 1) as __mmask16
 }
 
+/// Eight rows of eight numbers, transposed in registers: pairs, quadruples, halves.
+#[inline(always)]
+unsafe fn transpose_8x8(
+    source: *const f32,
+    source_stride: usize,
+    target: *mut f32,
+    target_stride: usize,
+) {
+    // SAFETY: the caller promises AVX2 and both blocks.
+    unsafe {
+        let mut r = [_mm256_setzero_ps(); 8];
+        for (i, row) in r.iter_mut().enumerate() {
+            *row = _mm256_loadu_ps(source.add(i * source_stride));
+        }
+        let mut pairs = r;
+        for i in (0..8).step_by(2) {
+            pairs[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+            pairs[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+        }
+        // fours[4 h + c] has columns c and c + 4 of the rows 4 h to 4 h + 3.
+        let mut fours = r;
+        for i in [0, 4] {
+            fours[i] = _mm256_shuffle_ps::<0x44>(pairs[i], pairs[i + 2]);
+            fours[i + 1] = _mm256_shuffle_ps::<0xee>(pairs[i], pairs[i + 2]);
+            fours[i + 2] = _mm256_shuffle_ps::<0x44>(pairs[i + 1], pairs[i + 3]);
+            fours[i + 3] = _mm256_shuffle_ps::<0xee>(pairs[i + 1], pairs[i + 3]);
+        }
+        for j in 0..4 {
+            let low = _mm256_permute2f128_ps::<0x20>(fours[j], fours[j + 4]);
+            let high = _mm256_permute2f128_ps::<0x31>(fours[j], fours[j + 4]);
+            _mm256_storeu_ps(target.add(j * target_stride), low);
+            _mm256_storeu_ps(target.add((j + 4) * target_stride), high);
+        }
+    }
+}
+
 impl Simd for Avx2 {
     type E = f32;
     type Mask = __m256;
@@ -131,6 +167,26 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         Self(op!(_mm256_sqrt_ps(self.0)))
+    }
+    #[inline(always)]
+    unsafe fn transpose_8x8(
+        source: *const f32,
+        source_stride: usize,
+        target: *mut f32,
+        target_stride: usize,
+    ) {
+        // SAFETY: the caller's promise, which includes AVX2.
+        unsafe { transpose_8x8(source, source_stride, target, target_stride) }
+    }
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: the vector at hand proves that the processor has the instructions.
+        unsafe {
+            let four =
+                _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
     }
     #[inline(always)]
     fn lt(self, b: Self) -> __m256 {
@@ -253,6 +309,25 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         Self(op!(_mm512_sqrt_ps(self.0)))
+    }
+    #[inline(always)]
+    unsafe fn transpose_8x8(
+        source: *const f32,
+        source_stride: usize,
+        target: *mut f32,
+        target_stride: usize,
+    ) {
+        // SAFETY: the caller's promise, which includes AVX2.
+        unsafe { transpose_8x8(source, source_stride, target, target_stride) }
+    }
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: the vector at hand proves that the processor has the instructions.
+        let halves = unsafe {
+            let high = _mm512_extractf32x8_ps::<1>(self.0);
+            _mm256_add_ps(_mm512_castps512_ps256(self.0), high)
+        };
+        Avx2(halves).sum()
     }
     #[inline(always)]
     fn lt(self, b: Self) -> __mmask16 {

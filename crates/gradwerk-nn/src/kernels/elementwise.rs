@@ -1,31 +1,56 @@
 //! One pass over numbers: activations, their derivatives, sums over rows.
 
+use std::marker::PhantomData;
+
 use gradwerk_math::simd::{Elementary, Job, Simd};
 use gradwerk_math::{Kernel, Real};
 
 use crate::{Activation, Engine};
 
-/// `target[i] = f(source[i], target[i])` for `i < len`; source and target may be the same.
-///
-/// # Safety
-/// Both must have `len` numbers; `_proof` proves the instruction set.
-#[inline(always)]
-unsafe fn pass<S: Simd>(
-    _proof: S,
-    source: *const S::E,
-    target: *mut S::E,
+/// `f(source, target)`. A trait and not a closure, because only `#[inline(always)]` makes sure
+/// that the formula is compiled for the instruction set.
+trait Formula {
+    fn apply<S: Elementary>(source: S, target: S) -> S;
+}
+
+/// `target[i] = f(source[i], target[i])` for `i < len`; source and target may be the same slice.
+struct Pass<E, F> {
+    source: *const E,
+    target: *mut E,
     len: usize,
-    f: impl Fn(S, S) -> S,
-) {
-    let whole = len - len % S::LANES;
-    // SAFETY: all indices are below `len`.
-    unsafe {
-        for i in (0..whole).step_by(S::LANES) {
-            f(S::load(source.add(i)), S::load(target.add(i))).store(target.add(i));
-        }
-        if whole < len {
-            let (s, t, rest) = (source.add(whole), target.add(whole), len - whole);
-            f(S::load_part(s, rest), S::load_part(t, rest)).store_part(t, rest);
+    formula: PhantomData<F>,
+}
+
+impl<E: Engine, F: Formula> Pass<E, F> {
+    fn run(kernel: Kernel, source: &[E], target: &mut [E]) {
+        assert!(source.len() >= target.len(), "the source is too short");
+        let (len, formula) = (target.len(), PhantomData);
+        E::run(kernel, Self { source: source.as_ptr(), target: target.as_mut_ptr(), len, formula });
+    }
+
+    fn in_place(kernel: Kernel, target: &mut [E]) {
+        let (len, formula) = (target.len(), PhantomData);
+        let target = target.as_mut_ptr();
+        E::run(kernel, Self { source: target, target, len, formula });
+    }
+}
+
+impl<E: Engine, F: Formula> Job<E> for Pass<E, F> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Elementary<E = E>>(self, _: S) {
+        let whole = self.len - self.len % S::LANES;
+        // SAFETY: the two makers of this job took the pointers and `len` from slices.
+        unsafe {
+            for i in (0..whole).step_by(S::LANES) {
+                let target = self.target.add(i);
+                F::apply(S::load(self.source.add(i)), S::load(target)).store(target);
+            }
+            if whole < self.len {
+                let (rest, target) = (self.len - whole, self.target.add(whole));
+                let source = S::load_part(self.source.add(whole), rest);
+                F::apply(source, S::load_part(target, rest)).store_part(target, rest);
+            }
         }
     }
 }
@@ -49,33 +74,87 @@ fn normal_density<S: Elementary>(z: S) -> S {
     z.mul(z).mul(constant(z, -0.5)).exp().mul(constant(z, 0.398_942_280_401_432_7))
 }
 
-struct Activate<E> {
-    activation: Activation,
-    z: *const E,
-    h: *mut E,
-    len: usize,
+/// `h = tanh z`.
+struct Tanh;
+impl Formula for Tanh {
+    #[inline(always)]
+    fn apply<S: Elementary>(z: S, _: S) -> S {
+        z.tanh()
+    }
 }
 
-impl<E: Engine> Job<E> for Activate<E> {
-    type Out = ();
+/// `h = max(z, 0)`; `z <= 0` is false for NaN, which therefore stays.
+struct Relu;
+impl Formula for Relu {
     #[inline(always)]
-    fn run<S: Elementary<E = E>>(self, zero: S) {
-        // SAFETY: the two makers of this job took the pointers and `len` from slices.
-        unsafe {
-            match self.activation {
-                Activation::Tanh => pass(zero, self.z, self.h, self.len, |z, _| z.tanh()),
-                // `z <= 0` is false for NaN, which therefore stays.
-                Activation::Relu => {
-                    pass(zero, self.z, self.h, self.len, |z, _| S::select(z.le(zero), zero, z));
-                }
-                Activation::Gelu => {
-                    pass(zero, self.z, self.h, self.len, |z, _| z.mul(normal_cdf(z)));
-                }
-                Activation::Silu => {
-                    pass(zero, self.z, self.h, self.len, |z, _| z.mul(z.sigmoid()));
-                }
-            }
-        }
+    fn apply<S: Elementary>(z: S, _: S) -> S {
+        let zero = constant(z, 0.0);
+        S::select(z.le(zero), zero, z)
+    }
+}
+
+/// `h = z Phi(z)`.
+struct Gelu;
+impl Formula for Gelu {
+    #[inline(always)]
+    fn apply<S: Elementary>(z: S, _: S) -> S {
+        z.mul(normal_cdf(z))
+    }
+}
+
+/// `h = z sigmoid(z)`.
+struct Silu;
+impl Formula for Silu {
+    #[inline(always)]
+    fn apply<S: Elementary>(z: S, _: S) -> S {
+        z.mul(z.sigmoid())
+    }
+}
+
+/// `d (1 - h^2)`, from the output.
+struct TanhDerivative;
+impl Formula for TanhDerivative {
+    #[inline(always)]
+    fn apply<S: Elementary>(h: S, d: S) -> S {
+        d.mul(h.neg().mul_add(h, constant(h, 1.0)))
+    }
+}
+
+/// `d` where the output is positive (or NaN), else 0.
+struct ReluDerivative;
+impl Formula for ReluDerivative {
+    #[inline(always)]
+    fn apply<S: Elementary>(h: S, d: S) -> S {
+        let zero = constant(h, 0.0);
+        S::select(h.le(zero), zero, d)
+    }
+}
+
+/// `d (Phi(z) + z phi(z))`, from the input.
+struct GeluDerivative;
+impl Formula for GeluDerivative {
+    #[inline(always)]
+    fn apply<S: Elementary>(z: S, d: S) -> S {
+        d.mul(z.mul_add(normal_density(z), normal_cdf(z)))
+    }
+}
+
+/// `d (s + z s (1 - s))` with `s = sigmoid(z)`, from the input.
+struct SiluDerivative;
+impl Formula for SiluDerivative {
+    #[inline(always)]
+    fn apply<S: Elementary>(z: S, d: S) -> S {
+        let s = z.sigmoid();
+        d.mul(z.mul(s).mul_add(constant(z, 1.0).sub(s), s))
+    }
+}
+
+/// `target + source`.
+struct Sum;
+impl Formula for Sum {
+    #[inline(always)]
+    fn apply<S: Elementary>(source: S, target: S) -> S {
+        target.add(source)
     }
 }
 
@@ -84,51 +163,21 @@ impl<E: Engine> Job<E> for Activate<E> {
 /// # Panics
 /// If `z` is shorter than `h`.
 pub fn activate<E: Engine>(kernel: Kernel, activation: Activation, z: &[E], h: &mut [E]) {
-    assert!(z.len() >= h.len(), "z is too short");
-    let len = h.len();
-    E::run(kernel, Activate { activation, z: z.as_ptr(), h: h.as_mut_ptr(), len });
+    match activation {
+        Activation::Tanh => Pass::<E, Tanh>::run(kernel, z, h),
+        Activation::Relu => Pass::<E, Relu>::run(kernel, z, h),
+        Activation::Gelu => Pass::<E, Gelu>::run(kernel, z, h),
+        Activation::Silu => Pass::<E, Silu>::run(kernel, z, h),
+    }
 }
 
 /// `h = activation(h)`.
 pub fn activate_in_place<E: Engine>(kernel: Kernel, activation: Activation, h: &mut [E]) {
-    let (len, h) = (h.len(), h.as_mut_ptr());
-    E::run(kernel, Activate { activation, z: h, h, len });
-}
-
-struct MultiplyDerivative<'a, E> {
-    activation: Activation,
-    kept: &'a [E],
-    d: &'a mut [E],
-}
-
-impl<E: Engine> Job<E> for MultiplyDerivative<'_, E> {
-    type Out = ();
-    #[inline(always)]
-    fn run<S: Elementary<E = E>>(self, zero: S) {
-        let one = zero.lift(E::ONE);
-        let (kept, d, len) = (self.kept.as_ptr(), self.d.as_mut_ptr(), self.d.len());
-        // SAFETY: both slices have `len` numbers, by the assertion of the maker of this job.
-        unsafe {
-            match self.activation {
-                // tanh' = 1 - tanh^2, from the output h.
-                Activation::Tanh => {
-                    pass(zero, kept, d, len, |h, d: S| d.mul(h.neg().mul_add(h, one)));
-                }
-                // From the output h: 0 where h <= 0; a NaN is not <= 0.
-                Activation::Relu => {
-                    pass(zero, kept, d, len, |h, d| S::select(h.le(zero), zero, d));
-                }
-                // Phi(z) + z phi(z), from the input z.
-                Activation::Gelu => pass(zero, kept, d, len, |z, d: S| {
-                    d.mul(z.mul_add(normal_density(z), normal_cdf(z)))
-                }),
-                // s + z s (1 - s) with s = sigmoid(z), from the input z.
-                Activation::Silu => pass(zero, kept, d, len, |z, d: S| {
-                    let s = z.sigmoid();
-                    d.mul(z.mul(s).mul_add(one.sub(s), s))
-                }),
-            }
-        }
+    match activation {
+        Activation::Tanh => Pass::<E, Tanh>::in_place(kernel, h),
+        Activation::Relu => Pass::<E, Relu>::in_place(kernel, h),
+        Activation::Gelu => Pass::<E, Gelu>::in_place(kernel, h),
+        Activation::Silu => Pass::<E, Silu>::in_place(kernel, h),
     }
 }
 
@@ -143,22 +192,11 @@ pub fn multiply_derivative<E: Engine>(
     kept: &[E],
     d: &mut [E],
 ) {
-    assert!(kept.len() >= d.len(), "what was kept is too short");
-    E::run(kernel, MultiplyDerivative { activation, kept, d });
-}
-
-struct Add<'a, E> {
-    source: &'a [E],
-    target: &'a mut [E],
-}
-
-impl<E: Engine> Job<E> for Add<'_, E> {
-    type Out = ();
-    #[inline(always)]
-    fn run<S: Elementary<E = E>>(self, zero: S) {
-        let (source, target) = (self.source.as_ptr(), self.target.as_mut_ptr());
-        // SAFETY: both slices have the target's length, by the assertion of the maker of this job.
-        unsafe { pass(zero, source, target, self.target.len(), |s, t: S| t.add(s)) }
+    match activation {
+        Activation::Tanh => Pass::<E, TanhDerivative>::run(kernel, kept, d),
+        Activation::Relu => Pass::<E, ReluDerivative>::run(kernel, kept, d),
+        Activation::Gelu => Pass::<E, GeluDerivative>::run(kernel, kept, d),
+        Activation::Silu => Pass::<E, SiluDerivative>::run(kernel, kept, d),
     }
 }
 
@@ -167,8 +205,7 @@ impl<E: Engine> Job<E> for Add<'_, E> {
 /// # Panics
 /// If `source` is shorter than `target`.
 pub fn add<E: Engine>(kernel: Kernel, source: &[E], target: &mut [E]) {
-    assert!(source.len() >= target.len(), "the source is too short");
-    E::run(kernel, Add { source, target });
+    Pass::<E, Sum>::run(kernel, source, target);
 }
 
 struct SumRows<'a, E> {
@@ -181,22 +218,48 @@ struct SumRows<'a, E> {
 impl<E: Engine> Job<E> for SumRows<'_, E> {
     type Out = ();
     #[inline(always)]
-    fn run<S: Elementary<E = E>>(self, _: S) {
+    fn run<S: Elementary<E = E>>(mut self, zero: S) {
         let cols = self.sums.len();
-        for j in (0..cols).step_by(S::LANES) {
-            let width = (cols - j).min(S::LANES);
-            let target = &mut self.sums[j..];
-            // SAFETY: `j + width <= cols`, and the maker of this job checked the last row.
-            unsafe {
-                let mut sum = S::load_part(target.as_ptr(), width);
-                for i in 0..self.rows {
-                    let row = self.source.as_ptr().add(i * self.stride + j);
-                    sum = sum.add(S::load_part(row, width));
+        let wide = cols - cols % (4 * S::LANES);
+        // Four vectors at once: one sum alone would wait for each addition to finish.
+        for j in (0..wide).step_by(4 * S::LANES) {
+            self.columns::<S, 4>(zero, j, S::LANES);
+        }
+        for j in (wide..cols).step_by(S::LANES) {
+            self.columns::<S, 1>(zero, j, (cols - j).min(S::LANES));
+        }
+    }
+}
+
+impl<E: Engine> SumRows<'_, E> {
+    /// `V` vectors of columns from `j` on, `width` columns each (all lanes if `V > 1`).
+    #[inline(always)]
+    fn columns<S: Elementary<E = E>, const V: usize>(&mut self, zero: S, j: usize, width: usize) {
+        let target = self.sums[j..].as_mut_ptr();
+        // SAFETY: columns `j..j + V * width` exist, and the maker of this job checked the last row.
+        unsafe {
+            let mut sums = [zero; V];
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = load::<S>(target.add(v * S::LANES), width);
+            }
+            for i in 0..self.rows {
+                let row = self.source.as_ptr().add(i * self.stride + j);
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = sum.add(load::<S>(row.add(v * S::LANES), width));
                 }
-                sum.store_part(target.as_mut_ptr(), width);
+            }
+            for (v, sum) in sums.into_iter().enumerate() {
+                sum.store_part(target.add(v * S::LANES), width);
             }
         }
     }
+}
+
+/// `count` numbers, without a mask where all lanes are wanted.
+#[inline(always)]
+unsafe fn load<S: Simd>(source: *const S::E, count: usize) -> S {
+    // SAFETY: the caller's promise.
+    unsafe { if count == S::LANES { S::load(source) } else { S::load_part(source, count) } }
 }
 
 /// `sums[j] += sum over i of source[i * stride + j]`, i in increasing order.

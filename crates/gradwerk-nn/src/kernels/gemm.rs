@@ -114,8 +114,12 @@ impl<E: Engine> Gemm<'_, E> {
         unsafe {
             while i < self.rows {
                 let left = self.rows - i;
-                i += match left.min(S::BLOCK_ROWS) {
-                    6 => self.block::<S, 6, V>(zero, i, j, cols),
+                // One vector per row leaves registers for twice the rows.
+                let rows = if V == 1 { 2 * S::BLOCK_ROWS } else { S::BLOCK_ROWS };
+                i += match left.min(rows) {
+                    12 => self.block::<S, 12, V>(zero, i, j, cols),
+                    8..12 => self.block::<S, 8, V>(zero, i, j, cols),
+                    6 | 7 => self.block::<S, 6, V>(zero, i, j, cols),
                     4 | 5 => self.block::<S, 4, V>(zero, i, j, cols),
                     2 | 3 => self.block::<S, 2, V>(zero, i, j, cols),
                     _ => self.block::<S, 1, V>(zero, i, j, cols),

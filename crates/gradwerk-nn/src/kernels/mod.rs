@@ -6,10 +6,12 @@
 mod elementwise;
 mod flat;
 mod gemm;
+mod narrow;
 mod transpose;
 
 pub use elementwise::{activate, activate_in_place, add, multiply_derivative, sum_rows};
 pub(crate) use flat::{Update, update};
 pub use flat::{norm, scale};
 pub use gemm::{Gemm, Start};
+pub use narrow::{NARROW, NarrowGradient, NarrowProduct};
 pub use transpose::transpose;

@@ -45,6 +45,11 @@ pub struct UpdateStats {
 
 /// One way to turn a batch into new parameters.
 pub trait Algorithm<E: Engine>: Send {
+    /// Get memory for batches of up to `rows` rows now, so that no update has to.
+    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
+        learner.reserve(rows);
+    }
+
     /// Improve the learner's parameters with one batch.
     ///
     /// # Errors

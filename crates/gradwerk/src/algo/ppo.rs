@@ -124,6 +124,11 @@ fn shuffle(rows: &mut [u32], rng: &mut Stream) {
 }
 
 impl<E: Engine> Algorithm<E> for Ppo {
+    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
+        self.order.reserve(rows);
+        learner.reserve(rows.min(self.settings.minibatch));
+    }
+
     fn update(
         &mut self,
         learner: &mut Learner<E>,

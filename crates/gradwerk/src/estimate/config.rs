@@ -1,6 +1,6 @@
 //! The estimator of a run as the user configures it.
 
-use super::list::{BASELINES, Bias, ESTIMATORS, FROM_NOW};
+use super::list::{BASELINES, Bias, ESTIMATORS, EstimatorEntry, FROM_NOW};
 pub use super::list::{Baseline, Kind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,29 @@ impl Kind {
             None
         }
     }
+
+    /// What to set where there is an obstacle: the keys that remove it, or another estimator.
+    fn remedies(self, whole_episodes: bool, has_critic: bool) -> String {
+        let entry = self.entry();
+        if entry.needs_value && !has_critic && !whole_episodes {
+            return "a value function".into();
+        }
+        let mut remedies = Vec::new();
+        if !whole_episodes {
+            remedies.push("rollout.episodes above 0".to_owned());
+        }
+        if !has_critic && !whole_episodes && !entry.whole_episodes {
+            remedies.push("estimator.baseline = \"value\"".to_owned());
+        }
+        // Without whole episodes only those that bring a value function are left.
+        let possible = |e: &&EstimatorEntry| {
+            let critic = has_critic || (!whole_episodes && e.needs_value);
+            e.kind != self && e.kind.obstacle(whole_episodes, critic).is_none()
+        };
+        let others = names(ESTIMATORS.iter().filter(possible).map(|e| e.name));
+        remedies.push(format!("one of {others}"));
+        remedies.join(", or ")
+    }
 }
 
 impl Baseline {
@@ -188,13 +211,7 @@ impl EstimatorConfig {
 
     fn check_kind(&self, whole_episodes: bool, has_critic: bool) -> Result<(), EstimatorError> {
         let Some(reason) = self.kind.obstacle(whole_episodes, has_critic) else { return Ok(()) };
-        let possible = |kind: Kind| kind.obstacle(whole_episodes, has_critic).is_none();
-        let choices = ESTIMATORS.iter().filter(|e| possible(e.kind)).map(|e| e.name);
-        let expected = if !whole_episodes && !has_critic {
-            "whole episodes or a value function".into()
-        } else {
-            format!("one of {}", names(choices))
-        };
+        let expected = self.kind.remedies(whole_episodes, has_critic);
         let value = format!("\"{}\"", self.kind.entry().name);
         Err(EstimatorError::Impossible { field: "kind", value, reason, expected })
     }

@@ -24,6 +24,12 @@ macro_rules! embedded {
 /// Tuned settings per environment and algorithm.
 pub static PRESETS: &[Preset] = embedded! { "":
     "CartPole-v1-ppo",
+    "CartPole-v1-a2c",
+    "CartPole-v1-reinforce",
+    "Acrobot-v1-ppo",
+    "MountainCar-v0-ppo",
+    "MountainCarContinuous-v0-ppo",
+    "Pendulum-v1-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.

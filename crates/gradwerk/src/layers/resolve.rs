@@ -16,22 +16,24 @@ use toml::{Table, Value};
 pub const PRESET_KEY: &str = "preset";
 
 /// What the user wrote, lowest layer first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Sources {
     file: Vec<Leaf>,
     given: Merged,
-    schema: Option<Schema>,
+    schema: Schema,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { file: Vec::new(), given: Merged::default(), schema: Schema::of::<Config>() }
+    }
 }
 
 impl Sources {
     /// Nothing written yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { schema: Some(Schema::of::<Config>()), ..Self::default() }
-    }
-
-    fn schema(&self) -> &Schema {
-        self.schema.as_ref().expect("set by new")
+        Self::default()
     }
 
     /// Read the user's file.
@@ -74,8 +76,7 @@ impl Sources {
     }
 
     fn push_given(&mut self, leaves: Vec<Leaf>) -> Result<(), LayerError> {
-        let schema = self.schema.as_ref().expect("set by new");
-        self.given.push(leaves, schema)
+        self.given.push(leaves, &self.schema)
     }
 
     /// The user's word for `path`, the strongest layer first.
@@ -118,21 +119,21 @@ impl Sources {
         let (preset, algorithm_defaults) = self.preset(&defaults)?;
         let preset_leaves = preset.map_or_else(|| Ok(Vec::new()), Preset::leaves)?;
         let mut merged = Merged::default();
-        merged.push(document::leaves(&to_table(&defaults), &Origin::Default), self.schema())?;
+        merged.push(document::leaves(&to_table(&defaults), &Origin::Default), &self.schema)?;
         if algorithm_defaults {
             let of_preset = preset_leaves.iter().find(|leaf| leaf.path == ["algo", "kind"]);
             let of_preset = of_preset.and_then(|leaf| leaf.value.as_str());
             let algo = self.word(&["algo", "kind"]).or(of_preset).unwrap_or(defaults.algo.name());
-            merged.push(presets::algorithm_leaves(algo)?, self.schema())?;
+            merged.push(presets::algorithm_leaves(algo)?, &self.schema)?;
         }
-        merged.push(preset_leaves, self.schema())?;
+        merged.push(preset_leaves, &self.schema)?;
         let settings = |leaves: &[Leaf]| -> Vec<Leaf> {
             leaves.iter().filter(|leaf| leaf.path != [PRESET_KEY]).cloned().collect()
         };
-        merged.push(settings(&self.file), self.schema())?;
+        merged.push(settings(&self.file), &self.schema)?;
         // One push: `given` already checked that nothing is said twice.
-        merged.push(settings(self.given.leaves()), self.schema())?;
-        Resolved::new(merged, preset, self.schema())
+        merged.push(settings(self.given.leaves()), &self.schema)?;
+        Resolved::new(merged, preset, &self.schema)
     }
 }
 
@@ -180,6 +181,8 @@ impl Resolved {
 
     /// ` (from ORIGIN)` of a dotted key; nothing for what is not a key.
     fn from(&self, key: &str) -> String {
+        // `network.hidden[1]` came from where `network.hidden` came from.
+        let key = key.split('[').next().unwrap_or(key);
         let path: Vec<String> = key.split('.').map(str::to_owned).collect();
         self.merged.from(&path)
     }

@@ -1,19 +1,27 @@
 //! "Did you mean": the closest of a list of names.
 
-/// Edit distance (Levenshtein 1966): insertions, deletions and substitutions from `a` to `b`.
+/// Edit distance (Damerau 1964, optimal string alignment): insertions, deletions, substitutions
+/// and swaps of neighbours from `a` to `b`.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut d = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            d[i][j] = match (i, j) {
+                (_, 0) => i,
+                (0, _) => j,
+                _ => {
+                    let replaced = d[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    replaced.min(d[i - 1][j] + 1).min(d[i][j - 1] + 1)
+                }
+            };
+            let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if swapped {
+                d[i][j] = d[i][j].min(d[i - 2][j - 2] + 1);
+            }
         }
     }
-    row[b.len()]
+    d[a.len()][b.len()]
 }
 
 /// The valid name closest to `wrong`, if one is close enough to be what was meant: at most a
@@ -54,6 +62,7 @@ mod tests {
     fn distances() {
         // kitten -> sitten -> sittin -> sitting: the textbook's three edits.
         assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("mpl", "mlp"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("abc", "abc"), 0);
     }

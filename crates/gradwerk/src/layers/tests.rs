@@ -215,8 +215,7 @@ fn errors_name_value_origin_and_choices() {
 
 #[test]
 fn documented_text_loads_to_the_same() {
-    let mut sample = Sample::default();
-    sample.rate = Rate::Line { start: 0.1, end: 0.0 };
+    let sample = Sample { rate: Rate::Line { start: 0.1, end: 0.0 }, ..Sample::default() };
     let table = Table::try_from(&sample).unwrap();
     let text = print::documented(&table, &Schema::of::<Sample>());
     let body = text.replace("preset = \"none\"\n", "");

@@ -3,6 +3,24 @@
 //! Whatever happens to the process, the directory can be resumed: the configuration is written
 //! before anything else, checkpoints replace each other atomically, and rows of
 //! `metrics.jsonl` behind the checkpoint are cut off when the run goes on.
+//!
+//! ```
+//! use gradwerk::layers::Sources;
+//! use gradwerk::run::driver::{RunOptions, Watch, train};
+//! use std::sync::atomic::AtomicBool;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let run_dir = Some(folder.path().join("run"));
+//! let mut settings = Sources::new();
+//! settings.set("env.id=CartPole-v1")?;
+//! settings.set("steps=2000")?;
+//! let config = settings.resolve()?.config;
+//! let options = RunOptions { run_dir, ..RunOptions::default() };
+//! let stop = AtomicBool::new(false);
+//! let summary = train(&config, &options, Watch { observer: &mut (), interrupt: &stop })?;
+//! assert!(summary.steps >= 2000 && summary.run_dir.join("policy.safetensors").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::checkpoint;
 use super::curve;
@@ -10,7 +28,7 @@ use super::dir::{self, Machine, Manifest, RunDir};
 use super::metrics::{Row, Writer};
 use super::observe::{Begun, Observer, Progress};
 use super::plot::Options;
-use super::state::State;
+use super::state::{State, StateError};
 use super::stats;
 use super::summary::{Journal, Outcome, Summary};
 use crate::Error;
@@ -157,9 +175,13 @@ pub fn resume_env<'a>(
     let mut trainer = Trainer::with_env(&config, env, options.runtime)?;
     let state = newest_state(&dir, watch.observer)?;
     let (mut journal, metrics, mean_return) = match &state {
-        Some(state) => {
-            trainer.restore(state)?;
-            let journal: Journal = state.get_meta(JOURNAL)?;
+        Some((path, state)) => {
+            let foreign = |error: Error| StateError::Foreign {
+                path: path.clone(),
+                reason: format!("it does not continue this run: {error}"),
+            };
+            trainer.restore(state).map_err(foreign)?;
+            let journal: Journal = state.get_meta(JOURNAL).map_err(|e| foreign(e.into()))?;
             let metrics = Writer::truncate_to(&dir.metrics(), journal.metrics_bytes)?;
             (journal, metrics, window_mean(state)?)
         }
@@ -284,14 +306,17 @@ fn same_kernel(dir: &RunDir, given: Kernel, observer: &mut dyn Observer) -> Kern
 }
 
 /// The newest checkpoint that can be read, if there is any file at all.
-fn newest_state(dir: &RunDir, observer: &mut dyn Observer) -> Result<Option<State>, Error> {
+fn newest_state(
+    dir: &RunDir,
+    observer: &mut dyn Observer,
+) -> Result<Option<(PathBuf, State)>, Error> {
     let latest = checkpoint::latest(&dir.checkpoints())?;
     match (latest.found, latest.skipped) {
         (Some((_, path, state)), skipped) => {
             for error in skipped {
                 observer.warning(&format!("{error}; going on from {}", path.display()));
             }
-            Ok(Some(state))
+            Ok(Some((path, state)))
         }
         (None, skipped) => match skipped.into_iter().next() {
             // Starting over would throw away what the file may still be worth.
@@ -367,11 +392,23 @@ impl<'a> Run<'a> {
             }
             if let Err(error) = self.update() {
                 self.watch.observer.ended();
+                self.point_to_checkpoint();
                 return Err(error);
             }
         };
         self.watch.observer.ended();
         self.close(outcome)
+    }
+
+    /// What is left after a failure.
+    fn point_to_checkpoint(&mut self) {
+        let Some((steps, path, _)) =
+            checkpoint::latest(&self.dir.checkpoints()).ok().and_then(|latest| latest.found)
+        else {
+            return;
+        };
+        let path = path.display();
+        self.watch.observer.warning(&format!("the last good checkpoint ({steps} steps) is {path}"));
     }
 
     fn begin(&mut self) {

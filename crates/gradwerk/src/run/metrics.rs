@@ -44,7 +44,7 @@ pub const KEYS: &[Key] = &[
     count("steps", "steps", "valid transitions so far, over all environments"),
     count("updates", "updates", "policy updates so far"),
     count("episodes", "episodes", "finished episodes so far"),
-    real("wall_s", "s", "time since the process that wrote this row started"),
+    real("wall_s", "s", "seconds of training so far, earlier sessions of the run included"),
     real("steps_per_s", "steps/s", "steps of this process divided by its time"),
     real("mean_return_100", "reward", "mean undiscounted raw return of the last 100 episodes"),
     real("best_mean_return_100", "reward", "the largest mean_return_100 so far"),

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Train the shipped presets on seeds 1 to 10, evaluate each final policy over 1,000 episodes, and
+write the table of scores and times to benchmarks/results/scores.md (and .json).
+
+    cargo build --release && python3 benchmarks/scores.py [ENV/ALGO ...]
+
+One run at a time on all cores, so that wall-clock times mean something. The presets were tuned on
+seeds above 100.
+"""
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GRADWERK = ROOT / "target/release/gradwerk"
+RESULTS = ROOT / "benchmarks/results"
+SEEDS = range(1, 11)
+EPISODES = 1000
+THREADS = 2
+
+# Environment, algorithm, training return that counts as solved (None: not asked for).
+WORKS = [
+    ("CartPole-v1", "ppo", 475),
+    ("CartPole-v1", "reinforce", 475),
+    ("CartPole-v1", "a2c", 475),
+    ("Acrobot-v1", "ppo", None),
+    ("MountainCar-v0", "ppo", None),
+    ("MountainCarContinuous-v0", "ppo", None),
+    ("Pendulum-v1", "ppo", -200),
+]
+
+
+def gradwerk(*arguments: str) -> dict:
+    command = [str(GRADWERK), *arguments, "--json", "--quiet"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def time_to(threshold: float, run_dir: Path) -> tuple[float, int] | None:
+    """Seconds and steps at the first update whose 100 last episodes reach the threshold."""
+    for line in (run_dir / "metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        mean = row.get("mean_return_100")
+        if row.get("episodes", 0) >= 100 and mean is not None and mean >= threshold:
+            return row["wall_s"], row["steps"]
+    return None
+
+
+def one(env: str, algo: str, seed: int, solved: float | None, folder: Path) -> dict:
+    run_dir = folder / f"{env}-{algo}-{seed}"
+    arguments = [env, "--algo", algo, "--seed", str(seed), "--threads", str(THREADS)]
+    trained = gradwerk("train", *arguments, "--run-dir", str(run_dir))
+    played = gradwerk("eval", str(run_dir), "--episodes", str(EPISODES), "--seed", "0")
+    reached = time_to(solved, run_dir) if solved is not None else None
+    return {
+        "seed": seed,
+        "mean_return": played["mean_return"],
+        "wall_s": trained["wall_s"],
+        "steps": trained["steps"],
+        "params_sha256": trained["params_sha256"],
+        "solved_s": reached[0] if reached else None,
+        "solved_steps": reached[1] if reached else None,
+    }
+
+
+def row(env: str, algo: str, solved: float | None, runs: list[dict]) -> str:
+    scores = [run["mean_return"] for run in runs]
+    walls = [run["wall_s"] for run in runs]
+    times = sorted(run["solved_s"] for run in runs if run["solved_s"] is not None)
+    reached = "-"
+    if solved is not None:
+        median = statistics.median(times) if len(times) == len(runs) else float("nan")
+        reached = f"{median:.2f} s ({len(times)}/{len(runs)} to {solved})"
+    return (
+        f"| {env} | {algo} | {statistics.mean(scores):.1f} | {min(scores):.1f} "
+        f"| {runs[0]['steps']:,} | {statistics.median(walls):.2f} ({max(walls):.2f}) | {reached} |"
+    )
+
+
+def main() -> None:
+    wanted = set(sys.argv[1:])
+    works = [w for w in WORKS if not wanted or f"{w[0]}/{w[1]}" in wanted]
+    if wanted and len(works) != len(wanted):
+        sys.exit(f"unknown work; expected some of {', '.join(f'{w[0]}/{w[1]}' for w in WORKS)}")
+    store = RESULTS / "scores.json"
+    results = json.loads(store.read_text()) if store.exists() else {}
+    with tempfile.TemporaryDirectory() as folder:
+        for env, algo, solved in works:
+            runs = [one(env, algo, seed, solved, Path(folder)) for seed in SEEDS]
+            results[f"{env}/{algo}"] = runs
+            print(row(env, algo, solved, runs), flush=True)
+    store.write_text(json.dumps(results, indent=1) + "\n")
+    cpu = next(
+        (l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")),
+        platform.processor(),
+    )
+    lines = [
+        "# Scores of the shipped presets",
+        "",
+        f"`python3 benchmarks/scores.py` on {date.today()}, {cpu}, {THREADS} threads. Seeds 1 to 10,"
+        f" final policy, mode action, {EPISODES:,} evaluation episodes a seed"
+        " (`gradwerk train ENV --algo ALGO --seed S --threads 2`, `gradwerk eval RUN --episodes"
+        " 1000 --seed 0`). \"Solved\" is the wall clock from process start to the first update at"
+        " which the last 100 training episodes average the threshold.",
+        "",
+        "| environment | algorithm | mean of seeds | worst seed | steps | wall s: median (max) | solved |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for env, algo, solved in WORKS:
+        if f"{env}/{algo}" in results:
+            lines.append(row(env, algo, solved, results[f"{env}/{algo}"]))
+    (RESULTS / "scores.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+//! Stopped, interrupted and killed runs end with the same bits as uninterrupted ones.
+
+mod common;
+
+use common::{Bench, Ran, hashes, metrics};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// Everything on that a resumed run could forget: annealing, normalisers, evaluation.
+const SETTINGS: &str = "--set lr.end=1e-5 --set normalize.observations=true \
+    --set normalize.rewards=true --set env.num_envs=4 --set checkpoint.every_s=0.01";
+
+fn train(env: &str, algo: &str, steps: u32, dir: &str) -> String {
+    format!("train {env} --algo {algo} --steps {steps} --run-dir {dir} --json --quiet {SETTINGS}")
+}
+
+#[test]
+fn the_number_of_threads_does_not_matter() {
+    let bench = Bench::new();
+    for algo in ["reinforce", "a2c", "ppo"] {
+        let result = |threads: u32| {
+            let line = train("CartPole-v1", algo, 3000, &format!("{algo}{threads}"));
+            hashes(&bench.run(&format!("{line} --threads {threads}")).json())
+        };
+        let one = result(1);
+        assert_eq!([result(2), result(4)], [one.clone(), one], "{algo}");
+    }
+}
+
+#[test]
+fn a_stopped_run_goes_on_exactly() {
+    let bench = Bench::new();
+    for (env, algo) in [
+        ("CartPole-v1", "reinforce"),
+        ("CartPole-v1", "a2c"),
+        ("CartPole-v1", "ppo"),
+        ("Pendulum-v1", "ppo"),
+    ] {
+        let name = |kind: &str| format!("{env}-{algo}-{kind}");
+        let line = train(env, algo, 6000, &name("whole"));
+        let whole = bench.run(&line).json();
+        let line = train(env, algo, 6000, &name("parts"));
+        let part = bench.run(&format!("{line} --stop-at 2000 --threads 1")).json();
+        assert!((2000..6000).contains(&part["steps"].as_u64().unwrap()), "{part}");
+        let parts = name("parts");
+        bench.json(&format!("resume {parts} --stop-at 4000 --quiet --threads 2"));
+        let done = bench.json(&format!("resume {parts} --quiet"));
+        assert_eq!(hashes(&done), hashes(&whole), "{env} {algo}");
+        assert_eq!(done["best_mean_return_100"], whole["best_mean_return_100"]);
+        assert_eq!(metrics(&bench.path(&parts)), metrics(&bench.path(&name("whole"))));
+        // A finished run prints its result.
+        let again = bench.json(&format!("resume {parts} --quiet"));
+        for key in ["steps", "wall_s", "mean_return_100", "params_sha256", "state_sha256"] {
+            assert_eq!(again[key], done[key], "{key}");
+        }
+    }
+}
+
+#[test]
+fn more_steps_extend_a_finished_run() {
+    let bench = Bench::new();
+    let short = bench.run(&train("CartPole-v1", "ppo", 3000, "run")).json();
+    let long = bench.json("resume run --steps 6000 --quiet");
+    assert!(short["steps"].as_u64().unwrap() < 6000 && long["steps"].as_u64().unwrap() >= 6000);
+    let rows = metrics(&bench.path("run"));
+    // The schedule ended with the first run: 1e-5 from then on.
+    let lr = rows.last().unwrap()["lr"].as_f64().unwrap();
+    assert!((lr - 1e-5).abs() < 1e-15, "{lr}");
+    let back = bench.run("resume run --steps 10");
+    assert_eq!(back.code, 2);
+    assert!(back.err.contains("steps = 10") && back.err.contains("already made"), "{}", back.err);
+}
+
+/// A running program; a failed test kills it.
+struct Running(Option<Child>);
+
+impl Running {
+    fn start(bench: &Bench, line: &str) -> Self {
+        let mut command = bench.command(line);
+        Self(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+    }
+
+    fn child(&mut self) -> &mut Child {
+        self.0.as_mut().unwrap()
+    }
+
+    fn done(mut self) -> Ran {
+        Ran::of(self.0.take().unwrap().wait_with_output().unwrap())
+    }
+
+    /// Whether the kill met it alive.
+    fn kill(mut self) -> bool {
+        self.child().kill().unwrap();
+        self.child().wait().unwrap().code().is_none()
+    }
+
+    /// Until the file is there and has something in it.
+    fn wait_for(&mut self, path: &Path) {
+        let start = Instant::now();
+        while std::fs::metadata(path).map_or(0, |file| file.len()) == 0 {
+            assert!(start.elapsed() < Duration::from_secs(30), "no {}", path.display());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+const STEPS: u32 = 40_000;
+
+#[test]
+fn a_killed_run_goes_on_exactly() {
+    let bench = Bench::new();
+    let started = Instant::now();
+    let whole = bench.run(&train("CartPole-v1", "ppo", STEPS, "whole")).json();
+    let span = started.elapsed();
+    // Instants spread over the run by the golden ratio, the earliest before any checkpoint.
+    let fractions = [0.0_f64, 0.02, 0.618, 0.236, 0.854, 0.472, 0.09, 0.708];
+    let line = train("CartPole-v1", "ppo", STEPS, "killed");
+    let mut kills = 0;
+    let mut run = Running::start(&bench, &line);
+    for fraction in fractions {
+        run.wait_for(&bench.path("killed/config.toml"));
+        std::thread::sleep(span.mul_f64(fraction * 0.4));
+        kills += u32::from(run.kill());
+        run = Running::start(&bench, "resume killed --json --quiet");
+    }
+    let done = run.done();
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert_eq!(hashes(&done.json()), hashes(&whole));
+    assert_eq!(metrics(&bench.path("killed")), metrics(&bench.path("whole")));
+    assert!(kills >= 3, "only {kills} of the kills met a living process");
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_stop_a_run_with_a_checkpoint() {
+    let bench = Bench::new();
+    let whole = bench.run(&train("CartPole-v1", "ppo", STEPS, "whole")).json();
+    for signal in ["INT", "TERM"] {
+        let line = train("CartPole-v1", "ppo", STEPS, signal);
+        let mut run = Running::start(&bench, &line);
+        // Rows of metrics mean that the handler is in place.
+        run.wait_for(&bench.path(signal).join("metrics.jsonl"));
+        let pid = run.child().id().to_string();
+        let sent = std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
+        assert!(sent.success());
+        let stopped = run.done();
+        assert_eq!(stopped.code, 130, "{signal}: {}", stopped.err);
+        let part: Value = stopped.json();
+        assert!(part["steps"].as_u64().unwrap() < u64::from(STEPS));
+        let done = bench.json(&format!("resume {signal} --quiet"));
+        assert_eq!(hashes(&done), hashes(&whole), "{signal}");
+    }
+}
+
+#[test]
+fn one_process_per_run() {
+    let bench = Bench::new();
+    let mut run = Running::start(&bench, &train("CartPole-v1", "ppo", 10_000_000, "run"));
+    run.wait_for(&bench.path("run/metrics.jsonl"));
+    let second = bench.run("resume run");
+    assert_eq!(second.code, 2, "{}", second.err);
+    assert!(second.err.contains("another process"), "{}", second.err);
+}
+
+#[test]
+fn a_warm_start_changes_the_run_and_survives_a_resume() {
+    let bench = Bench::new();
+    bench.run(&train("CartPole-v1", "ppo", 4000, "first"));
+    let warm = |dir: &str| format!("{} --init first", train("CartPole-v1", "ppo", 4000, dir));
+    let whole = bench.run(&warm("whole")).json();
+    let cold = bench.run(&train("CartPole-v1", "ppo", 4000, "cold")).json();
+    assert_ne!(hashes(&whole), hashes(&cold));
+    bench.run(&format!("{} --stop-at 0", warm("parts")));
+    let done = bench.json("resume parts --quiet");
+    assert_eq!(hashes(&done), hashes(&whole));
+}
+
+#[test]
+fn a_resumed_run_keeps_its_kernel() {
+    let bench = Bench::new();
+    let line = |dir: &str| format!("{} --kernel portable", train("CartPole-v1", "ppo", 3000, dir));
+    let whole = bench.run(&line("whole")).json();
+    bench.run(&format!("{} --stop-at 1000", line("parts")));
+    let done = bench.json("resume parts --quiet");
+    assert_eq!(hashes(&done), hashes(&whole));
+}

@@ -1,0 +1,251 @@
+//! What every network in the list promises: correct derivatives, rows that do not see each other,
+//! sums that do not see tiles, repeatable bits, single precision close to double.
+
+use gradwerk_math::{Purpose, Stream};
+use gradwerk_nn::{
+    Activation, ActorCritic, Engine, InitScheme, Kernel, MlpConfig, NETWORKS, NetworkConfig,
+    Params, Shape,
+};
+
+/// The default of every network, and variants that the defaults leave out.
+fn configs() -> Vec<NetworkConfig> {
+    let defaults = NETWORKS.iter().map(|name| NetworkConfig::named(name).unwrap());
+    let hidden = || MlpConfig { hidden: vec![20, 13], ..MlpConfig::default() };
+    let variants = Activation::ALL.into_iter().flat_map(|activation| {
+        [
+            MlpConfig { activation, shared: true, ..hidden() },
+            MlpConfig { activation, value_hidden: Some(vec![9]), ..hidden() },
+        ]
+    });
+    let fan_in = MlpConfig { init: InitScheme::FanIn, hidden_gain: Some(1.0), ..hidden() };
+    defaults.chain(variants.chain([fan_in]).map(NetworkConfig::Mlp)).collect()
+}
+
+fn shapes() -> [Shape; 3] {
+    let shape = Shape { inputs: 4, outputs: 2, free: 0, log_std: 0.0, value: true };
+    [
+        Shape { inputs: 3, outputs: 1, free: 1, log_std: -0.5, ..shape.clone() },
+        Shape { inputs: 17, outputs: 6, free: 6, value: false, ..shape.clone() },
+        shape,
+    ]
+}
+
+/// A network with parameters and a batch.
+struct Case<E: Engine> {
+    network: ActorCritic<E>,
+    theta: Vec<E>,
+    packed: Vec<E>,
+    x: Vec<E>,
+    rows: usize,
+    kernel: Kernel,
+}
+
+fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
+    let mut stream = Stream::new(9, Purpose::Test, index, 0);
+    // Drawn in single precision, so that both engines get the same numbers.
+    (0..len).map(|_| E::from_f32(stream.normal_pair::<f32>()[0])).collect()
+}
+
+/// Outputs, values and what the forward pass kept.
+type Outputs<E> = (Vec<E>, Vec<E>, Vec<E>);
+
+impl<E: Engine> Case<E> {
+    fn new(config: &NetworkConfig, shape: &Shape, rows: usize, kernel: Kernel) -> Self {
+        let network = config.build::<E>(shape).unwrap();
+        let mut theta: Vec<E> = normals(network.layout().len(), 0);
+        theta.iter_mut().for_each(|t| *t *= E::from_f64(0.25));
+        let mut packed = vec![E::ZERO; network.packed_len()];
+        network.pack(kernel, &theta, &mut packed);
+        let x = normals(rows * shape.inputs, 1);
+        Self { network, theta, packed, x, rows, kernel }
+    }
+
+    fn params(&self) -> Params<'_, E> {
+        Params { theta: &self.theta, packed: &self.packed }
+    }
+
+    fn forward(&self, first: usize, rows: usize) -> Outputs<E> {
+        let nan = E::from_f64(f64::NAN);
+        let x = &self.x[first * self.network.inputs()..];
+        let mut y = vec![nan; rows * self.network.policy_outputs()];
+        let mut v = vec![nan; if self.network.has_value() { rows } else { 0 }];
+        let mut cache = vec![nan; self.network.cache_len(rows)];
+        self.network.forward(self.kernel, self.params(), x, rows, &mut cache, &mut y, &mut v);
+        (y, v, cache)
+    }
+
+    /// `dtheta += ` the gradient of the given rows for cotangents that depend on the row.
+    fn vjp(&self, first: usize, rows: usize, dtheta: &mut [E]) {
+        let (_, v, cache) = self.forward(first, rows);
+        let outputs = self.network.policy_outputs();
+        let dy: Vec<E> = normals(self.rows * outputs, 2);
+        let dv: Vec<E> = normals(self.rows, 3);
+        let dy = &dy[first * outputs..(first + rows) * outputs];
+        let dv = &dv[first..first + v.len()];
+        let x = &self.x[first * self.network.inputs()..];
+        let mut scratch = vec![E::from_f64(f64::NAN); self.network.scratch_len(rows)];
+        let params = self.params();
+        self.network.vjp(self.kernel, params, x, rows, &cache, dy, dv, dtheta, &mut scratch);
+    }
+
+    fn jvp(&self, u: &[E]) -> Vec<E> {
+        let (mut dy, _, cache) = self.forward(0, self.rows);
+        let mut scratch = vec![E::from_f64(f64::NAN); self.network.scratch_len(self.rows)];
+        let (params, rows) = (self.params(), self.rows);
+        self.network.jvp_policy(
+            self.kernel,
+            params,
+            &self.x,
+            rows,
+            &cache,
+            u,
+            &mut dy,
+            &mut scratch,
+        );
+        dy
+    }
+
+    fn gradient(&self) -> Vec<E> {
+        let mut dtheta = vec![E::ZERO; self.theta.len()];
+        self.vjp(0, self.rows, &mut dtheta);
+        dtheta
+    }
+}
+
+fn every_f32(rows: usize, mut test: impl FnMut(Case<f32>, String)) {
+    for config in configs() {
+        for shape in shapes() {
+            for kernel in Kernel::available() {
+                let what = format!("{config:?} {shape:?} {kernel}");
+                test(Case::new(&config, &shape, rows, kernel), what);
+            }
+        }
+    }
+}
+
+fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn a_row_does_not_see_its_batch() {
+    every_f32(23, |case, what| {
+        let outputs = case.network.policy_outputs();
+        let (y, v, _) = case.forward(0, 23);
+        for (first, rows) in [(0, 1), (7, 1), (22, 1), (3, 5), (10, 13)] {
+            let (y_part, v_part, _) = case.forward(first, rows);
+            assert_eq!(bits(&y_part), bits(&y[first * outputs..][..rows * outputs]), "{what}");
+            if case.network.has_value() {
+                assert_eq!(bits(&v_part), bits(&v[first..first + rows]), "{what}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_gradient_does_not_see_tiles() {
+    every_f32(23, |case, what| {
+        let whole = case.gradient();
+        let mut parts = vec![0.0; whole.len()];
+        for (first, rows) in [(0, 8), (8, 1), (9, 14)] {
+            case.vjp(first, rows, &mut parts);
+        }
+        assert_eq!(bits(&whole), bits(&parts), "{what}");
+        assert_eq!(bits(&whole), bits(&case.gradient()), "{what}");
+    });
+}
+
+#[test]
+fn branches_alone_give_the_same_bits() {
+    every_f32(5, |case, what| {
+        let (y, v, mut cache) = case.forward(0, 5);
+        let (mut y_alone, mut v_alone) = (vec![0.0; y.len()], vec![0.0; v.len()]);
+        let (kernel, params) = (case.kernel, case.params());
+        case.network.forward_policy(kernel, params, &case.x, 5, &mut cache, &mut y_alone);
+        case.network.forward_value(kernel, params, &case.x, 5, &mut cache, &mut v_alone);
+        assert_eq!((bits(&y), bits(&v)), (bits(&y_alone), bits(&v_alone)), "{what}");
+    });
+}
+
+/// The largest difference, relative to the largest number.
+fn difference(a: &[f32], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let size = b.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+    let worst = a.iter().zip(b).map(|(&a, b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
+    assert!(a.iter().all(|x| x.is_finite()));
+    if b.is_empty() { 0.0 } else { worst / size }
+}
+
+#[test]
+fn single_precision_is_close_to_double() {
+    for config in configs() {
+        for shape in shapes() {
+            let exact = Case::<f64>::new(&config, &shape, 23, Kernel::Portable);
+            let (y, v, _) = exact.forward(0, 23);
+            let gradient = exact.gradient();
+            let u: Vec<f64> = normals(gradient.len(), 5);
+            let u32: Vec<f32> = normals(gradient.len(), 5);
+            let dy = exact.jvp(&u);
+            for kernel in Kernel::available() {
+                let case = Case::<f32>::new(&config, &shape, 23, kernel);
+                let what = format!("{config:?} {shape:?} {kernel}");
+                let (y32, v32, _) = case.forward(0, 23);
+                assert!(difference(&y32, &y) < 3e-6, "{what}: y {}", difference(&y32, &y));
+                assert!(difference(&v32, &v) < 3e-6, "{what}: v {}", difference(&v32, &v));
+                let d = difference(&case.gradient(), &gradient);
+                assert!(d < 3e-6, "{what}: gradient {d}");
+                let d = difference(&case.jvp(&u32), &dy);
+                assert!(d < 3e-6, "{what}: jvp {d}");
+            }
+        }
+    }
+}
+
+/// `d/dt [<dy, y> + <dv, v>]` along a random direction, by central differences.
+#[test]
+fn derivatives_of_the_whole_are_correct() {
+    for config in configs() {
+        for shape in shapes() {
+            let case = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
+            let u: Vec<f64> = normals(case.theta.len(), 4);
+            let moved = |h: f64| {
+                let mut moved = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
+                moved.theta.iter_mut().zip(&u).for_each(|(t, u)| *t += h * u);
+                moved.network.pack(Kernel::Portable, &moved.theta, &mut moved.packed);
+                moved.forward(0, 6)
+            };
+            let (plus, minus) = (moved(1e-6), moved(-1e-6));
+            let slope = |p: &[f64], m: &[f64]| -> Vec<f64> {
+                p.iter().zip(m).map(|(p, m)| (p - m) / 2e-6).collect()
+            };
+            let (y_slope, v_slope) = (slope(&plus.0, &minus.0), slope(&plus.1, &minus.1));
+            let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+            let (dy, dv): (Vec<f64>, Vec<f64>) = (normals(y_slope.len(), 2), normals(6, 3));
+            let expected = dot(&dy, &y_slope) + dot(&dv, &v_slope);
+            let got = dot(&case.gradient(), &u);
+            let what = format!("{config:?} {shape:?}");
+            assert!((got - expected).abs() < 1e-6 * expected.abs().max(1.0), "{what}");
+            let jvp = case.jvp(&u);
+            let close = jvp.iter().zip(&y_slope).all(|(a, b)| (a - b).abs() < 1e-6);
+            assert!(close && jvp.len() == y_slope.len(), "{what}: {jvp:?} {y_slope:?}");
+        }
+    }
+}
+
+#[test]
+fn free_outputs_are_biases() {
+    let shape = Shape { inputs: 2, outputs: 1, free: 1, log_std: -0.5, value: true };
+    for name in NETWORKS {
+        let network = NetworkConfig::named(name).unwrap().build::<f32>(&shape).unwrap();
+        let mut theta = vec![0.0; network.layout().len()];
+        network.layout().init(3, &mut theta);
+        let mut packed = vec![0.0; network.packed_len()];
+        network.pack(Kernel::Portable, &theta, &mut packed);
+        let params = Params { theta: &theta, packed: &packed };
+        let (mut cache, mut y) = (vec![0.0; network.cache_len(2)], [0.0; 4]);
+        let x = [1.0, 2.0, -3.0, 0.5];
+        network.forward_policy(Kernel::Portable, params, &x, 2, &mut cache, &mut y);
+        assert_eq!([y[1], y[3]], [-0.5; 2]);
+        assert_ne!(y[0], y[2]);
+    }
+}

@@ -1,0 +1,100 @@
+//! The training loop allocates nothing: after a warm-up, updates of every algorithm leave the
+//! allocator alone, on every thread.
+//!
+//! One test in this file, for the allocator counts for the whole process.
+
+use gradwerk::algo::{ALGORITHMS, AlgoConfig};
+use gradwerk::config::Config;
+use gradwerk::estimate::{Baseline, Kind, Normalize};
+use gradwerk::{Runtime, Trainer};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The system's allocator with a counter of the calls that ask for memory.
+struct Counting;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call goes to the system's allocator with the same arguments; counting touches
+// only an atomic number.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are those that the system's allocator asks for.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as above; `block` came from the system's allocator.
+        unsafe { System.realloc(block, layout, size) }
+    }
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Every normaliser on; batches of 1024 transitions, or of 16 whole episodes.
+fn config(algo: &str, env: &str, episodes: bool) -> Config {
+    let mut config = Config { seed: 7, steps: 1 << 30, ..Config::default() };
+    config.env.id = env.into();
+    config.algo = AlgoConfig::by_name(algo).unwrap();
+    config.normalize.observations = true;
+    config.normalize.rewards = true;
+    config.normalize.value_targets = true;
+    config.estimator.normalize = Normalize::Minibatch;
+    if episodes {
+        config.rollout.episodes = 16;
+        config.estimator.kind = Kind::RewardToGo;
+        config.estimator.baseline = Baseline::TimeStep;
+    }
+    if algo == "a2c" && episodes {
+        config.estimator.baseline = Baseline::Value;
+    }
+    config
+}
+
+/// Calls to the allocator during `updates` updates after `warm_up` of them.
+fn calls(config: &Config, threads: usize, warm_up: u32, updates: u32) -> u64 {
+    let runtime = Runtime { threads, ..Runtime::default() };
+    let mut trainer = Trainer::new(config, runtime).unwrap();
+    for _ in 0..warm_up {
+        trainer.update().unwrap();
+    }
+    // A thread allocates when it starts, which may be late on a busy machine.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let before = CALLS.load(Ordering::Relaxed);
+    for _ in 0..updates {
+        trainer.update().unwrap();
+    }
+    CALLS.load(Ordering::Relaxed) - before
+}
+
+#[test]
+fn updates_do_not_allocate() {
+    let before = CALLS.load(Ordering::Relaxed);
+    drop(std::hint::black_box(Box::new(1_u8)));
+    assert!(CALLS.load(Ordering::Relaxed) > before, "the counter counts");
+    let mut failures = Vec::new();
+    for algo in ALGORITHMS {
+        for env in ["CartPole-v1", "Pendulum-v1"] {
+            for (episodes, threads) in [(false, 1), (false, 2), (true, 1), (true, 2)] {
+                let config = config(algo.name, env, episodes);
+                let calls = calls(&config, threads, 1, 6);
+                if calls > 0 {
+                    let place = format!("{} on {env}, {threads} threads", algo.name);
+                    failures.push(format!("{place}, whole episodes {episodes}: {calls} calls"));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
