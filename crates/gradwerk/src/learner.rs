@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::run::state::State;
 use gradwerk_math::{Kernel, Pool};
-use gradwerk_nn::{Engine, Optimizer, OptimizerConfig, TILE, kernels, optim};
+use gradwerk_nn::{Buffer, Engine, Optimizer, OptimizerConfig, TILE, kernels, optim};
 
 /// Most chunks a gradient is split into, and so most threads that can share one.
 const MAX_CHUNKS: usize = 16;
@@ -88,21 +88,21 @@ pub struct Learner<E: Engine> {
 /// One share of a gradient and the memory to compute it.
 #[derive(Debug)]
 struct Chunk<E> {
-    grad: Vec<E>,
+    grad: Buffer<E>,
     sums: LossSums,
-    obs: Vec<E>,
+    obs: Buffer<E>,
     discrete: Vec<u32>,
-    continuous: Vec<E>,
-    log_prob: Vec<E>,
-    advantage: Vec<E>,
-    target: Vec<E>,
-    value_old: Vec<E>,
-    y: Vec<E>,
-    v: Vec<E>,
-    dy: Vec<E>,
-    dv: Vec<E>,
-    cache: Vec<E>,
-    scratch: Vec<E>,
+    continuous: Buffer<E>,
+    log_prob: Buffer<E>,
+    advantage: Buffer<E>,
+    target: Buffer<E>,
+    value_old: Buffer<E>,
+    y: Buffer<E>,
+    v: Buffer<E>,
+    dy: Buffer<E>,
+    dv: Buffer<E>,
+    cache: Buffer<E>,
+    scratch: Buffer<E>,
 }
 
 /// What all chunks of a gradient read.
@@ -129,10 +129,8 @@ impl<E: Engine> Learner<E> {
         seed: u64,
         kernel: Kernel,
     ) -> Result<Self, Error> {
-        let mut theta = vec![E::ZERO; model.layout().len()];
-        model.layout().init(seed, &mut theta);
         let optimizer = optimizer.build(model.layout().len()).map_err(Error::usage)?;
-        let weights = Weights::new(&model, theta, kernel);
+        let weights = Weights::new(&model, model.init(seed), kernel);
         Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new() })
     }
 
@@ -256,7 +254,7 @@ impl Learner<f32> {
     /// # Errors
     /// None in practice; building a [`State`] is checked.
     pub fn save(&self, state: &mut State) -> Result<(), Error> {
-        state.put_vector("theta", self.weights.theta.clone())?;
+        state.put_vector("theta", self.weights.theta.to_vec())?;
         state.put_vector("optimizer.steps", vec![self.optimizer.steps()])?;
         for (name, values) in self.optimizer.state() {
             state.put_vector(&format!("optimizer.{name}"), values.to_vec())?;
@@ -296,7 +294,7 @@ fn share(rows: &[u32], i: usize, count: usize) -> &[u32] {
 
 impl<E: Engine> Chunk<E> {
     fn new(model: &Model<E>) -> Self {
-        let zeros = |n: usize| vec![E::ZERO; n];
+        let zeros = |n: usize| Buffer::zeros(n);
         let (y, v) = (model.head_width(), usize::from(model.has_critic()));
         Self {
             grad: zeros(model.layout().len()),

@@ -5,7 +5,7 @@ use crate::config::{Config, Invalid};
 use crate::dist::{AnyDist, Widths};
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
-use gradwerk_nn::{ActorCritic, Engine, Layout, Params, Shape, TILE};
+use gradwerk_nn::{ActorCritic, Buffer, Engine, Layout, Params, Shape, TILE};
 use std::sync::Arc;
 
 /// The policy and value networks with the distribution that reads the policy's outputs.
@@ -46,6 +46,20 @@ impl<E: Engine> Model<E> {
         })
     }
 
+    /// First parameters, keyed by `seed`.
+    #[must_use]
+    pub fn init(&self, seed: u64) -> Buffer<E> {
+        let mut theta = Buffer::zeros(self.layout().len());
+        self.layout().init(seed, &mut theta);
+        let head = self.dist.head();
+        let is_bias = |name: &str| name.starts_with("policy.") && name.ends_with(".bias");
+        let bias = self.layout().entries().iter().rfind(|entry| is_bias(&entry.name));
+        if let Some(bias) = bias.filter(|_| head.free == 0) {
+            theta[bias.range()][head.bias_from..].fill(E::from_f64(head.init));
+        }
+        theta
+    }
+
     /// Names and places of the parameters.
     #[must_use]
     pub fn layout(&self) -> &Layout {
@@ -84,15 +98,15 @@ impl<E: Engine> Model<E> {
 #[derive(Clone, Debug)]
 pub struct Weights<E> {
     /// The flat parameter vector.
-    pub theta: Vec<E>,
-    packed: Vec<E>,
+    pub theta: Buffer<E>,
+    packed: Buffer<E>,
 }
 
 impl<E: Engine> Weights<E> {
     /// Weights of `model` with the given parameters.
     #[must_use]
-    pub fn new(model: &Model<E>, theta: Vec<E>, kernel: Kernel) -> Self {
-        let mut weights = Self { theta, packed: vec![E::ZERO; model.net.packed_len()] };
+    pub fn new(model: &Model<E>, theta: Buffer<E>, kernel: Kernel) -> Self {
+        let mut weights = Self { theta, packed: Buffer::zeros(model.net.packed_len()) };
         weights.pack(model, kernel);
         weights
     }
@@ -114,14 +128,14 @@ impl<E: Engine> Weights<E> {
 pub struct Inference<E> {
     /// Instructions to use.
     pub kernel: Kernel,
-    cache: Vec<E>,
+    cache: Buffer<E>,
 }
 
 impl<E: Engine> Inference<E> {
     /// Memory for tiles of `model`.
     #[must_use]
     pub fn new(model: &Model<E>, kernel: Kernel) -> Self {
-        Self { kernel, cache: vec![E::ZERO; model.net.cache_len(TILE)] }
+        Self { kernel, cache: Buffer::zeros(model.net.cache_len(TILE)) }
     }
 
     /// Policy outputs `[rows, head_width]` of observations `[rows, d]`.

@@ -8,7 +8,7 @@ use crate::normalize::{Normalizers, ObsMap};
 use crate::run::checkpoint;
 use crate::run::state::{State, StateError};
 use gradwerk_env::{EnvFactory, Space};
-use gradwerk_math::{Kernel, Stream};
+use gradwerk_math::{Buffer, Kernel, Stream};
 use std::path::Path;
 
 /// A policy with its weights, its observation normaliser and the spaces it was made for.
@@ -206,7 +206,7 @@ impl Policy {
             &load_space(state, "observation_space")?,
             &load_space(state, "action_space")?,
         )?;
-        let mut theta = vec![0.0; model.layout().len()];
+        let mut theta = Buffer::zeros(model.layout().len());
         for entry in model.layout().entries() {
             theta[entry.range()].copy_from_slice(state.get::<f32>(&entry.name, &entry.shape)?);
         }

@@ -46,7 +46,10 @@ impl Schedule {
     /// The value when the share `progress` of the run is done; held outside `[0, 1]`.
     #[must_use]
     pub fn at(&self, progress: f64) -> f64 {
-        let p = progress.clamp(0.0, 1.0);
+        if progress >= 1.0 {
+            return self.end;
+        }
+        let p = progress.max(0.0);
         let way = match self.shape {
             Shape::Constant => 0.0,
             Shape::Linear => p,

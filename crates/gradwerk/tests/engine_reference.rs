@@ -122,7 +122,7 @@ fn learner<E: Engine>(config: &Config, action: &Space, kernel: Kernel) -> Learne
 /// The same function in double precision: the parameters are those of `single`, widened.
 fn reference(config: &Config, action: &Space, single: &Learner<f32>) -> Learner<f64> {
     let mut double = learner::<f64>(config, action, Kernel::Portable);
-    for (wide, &narrow) in double.weights.theta.iter_mut().zip(&single.weights.theta) {
+    for (wide, &narrow) in double.weights.theta.iter_mut().zip(single.weights.theta.iter()) {
         *wide = f64::from(narrow);
     }
     double.weights.pack(&double.model, Kernel::Portable);
@@ -184,14 +184,14 @@ fn several_updates_stay_close_to_the_reference() {
             .weights
             .theta
             .iter()
-            .zip(&start.weights.theta)
+            .zip(start.weights.theta.iter())
             .map(|(&a, &b)| way(a, b))
             .collect();
         for kernel in Kernel::available() {
             let mut single = learner::<f32>(&config, &action, kernel);
             run(&algo, &mut single, &pool, &data);
             let got: Vec<f32> =
-                single.weights.theta.iter().zip(&start.weights.theta).map(|(a, b)| a - b).collect();
+                single.weights.theta.iter().zip(start.weights.theta.iter()).map(|(a, b)| a - b).collect();
             let error = relative(&got, &want);
             let place = format!("{name}, {:?} on {action}, {kernel}", config.network);
             assert!(error < 1e-4, "{place}: relative error {error:e}");

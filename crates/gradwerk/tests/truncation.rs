@@ -16,7 +16,7 @@ use gradwerk::rollout::Rollout;
 use gradwerk::schedule::Schedule;
 use gradwerk::{Runtime, Trainer};
 use gradwerk_env::{End, EpisodeKeys};
-use gradwerk_math::Kernel;
+use gradwerk_math::{Buffer, Kernel};
 use gradwerk_nn::NetworkConfig;
 
 const ENV: &str = "probe/truncation-chain";
@@ -71,7 +71,7 @@ impl Harness {
         let env = gradwerk_env::find(ENV).unwrap();
         let model: Model<f32> =
             Model::build(&config, &env.observation_space(), &env.action_space()).unwrap();
-        let weights = Weights::new(&model, vec![0.0; model.layout().len()], Kernel::Portable);
+        let weights = Weights::new(&model, Buffer::zeros(model.layout().len()), Kernel::Portable);
         let settings = config.env_settings(env.default_time_limit());
         let batch = env.make(config.seed, EpisodeKeys::Training { first: 0 }, N, &settings);
         let shard = Shard::new(0, batch, &model, Plan::Steps(T), Kernel::Portable);

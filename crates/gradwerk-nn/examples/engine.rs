@@ -1,6 +1,6 @@
 //! How fast the engine is on one thread: nanoseconds per sample and share of the peak.
 //!
-//! `cargo run --release -p gradwerk-nn --example throughput [INPUTS [HIDDEN]]`
+//! `cargo run --release -p gradwerk-nn --example engine [INPUTS [HIDDEN]]`
 //!
 //! A training sample is forward, vjp of policy and value in tiles of 64 rows, and the minibatch's
 //! share of packing, gradient norm and Adam. The best of several runs counts: the machine is shared.
