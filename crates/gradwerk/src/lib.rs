@@ -41,7 +41,7 @@
 //! - [`Policy`], [`evaluate()`]: act, and measure how well;
 //! - [`estimate`], [`dist`], [`loss`]: the formulas, pure functions that can be used alone;
 //! - [`algo`]: REINFORCE, A2C, PPO, one file each;
-//! - [`env`](gradwerk_env): the environments, and the trait for your own.
+//! - [`gradwerk_env`], here as `env`: the environments, and the trait for your own.
 //!
 //! The same seed gives the same bits for every number of threads, and a resumed run equals an
 //! uninterrupted one; the repository's `ARCHITECTURE.md` says why, `NOTATION.md` explains
