@@ -29,7 +29,7 @@ const CASES: &[(&str, i32, &[&str])] = &[
     (
         "train CartPole-v1 --set algo.minibatch=100000",
         2,
-        &["algo.minibatch = 100000 (from --set algo.minibatch=100000)", "8 x 128 = 1024"],
+        &["algo.minibatch = 100000 (from --set algo.minibatch=100000)", "32 x 32 = 1024"],
     ),
     ("train Pendulum-v1 --set policy.kind=categorical", 2, &["categorical", "Box(1)", "gaussian"]),
     (

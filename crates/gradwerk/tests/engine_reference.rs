@@ -132,8 +132,8 @@ fn reference(config: &Config, action: &Space, single: &Learner<f32>) -> Learner<
 /// `|got - want| / |want|`, Euclidean.
 fn relative(got: &[f32], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len());
-    let square = |x: f64| x * x;
-    let difference: f64 = got.iter().zip(want).map(|(&g, w)| square(f64::from(g) - w)).sum();
+    let difference: f64 =
+        got.iter().zip(want).map(|(&g, w)| (f64::from(g) - w) * (f64::from(g) - w)).sum();
     let length: f64 = want.iter().map(|w| w * w).sum();
     (difference / length).sqrt()
 }
