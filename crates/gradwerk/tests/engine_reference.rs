@@ -132,13 +132,8 @@ fn reference(config: &Config, action: &Space, single: &Learner<f32>) -> Learner<
 /// `|got - want| / |want|`, Euclidean.
 fn relative(got: &[f32], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len());
-<<<<<<< HEAD
     let difference: f64 =
         got.iter().zip(want).map(|(&g, w)| (f64::from(g) - w) * (f64::from(g) - w)).sum();
-=======
-    let square = |x: f64| x * x;
-    let difference: f64 = got.iter().zip(want).map(|(&g, w)| square(f64::from(g) - w)).sum();
->>>>>>> docs
     let length: f64 = want.iter().map(|w| w * w).sum();
     (difference / length).sqrt()
 }
@@ -195,8 +190,13 @@ fn several_updates_stay_close_to_the_reference() {
         for kernel in Kernel::available() {
             let mut single = learner::<f32>(&config, &action, kernel);
             run(&algo, &mut single, &pool, &data);
-            let got: Vec<f32> =
-                single.weights.theta.iter().zip(start.weights.theta.iter()).map(|(a, b)| a - b).collect();
+            let got: Vec<f32> = single
+                .weights
+                .theta
+                .iter()
+                .zip(start.weights.theta.iter())
+                .map(|(a, b)| a - b)
+                .collect();
             let error = relative(&got, &want);
             let place = format!("{name}, {:?} on {action}, {kernel}", config.network);
             assert!(error < 1e-4, "{place}: relative error {error:e}");
