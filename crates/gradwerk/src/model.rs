@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::config::{Config, Invalid};
 use crate::dist::{AnyDist, Widths};
+use crate::encode::Encoder;
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
 use gradwerk_nn::{ActorCritic, Buffer, Engine, Layout, Params, Shape, TILE};
@@ -15,6 +16,8 @@ pub struct Model<E: Engine> {
     pub net: Arc<ActorCritic<E>>,
     /// The action distribution.
     pub dist: AnyDist,
+    /// From raw observations to the networks' inputs.
+    pub encoder: Encoder,
     /// The space of raw observations.
     pub observation_space: Space,
     /// The space of actions.
@@ -30,8 +33,10 @@ impl<E: Engine> Model<E> {
         let unfit = |e| Invalid::new("policy.kind", config.policy.name(), format!("{e}"));
         let dist = config.policy.build(action).map_err(unfit)?;
         let head = dist.head();
+        let encoder = Encoder::of(observation);
+        encoder.check_normalization(config.normalize.observations)?;
         let shape = Shape {
-            inputs: observation.width(),
+            inputs: encoder.width(),
             outputs: head.network,
             free: head.free,
             log_std: head.init,
@@ -41,6 +46,7 @@ impl<E: Engine> Model<E> {
         Ok(Self {
             net: Arc::new(net),
             dist,
+            encoder,
             observation_space: observation.clone(),
             action_space: action.clone(),
         })
@@ -66,7 +72,8 @@ impl<E: Engine> Model<E> {
         self.net.layout()
     }
 
-    /// Entries of an observation.
+    /// Entries of an encoded observation, as networks and rollouts have it; a raw one has
+    /// `encoder.raw_width()`.
     #[must_use]
     pub fn obs_width(&self) -> usize {
         self.net.inputs()
