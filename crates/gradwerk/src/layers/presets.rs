@@ -30,6 +30,9 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "MountainCar-v0-ppo",
     "MountainCarContinuous-v0-ppo",
     "Pendulum-v1-ppo",
+    "FrozenLake-v1-ppo",
+    "CliffWalking-v1-ppo",
+    "Taxi-v4-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
