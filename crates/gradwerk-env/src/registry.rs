@@ -1,7 +1,7 @@
 //! The list of environments, and how to make batches of them by name.
 
 use crate::{
-    Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, classic,
+    Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, classic, exact_gaussian,
     finite::{self, MdpFactory, MdpFileError, file, problems},
     probe::{self, ProbeSolution},
 };
@@ -143,6 +143,9 @@ envs! {
         probe::All,
         probe::AllContinuous,
         probe::TruncationChain,
+        exact_gaussian::QuadraticBanditEnv,
+        exact_gaussian::RegulatorEnv,
+        exact_gaussian::ConditioningEnv,
     }
     tables {
         problems::FROZEN_LAKE,
