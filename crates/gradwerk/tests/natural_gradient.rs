@@ -303,7 +303,7 @@ fn the_direction_is_that_of_a_direct_solve() {
 /// Gradient of the surrogate, to be ascended.
 fn policy_gradient(problem: &mut Problem) -> Vec<f64> {
     let (learner, pool, batch) = problem.split();
-    let objective = OBJECTIVE;
+    let objective = Objective { entropy_coef: 0.0, ..OBJECTIVE };
     learner.gradient_of(Terms::Policy, pool, &batch, batch.rows, &objective).unwrap();
     learner.last_gradient()[..learner.policy_len()].iter().map(|g| -g).collect()
 }
@@ -391,9 +391,10 @@ fn surrogate(problem: &Problem) -> f64 {
 
 #[test]
 fn a_policy_without_an_acceptable_step_stays() {
-    let [mut problem, ..] = <[Problem; 4]>::try_from(problems()).ok().unwrap();
+    let [_, mut problem, ..] = <[Problem; 4]>::try_from(problems()).ok().unwrap();
     let (len, before) = (problem.learner.policy_len(), problem.learner.weights.theta.to_vec());
-    // The quadratic model of so large a step is worthless, and there is no second try.
+    // So large a step moves the log-deviations by hundreds, the divergence grows exponentially
+    // with them, and there is no second try.
     let max_kl = Schedule::constant(1e6);
     let settings = TrpoSettings { max_kl, backtracks: 0, ..TrpoSettings::default() };
     let refused = problem.update(&mut Trpo::new(settings));
@@ -475,6 +476,7 @@ fn impossible_settings_are_refused_by_name_and_value() {
     }
     // Nothing is shared where there is no value function.
     (config.estimator.kind, config.estimator.baseline) = (Kind::RewardToGo, Baseline::BatchMean);
+    config.rollout.episodes = config.env.num_envs;
     config.validate().unwrap();
 }
 
