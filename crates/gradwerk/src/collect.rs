@@ -349,11 +349,7 @@ impl Shard {
     }
 
     fn non_finite(&self, what: &str, value: f64, i: usize) -> Error {
-        Error::NonFinite {
-            what: what.into(),
-            value,
-            place: self.place(i),
-        }
+        Error::NonFinite { what: what.into(), value, place: self.place(i) }
     }
 
     fn place(&self, i: usize) -> String {

@@ -31,8 +31,17 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "MountainCarContinuous-v0-ppo",
     "Pendulum-v1-ppo",
     "FrozenLake-v1-ppo",
+    "FrozenLake-v1-reinforce",
     "CliffWalking-v1-ppo",
     "Taxi-v4-ppo",
+    "CartPole-v1-npg",
+    "CartPole-v1-trpo",
+    "Acrobot-v1-npg",
+    "Acrobot-v1-trpo",
+    "MountainCarContinuous-v0-npg",
+    "MountainCarContinuous-v0-trpo",
+    "Pendulum-v1-npg",
+    "Pendulum-v1-trpo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
@@ -40,6 +49,8 @@ pub static ALGORITHM_DEFAULTS: &[Preset] = embedded! { "algorithms/":
     "reinforce",
     "a2c",
     "ppo",
+    "npg",
+    "trpo",
 };
 
 impl Preset {
