@@ -1,7 +1,7 @@
 //! The agent as a function: head outputs `y = f_theta(s)` of the policy and the value `V(s)`.
 
 use crate::Error;
-use crate::config::{Config, Invalid};
+use crate::config::{Config, Invalid, in_section};
 use crate::dist::{AnyDist, Widths};
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
@@ -30,14 +30,26 @@ impl<E: Engine> Model<E> {
         let unfit = |e| Invalid::new("policy.kind", config.policy.name(), format!("{e}"));
         let dist = config.policy.build(action).map_err(unfit)?;
         let head = dist.head();
+        let (low, high) = input_bounds(config, observation);
         let shape = Shape {
             inputs: observation.width(),
             outputs: head.network,
             free: head.free,
             log_std: head.init,
             value: config.has_critic(),
+            low,
+            high,
         };
-        let net = config.network.build(&shape).map_err(Error::usage)?;
+        let net: ActorCritic<E> = config.network.build(&shape).map_err(in_section("network"))?;
+        let is_bias = |name: &str| name.starts_with("policy.") && name.ends_with(".bias");
+        let has_bias = net.layout().entries().iter().any(|entry| is_bias(&entry.name));
+        if head.free == 0 && head.bias_from < head.network && head.init != 0.0 && !has_bias {
+            let reason = format!(
+                "must be 0 with network {}, whose deviations have no bias to start from",
+                config.network.name()
+            );
+            return Err(Invalid::new("policy.log_std_init", head.init, reason).into());
+        }
         Ok(Self {
             net: Arc::new(net),
             dist,
@@ -91,6 +103,21 @@ impl<E: Engine> Model<E> {
                 *a = a.clamp(low[k % low.len()], high[k % low.len()]);
             }
         }
+    }
+}
+
+/// Bounds of what the network sees: those of the space, or of the normaliser's clip.
+fn input_bounds(config: &Config, observation: &Space) -> (Vec<f32>, Vec<f32>) {
+    let width = observation.width();
+    if config.normalize.observations {
+        let clip = config.normalize.clip as f32;
+        return (vec![-clip; width], vec![clip; width]);
+    }
+    match observation {
+        Space::Box { low, high } => (low.clone(), high.clone()),
+        // As one number up to n - 1, or as a one-hot row.
+        Space::Discrete { n } if width == 1 => (vec![0.0], vec![n.saturating_sub(1).max(1) as f32]),
+        Space::Discrete { .. } => (vec![0.0; width], vec![1.0; width]),
     }
 }
 

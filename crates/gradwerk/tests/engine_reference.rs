@@ -190,8 +190,13 @@ fn several_updates_stay_close_to_the_reference() {
         for kernel in Kernel::available() {
             let mut single = learner::<f32>(&config, &action, kernel);
             run(&algo, &mut single, &pool, &data);
-            let got: Vec<f32> =
-                single.weights.theta.iter().zip(start.weights.theta.iter()).map(|(a, b)| a - b).collect();
+            let got: Vec<f32> = single
+                .weights
+                .theta
+                .iter()
+                .zip(start.weights.theta.iter())
+                .map(|(a, b)| a - b)
+                .collect();
             let error = relative(&got, &want);
             let place = format!("{name}, {:?} on {action}, {kernel}", config.network);
             assert!(error < 1e-4, "{place}: relative error {error:e}");
