@@ -31,11 +31,6 @@ impl Bounds {
         Ok(Self(low.into_iter().zip(high).collect()))
     }
 
-    /// Numbers per observation.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The map of each entry's bounds to 0 and 1.
     pub(super) fn to_unit(&self) -> Scaling {
         Scaling(self.0.iter().map(|&(low, high)| (low, 1.0 / (high - low))).collect())
