@@ -183,3 +183,42 @@ impl<E: Engine> Inference<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dist::{DistConfig, GaussianConfig};
+    use gradwerk_nn::NetworkConfig;
+
+    fn built(network: &str, log_std_init: f64, observation: &Space) -> Result<Model<f32>, Error> {
+        let network = NetworkConfig::named(network).unwrap();
+        let policy =
+            DistConfig::Gaussian(GaussianConfig { log_std_init, state_dependent_std: true });
+        let config = Config { network, policy, ..Config::default() };
+        Model::build(&config, observation, &Space::uniform_box(1, -1.0, 1.0))
+    }
+
+    #[test]
+    fn feature_maps_get_the_bounds_of_what_they_see() {
+        let mut config = Config::default();
+        let space = Space::symmetric_box(&[2.0, f32::INFINITY]);
+        let infinite = vec![2.0, f32::INFINITY];
+        assert_eq!(input_bounds(&config, &space), (vec![-2.0, f32::NEG_INFINITY], infinite));
+        config.normalize.observations = true;
+        config.normalize.clip = 5.0;
+        assert_eq!(input_bounds(&config, &space), (vec![-5.0; 2], vec![5.0; 2]));
+    }
+
+    #[test]
+    fn a_deviation_without_a_bias_cannot_start_elsewhere() {
+        let space = Space::uniform_box(2, 0.0, 1.0);
+        assert!(built("fourier", 0.5, &space).is_ok() && built("tile-coding", 0.0, &space).is_ok());
+        for network in ["tile-coding", "tabular"] {
+            let error = built(network, 0.5, &space).unwrap_err().to_string();
+            let expected = format!("policy.log_std_init = 0.5: must be 0 with network {network}");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        let error = built("fourier", 0.5, &Space::uniform_box(1, 0.0, f32::INFINITY)).unwrap_err();
+        assert!(error.to_string().starts_with("network.high[0] = inf: entry 0"), "{error}");
+    }
+}
