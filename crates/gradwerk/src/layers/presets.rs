@@ -35,6 +35,14 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "MountainCar-v0-a2c-tile-coding",
     "Pendulum-v1-ppo-rbf",
     "Pendulum-v1-ppo-polynomial",
+    "CartPole-v1-npg",
+    "CartPole-v1-trpo",
+    "Acrobot-v1-npg",
+    "Acrobot-v1-trpo",
+    "MountainCarContinuous-v0-npg",
+    "MountainCarContinuous-v0-trpo",
+    "Pendulum-v1-npg",
+    "Pendulum-v1-trpo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
@@ -42,6 +50,8 @@ pub static ALGORITHM_DEFAULTS: &[Preset] = embedded! { "algorithms/":
     "reinforce",
     "a2c",
     "ppo",
+    "npg",
+    "trpo",
 };
 
 impl Preset {
