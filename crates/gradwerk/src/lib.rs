@@ -53,6 +53,7 @@ pub mod algo;
 pub mod collect;
 pub mod config;
 pub mod dist;
+pub mod encode;
 mod error;
 pub mod estimate;
 pub mod evaluate;

@@ -153,6 +153,7 @@ impl<E: Engine> NaturalDirection<E> {
             entropy_coef: E::ZERO,
             value_coef: E::ZERO,
             value_clip: None,
+            divisor: None,
         };
         let sums = learner.gradient_of(Terms::Policy, pool, batch, batch.rows, &objective)?;
         self.surrogate = Comparison { sums: sums.policy, kl: 0.0 }.surrogate();
