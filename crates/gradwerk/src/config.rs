@@ -194,7 +194,7 @@ pub(crate) fn require(
 }
 
 /// For `map_err`: name the section of a setting that the networks' crate refuses.
-fn in_section(section: &str) -> impl Fn(NnError) -> Error {
+pub(crate) fn in_section(section: &str) -> impl Fn(NnError) -> Error {
     move |error| match error {
         NnError::Setting { field, value, expected } => {
             Invalid::new(format!("{section}.{field}"), value, expected).into()

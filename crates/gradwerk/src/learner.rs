@@ -37,8 +37,20 @@ pub struct Batch<'a, E> {
     pub target: &'a [E],
     /// The valid rows.
     pub rows: &'a [u32],
+    /// Trajectories in the rows if all are whole episodes, otherwise 0.
+    pub episodes: usize,
     /// Whether the advantages of each gradient step are normalised to mean 0 and deviation 1.
     pub normalize_advantage: bool,
+}
+
+impl<E: Engine> Batch<'_, E> {
+    /// What the sum over all rows is divided by in `(1/N) sum_i sum_t grad log pi A`: the number
+    /// of trajectories. Dividing by the number of rows instead, which depends on the actions where
+    /// episodes differ in length, would bias the estimate. `None` for fixed numbers of steps.
+    #[must_use]
+    pub fn trajectories(&self) -> Option<E> {
+        (self.episodes > 0).then(|| E::from_f64(self.episodes as f64))
+    }
 }
 
 /// The function of theta that a gradient step descends.
@@ -52,6 +64,8 @@ pub struct Objective<E> {
     pub value_coef: E,
     /// Clip range of the value loss.
     pub value_clip: Option<E>,
+    /// What the sum over the rows is divided by; `None` for their number.
+    pub divisor: Option<E>,
 }
 
 /// The terms of an [`Objective`] whose gradient is wanted.
@@ -206,7 +220,10 @@ impl<E: Engine> Learner<E> {
         objective: &Objective<E>,
     ) -> Result<LossSums, Error> {
         self.reserve(rows.len());
-        let pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        let mut pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        if let Some(divisor) = objective.divisor {
+            pass.weight = E::ONE / divisor;
+        }
         let count = chunk_count(rows.len());
         let chunks = &mut self.chunks[..count];
         pool.for_each(chunks, |i, chunk| {
