@@ -77,7 +77,7 @@ const CASES: &[(&str, i32, &[&str])] = &[
     (
         "train CartPole-v1 --algo reinforce --set rollout.episodes=7",
         2,
-        &["rollout.episodes = 7", "env.num_envs = 8"],
+        &["rollout.episodes = 7", "env.num_envs = 16"],
     ),
     ("train missing.toml", 2, &["missing.toml"]),
     ("train CartPole-v1 --fast", 2, &["--fast"]),

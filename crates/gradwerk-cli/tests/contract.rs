@@ -175,13 +175,16 @@ fn printed_configurations_load_to_the_same() {
 #[test]
 fn files_sets_and_flags_override_each_other_in_this_order() {
     let bench = Bench::new();
-    bench.write("a.toml", "steps = 1000\ngamma = 0.5\n[env]\nid = \"CartPole-v1\"\nnum_envs = 4\n");
+    bench.write(
+        "a.toml",
+        "preset = \"none\"\nsteps = 1000\ngamma = 0.5\n[env]\nid = \"CartPole-v1\"\nnum_envs = 4\n",
+    );
     let text = bench.run("config show a.toml --set gamma=0.6 --steps 2e3").out;
     for part in [
         "gamma = 0.6",
         "steps = 2000",
         "num_envs = 4",
-        "a.toml:5",
+        "a.toml:6",
         "--set gamma=0.6",
         "--steps 2000",
     ] {

@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// Everything on that a resumed run could forget: annealing, normalisers, evaluation.
-const SETTINGS: &str = "--set lr.end=1e-5 --set normalize.observations=true \
+const SETTINGS: &str = "--set preset=none --set lr.end=1e-5 --set normalize.observations=true \
     --set normalize.rewards=true --set env.num_envs=4 --set checkpoint.every_s=0.01";
 
 fn train(env: &str, algo: &str, steps: u32, dir: &str) -> String {
