@@ -117,7 +117,7 @@ impl Ppo {
 }
 
 /// Fisher and Yates shuffle, keyed by (seed, epoch, update).
-fn shuffle(rows: &mut [u32], rng: &mut Stream) {
+pub(crate) fn shuffle(rows: &mut [u32], rng: &mut Stream) {
     for last in (1..rows.len()).rev() {
         rows.swap(last, rng.below(last as u32 + 1) as usize);
     }

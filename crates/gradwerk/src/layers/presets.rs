@@ -37,6 +37,8 @@ pub static ALGORITHM_DEFAULTS: &[Preset] = embedded! { "algorithms/":
     "reinforce",
     "a2c",
     "ppo",
+    "npg",
+    "trpo",
 };
 
 impl Preset {
