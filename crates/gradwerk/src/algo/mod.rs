@@ -44,6 +44,9 @@ pub struct UpdateStats {
     pub lr: f64,
     /// Passes over the batch that were made.
     pub epochs: u32,
+    /// Share of the data that importance weights leave, of algorithms that measure it; else it
+    /// is that of the ratios in `sums`.
+    pub ess: Option<f64>,
     /// The natural gradient's own numbers, of algorithms that have one.
     pub natural: Option<NaturalStats>,
 }

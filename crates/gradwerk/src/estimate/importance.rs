@@ -170,7 +170,7 @@ pub fn correct_weights<R: Real>(
         (Weighting::Ordinary, _) => {}
         (Weighting::Clipped, _) => {
             let bound = Real::ln(config.clip);
-            log_weight.iter_mut().for_each(|x| *x = x.minimum(bound));
+            log_weight.iter_mut().for_each(|x| *x = Real::minimum(*x, bound));
         }
         (Weighting::SelfNormalised, Form::PerDecision) => {
             normalize_steps(steps, log_weight, scratch);
@@ -201,7 +201,7 @@ fn for_each_sample<R: Real>(
 /// Logarithm of the mean of `e^x` over what `each` hands out, twice the same numbers.
 fn log_mean(each: impl Fn(&mut dyn FnMut(f64))) -> f64 {
     let (mut largest, mut count) = (f64::NEG_INFINITY, 0.0);
-    each(&mut |x| (largest, count) = (largest.maximum(x), count + 1.0));
+    each(&mut |x| (largest, count) = (Real::maximum(largest, x), count + 1.0));
     let mut sum = 0.0;
     each(&mut |x| sum += Real::exp(x - largest));
     largest + Real::ln(sum / count)
@@ -222,7 +222,7 @@ fn normalize_steps<R: Real>(steps: &Steps<'_, R>, log_weight: &mut [f64], scratc
         steps.for_each_trajectory(i, |range| {
             count += 1.0;
             for (s, largest) in largest.iter_mut().enumerate() {
-                *largest = largest.maximum(log_weight[row(&range, i, s)]);
+                *largest = Real::maximum(*largest, log_weight[row(&range, i, s)]);
             }
         });
     }
@@ -273,7 +273,7 @@ pub fn effective_sample_size<R: Real>(
         for_each_sample(steps, form, envs.clone(), |k| f(log_weight[k]));
     };
     let (mut largest, mut samples) = (f64::NEG_INFINITY, 0);
-    each(&mut |x| (largest, samples) = (largest.maximum(x), samples + 1));
+    each(&mut |x| (largest, samples) = (Real::maximum(largest, x), samples + 1));
     let (mut sum, mut squares) = (0.0, 0.0);
     each(&mut |x| {
         let w = Real::exp(x - largest);
