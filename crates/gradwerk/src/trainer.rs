@@ -176,6 +176,7 @@ impl Trainer {
         let normalizers = Normalizers::new(&config.normalize, d);
         let mut learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         let mut algorithm = config.algo.build();
+        algorithm.configure(config);
         let rows = plan.capacity() * n;
         algorithm.reserve(&mut learner, rows);
         if config.diagnose.every > 0 {

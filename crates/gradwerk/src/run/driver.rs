@@ -387,6 +387,8 @@ struct Run<'a> {
     saved: Option<(u64, Instant)>,
     pool: Option<Pool>,
     mean_return: Option<f64>,
+    /// Whether it was said that batches are forgotten.
+    warned: bool,
 }
 
 impl<'a> Run<'a> {
@@ -406,6 +408,7 @@ impl<'a> Run<'a> {
             watch,
             saved: None,
             pool: None,
+            warned: false,
         }
     }
 
@@ -475,6 +478,7 @@ impl<'a> Run<'a> {
         self.mean_return = report.mean_return;
         self.journal.wall_s = self.wall_s();
         self.note_return(&report);
+        self.warn_of_dropped(&report);
         let mut row = self.row(&report)?;
         self.evaluate(&report, &mut row)?;
         self.metrics.append(&row)?;
@@ -491,6 +495,19 @@ impl<'a> Run<'a> {
         };
         self.watch.observer.updated(&progress);
         Ok(())
+    }
+
+    /// A batch that is forgotten is experience paid for and lost: say so, once per session.
+    fn warn_of_dropped(&mut self, report: &Report) {
+        let Some(dropped) = report.stats.batches_dropped.filter(|n| *n > 0) else { return };
+        if !std::mem::replace(&mut self.warned, true) {
+            self.watch.observer.warning(&format!(
+                "{dropped} stored batches forgotten after {} steps: too little of them was left \
+                 after importance weighting (algo.min_ess); `batches_dropped` of the metrics \
+                 counts on. Smaller steps (lr) or fewer algo.batches waste less",
+                report.counters.steps
+            ));
+        }
     }
 
     fn wall_s(&self) -> f64 {
@@ -540,6 +557,7 @@ impl<'a> Run<'a> {
             ("best_mean_return_100", self.journal.best_mean_return_100),
             ("mean_length_100", report.mean_length),
             ("explained_variance", report.explained_variance),
+            ("batches_dropped", stats.batches_dropped.map(|n| n as f64)),
             ("value_loss", (value.rows > 0).then(|| value.loss / value.rows as f64)),
         ];
         let natural = stats.natural.map(|n| {

@@ -62,6 +62,11 @@ pub const KEYS: &[Key] = &[
         "1",
         "effective sample size over samples, of the probability ratios: 1 is on-policy",
     ),
+    count(
+        "batches_dropped",
+        "batches",
+        "stored batches forgotten so far for their low effective sample size",
+    ),
     real(
         "gradient_snr",
         "1",
