@@ -16,6 +16,7 @@ use crate::run::state::sha256_of;
 use gradwerk_env::{EnvFactory, EpisodeKeys};
 use gradwerk_math::{Kernel, Pool};
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// Where a run is computed. It changes the speed, never the result (for the same kernel).
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +66,19 @@ pub struct Report {
     pub explained_variance: Option<f64>,
     /// Quality of the gradient, in the updates in which it is measured.
     pub diagnosis: Option<Diagnosis>,
+    /// Where the time went.
+    pub phases: Phases,
+}
+
+/// Wall-clock time of the three phases of an update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Rolling the environments out, values included.
+    pub sample: Duration,
+    /// Returns, advantages, targets.
+    pub estimate: Duration,
+    /// Gradient steps.
+    pub ascend: Duration,
 }
 
 /// A training run in memory.
@@ -210,7 +224,9 @@ impl Trainer {
     /// # Errors
     /// [`Error::NonFinite`] where a number stops being one; the trainer must not be used after.
     pub fn update(&mut self) -> Result<Report, Error> {
+        let start = Instant::now();
         self.sample()?;
+        let sampled = Instant::now();
         self.scale_rewards();
         self.estimate();
         let explained_variance = self.explained_variance();
@@ -220,12 +236,18 @@ impl Trainer {
         if due {
             self.learner.begin_probe();
         }
+        let estimated = Instant::now();
         let stats = self.ascend()?;
         let gradient = if due { self.learner.end_probe() } else { None };
         self.merge_observations();
         self.counters.updates += 1;
         let diagnosis = due.then_some(Diagnosis { gradient, baseline });
-        Ok(self.report(stats, explained_variance, diagnosis))
+        let phases = Phases {
+            sample: sampled - start,
+            estimate: estimated - sampled,
+            ascend: estimated.elapsed(),
+        };
+        Ok(self.report(stats, explained_variance, diagnosis, phases))
     }
 
     /// What the baseline takes away, on a few rows.
@@ -391,6 +413,7 @@ impl Trainer {
         stats: UpdateStats,
         explained_variance: Option<f64>,
         diagnosis: Option<Diagnosis>,
+        phases: Phases,
     ) -> Report {
         let count = self.window.len() as f64;
         let mean = |sum: f64| (count > 0.0).then(|| sum / count);
@@ -402,6 +425,7 @@ impl Trainer {
             stats,
             explained_variance,
             diagnosis,
+            phases,
         }
     }
 

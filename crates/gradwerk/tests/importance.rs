@@ -9,6 +9,9 @@ use gradwerk::estimate::{
     Weighting, estimate_off_policy,
 };
 
+/// Reward and ratio of each step.
+type Trajectory = Vec<(f64, f64)>;
+
 fn importance(form: Form, weighting: Weighting) -> ImportanceConfig {
     ImportanceConfig { form, weighting, clip: 1.5 }
 }
@@ -26,16 +29,16 @@ fn estimator(baseline: Baseline, constant: f64) -> EstimatorConfig {
 fn coefficients(
     estimator: &EstimatorConfig,
     config: &ImportanceConfig,
-    trajectories: &[Vec<(f64, f64)>],
+    trajectories: &[Trajectory],
 ) -> (Vec<f64>, f64) {
     let n = trajectories.len();
     let t = trajectories.iter().map(Vec::len).max().unwrap();
     // Beyond its end an environment has rows that are not transitions, full of NaN.
-    let of = |f: &dyn Fn(usize, &Vec<(f64, f64)>) -> f64| -> Vec<f64> {
+    let of = |f: &dyn Fn(usize, &Trajectory) -> f64| -> Vec<f64> {
         let entry = |t: usize, x: &Vec<_>| if t < x.len() { f(t, x) } else { f64::NAN };
         (0..t * n).map(|k| entry(k / n, &trajectories[k % n])).collect()
     };
-    let last = |t: usize, x: &Vec<(f64, f64)>| if t + 1 == x.len() { 0.0 } else { 1.0 };
+    let last = |t: usize, x: &Trajectory| if t + 1 == x.len() { 0.0 } else { 1.0 };
     let zeros = vec![0.0; t * n];
     let steps = Steps {
         t,
@@ -67,7 +70,7 @@ fn moments(
 ) -> (f64, f64) {
     let (mut mean, mut square) = (0.0, 0.0);
     for moves in 0..=n {
-        let mut steps: Vec<(f64, f64)> = (0..moves).map(|k| (pays(k), theta / m)).collect();
+        let mut steps: Trajectory = (0..moves).map(|k| (pays(k), theta / m)).collect();
         let mut probability = libm::pow(m, moves as f64);
         if moves < n {
             steps.push((0.0, (1.0 - theta) / (1.0 - m)));
@@ -140,7 +143,7 @@ fn per_decision_is_unbiased_and_has_less_variance() {
 }
 
 /// A: ratios 2, 1/2, rewards 1, 5.  B: ratio 4, reward 3.
-fn pair() -> [Vec<(f64, f64)>; 2] {
+fn pair() -> [Trajectory; 2] {
     [vec![(1.0, 2.0), (5.0, 0.5)], vec![(3.0, 4.0)]]
 }
 
@@ -183,8 +186,7 @@ fn coefficients_by_hand() {
 /// still is exact, for only their quotients count.
 #[test]
 fn long_products_do_not_overflow() {
-    let long: Vec<(f64, f64)> =
-        (0..2000).map(|t| (if t == 1999 { 1.0 } else { 0.0 }, 3.0)).collect();
+    let long: Trajectory = (0..2000).map(|t| (if t == 1999 { 1.0 } else { 0.0 }, 3.0)).collect();
     let config = importance(Form::Trajectory, Weighting::SelfNormalised);
     let (a, ess) =
         coefficients(&estimator(Baseline::None, 0.0), &config, &[long.clone(), long.clone()]);

@@ -31,6 +31,14 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "MountainCar-v0-ppo",
     "MountainCarContinuous-v0-ppo",
     "Pendulum-v1-ppo",
+    "CartPole-v1-npg",
+    "CartPole-v1-trpo",
+    "Acrobot-v1-npg",
+    "Acrobot-v1-trpo",
+    "MountainCarContinuous-v0-npg",
+    "MountainCarContinuous-v0-trpo",
+    "Pendulum-v1-npg",
+    "Pendulum-v1-trpo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.

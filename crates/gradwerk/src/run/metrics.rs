@@ -99,7 +99,7 @@ pub const KEYS: &[Key] = &[
         "1",
         "residual of the conjugate gradient relative to the gradient (NPG, TRPO)",
     ),
-    count("line_search_steps", "steps", "step halvings of the line search (TRPO)"),
+    count("line_search_steps", "steps", "times the line search shortened the step (TRPO)"),
     real(
         "step_size",
         "1",
