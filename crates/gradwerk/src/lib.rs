@@ -52,6 +52,7 @@
 pub mod algo;
 pub mod collect;
 pub mod config;
+pub mod diagnose;
 pub mod dist;
 pub mod encode;
 mod error;
