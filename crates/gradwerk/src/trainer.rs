@@ -264,6 +264,7 @@ impl Trainer {
             advantage: &c.advantage,
             target: &c.target,
             rows: &c.rows,
+            episodes: 0,
             normalize_advantage: false,
         };
         self.learner.head_score_squares(&batch, &probe.rows, &mut probe.scores);

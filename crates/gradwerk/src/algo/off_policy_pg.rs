@@ -259,12 +259,18 @@ impl<E: Engine> OffPolicyPg<E> {
         Ok(())
     }
 
-    fn objective(&self, progress: f64) -> Objective<E> {
+    /// Episodes that end in the rows that are kept.
+    fn stored_episodes(&self) -> usize {
+        self.rows.iter().filter(|&&row| self.store.end[row as usize].is_end()).count()
+    }
+
+    fn objective(&self, progress: f64, divisor: Option<E>) -> Objective<E> {
         Objective {
             surrogate: Surrogate::LogProb,
             entropy_coef: E::from_f64(self.settings.entropy_coef.at(progress)),
             value_coef: E::from_f64(self.settings.value_coef),
             value_clip: None,
+            divisor,
         }
     }
 
@@ -292,9 +298,11 @@ impl<E: Engine> OffPolicyPg<E> {
             advantage: &self.advantage,
             target: &self.target,
             rows: &self.rows,
+            episodes: if batch.episodes > 0 { self.stored_episodes() } else { 0 },
             normalize_advantage: batch.normalize_advantage,
         };
-        stats.sums = learner.gradient(pool, &all, &self.rows, &self.objective(tick.progress))?;
+        let objective = self.objective(tick.progress, all.trajectories());
+        stats.sums = learner.gradient(pool, &all, &self.rows, &objective)?;
         stats.ess = Some(ess.share());
         Ok(())
     }

@@ -61,8 +61,14 @@ impl<E: Engine> Learner<E> {
     pub fn log_probs(&mut self, rollout: &Rollout<E>, rows: &[u32], out: &mut [E]) {
         assert_eq!(out.len(), rows.len(), "out: one entry per row");
         self.reserve(1);
-        let batch =
-            Batch { rollout, advantage: &[], target: &[], rows, normalize_advantage: false };
+        let batch = Batch {
+            rollout,
+            advantage: &[],
+            target: &[],
+            rows,
+            episodes: 0,
+            normalize_advantage: false,
+        };
         let pass = Pass::scores(&self.model, &self.weights, self.kernel, &batch);
         let (chunk, width) = (&mut self.chunks[0], self.model.head_width());
         for (tile, out) in rows.chunks(TILE).zip(out.chunks_mut(TILE)) {
