@@ -67,7 +67,7 @@ pub mod vec_env;
 pub use batch::EnvBatch;
 pub use check::{Check, CheckReport, check_env};
 pub use env::{Action, End, Env, EnvError, Step};
-pub use finite::{Mdp, MdpEnv, MdpError, Observation, Transition};
+pub use finite::{Mdp, MdpEnv, MdpError, MdpFactory, Observation, Transition};
 pub use gradwerk_math::Stream;
 pub use probe::{BestAction, ProbeSolution, ProbeState};
 pub use registry::{EnvFactory, EnvSpec, UnknownEnv, custom, find};

@@ -1,7 +1,8 @@
 //! The list of environments, and how to make batches of them by name.
 
 use crate::{
-    Env, EnvBatch, EnvSettings, EpisodeKeys, Space, VecEnv, classic,
+    Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, classic,
+    finite::problems,
     probe::{self, ProbeSolution},
 };
 use std::marker::PhantomData;
@@ -71,6 +72,10 @@ pub trait EnvFactory: Send + Sync {
         let _ = discount;
         None
     }
+    /// The table of a finite problem.
+    fn mdp(&self) -> Option<&Arc<Mdp>> {
+        None
+    }
     /// The usual time limit and no frame skip.
     fn default_settings(&self) -> EnvSettings {
         EnvSettings { time_limit: self.default_time_limit(), frame_skip: 1 }
@@ -113,27 +118,47 @@ impl<E: BuiltIn> EnvFactory for BuiltInFactory<E> {
     }
 }
 
-/// Declares the list: one line per environment.
+/// Declares the list: one line per environment, `types` that implement [`BuiltIn`] and `tables`
+/// that are played by [`MdpEnv`](crate::MdpEnv).
 macro_rules! envs {
-    ($($(#[$doc:meta])* $env:ty,)*) => {
-        static ENVS: &[&dyn EnvFactory] = &[$(&BuiltInFactory::<$env>(PhantomData),)*];
+    (types { $($env:ty,)* } tables { $($table:path,)* }) => {
+        static ENVS: &[&dyn EnvFactory] =
+            &[$(&BuiltInFactory::<$env>(PhantomData),)* $(&$table,)*];
     };
 }
 
 envs! {
-    classic::CartPole,
-    classic::MountainCar,
-    classic::MountainCarContinuous,
-    classic::Acrobot,
-    classic::Pendulum,
-    probe::ConstantReward,
-    probe::ObservationReward,
-    probe::TwoStepDiscount,
-    probe::ActionReward,
-    probe::ActionRewardContinuous,
-    probe::All,
-    probe::AllContinuous,
-    probe::TruncationChain,
+    types {
+        classic::CartPole,
+        classic::MountainCar,
+        classic::MountainCarContinuous,
+        classic::Acrobot,
+        classic::Pendulum,
+        probe::ConstantReward,
+        probe::ObservationReward,
+        probe::TwoStepDiscount,
+        probe::ActionReward,
+        probe::ActionRewardContinuous,
+        probe::All,
+        probe::AllContinuous,
+        probe::TruncationChain,
+    }
+    tables {
+        problems::FROZEN_LAKE,
+        problems::FROZEN_LAKE_NOT_SLIPPERY,
+        problems::FROZEN_LAKE_8X8,
+        problems::FROZEN_LAKE_8X8_NOT_SLIPPERY,
+        problems::CLIFF_WALKING,
+        problems::CLIFF_WALKING_SLIPPERY,
+        problems::TAXI,
+        problems::BLACKJACK,
+        problems::CHAIN_5,
+        problems::BANDIT,
+        problems::GRID_WORLD,
+        problems::ONE_STATE,
+        problems::ONE_STATE_SPARSE,
+        problems::TIGER,
+    }
 }
 
 /// All built-in environments, in the order of the list.

@@ -15,6 +15,7 @@ use crate::run::state::sha256_of;
 use gradwerk_env::{EnvFactory, EpisodeKeys};
 use gradwerk_math::{Kernel, Pool};
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// Where a run is computed. It changes the speed, never the result (for the same kernel).
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,19 @@ pub struct Report {
     pub stats: UpdateStats,
     /// Share of the variance of the value targets that the values at collection explained.
     pub explained_variance: Option<f64>,
+    /// Where the time went.
+    pub phases: Phases,
+}
+
+/// Wall-clock time of the three phases of an update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Rolling the environments out, values included.
+    pub sample: Duration,
+    /// Returns, advantages, targets.
+    pub estimate: Duration,
+    /// Gradient steps.
+    pub ascend: Duration,
 }
 
 /// A training run in memory.
@@ -177,15 +191,23 @@ impl Trainer {
     /// # Errors
     /// [`Error::NonFinite`] where a number stops being one; the trainer must not be used after.
     pub fn update(&mut self) -> Result<Report, Error> {
+        let start = Instant::now();
         self.sample()?;
+        let sampled = Instant::now();
         self.scale_rewards();
         self.estimate();
         let explained_variance = self.explained_variance();
         self.normalize_targets();
+        let estimated = Instant::now();
         let stats = self.ascend()?;
         self.merge_observations();
         self.counters.updates += 1;
-        Ok(self.report(stats, explained_variance))
+        let phases = Phases {
+            sample: sampled - start,
+            estimate: estimated - sampled,
+            ascend: estimated.elapsed(),
+        };
+        Ok(self.report(stats, explained_variance, phases))
     }
 
     /// 1. Sample: every shard rolls its environments out, then the columns are put together.
@@ -339,7 +361,12 @@ impl Trainer {
         self.obs_map.refresh(moments);
     }
 
-    fn report(&self, stats: UpdateStats, explained_variance: Option<f64>) -> Report {
+    fn report(
+        &self,
+        stats: UpdateStats,
+        explained_variance: Option<f64>,
+        phases: Phases,
+    ) -> Report {
         let count = self.window.len() as f64;
         let mean = |sum: f64| (count > 0.0).then(|| sum / count);
         Report {
@@ -349,6 +376,7 @@ impl Trainer {
             window_full: self.window.len() >= WINDOW,
             stats,
             explained_variance,
+            phases,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The environment that plays a process.
 
-use super::{Mdp, Observation};
+use super::Mdp;
 use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
 use gradwerk_math::Stream;
 use std::sync::Arc;
@@ -25,6 +25,13 @@ impl MdpEnv {
     pub fn new(mdp: Arc<Mdp>) -> Self {
         let fingerprint = mdp.fingerprint();
         Self { mdp, fingerprint, state: 0 }
+    }
+
+    /// Write the observation: drawn from `emitted`, or that of the state.
+    fn show(&self, emitted: Option<&[f64]>, rng: &mut Stream, obs: &mut [f32]) {
+        let drawn = emitted.map(|p| draw(p.iter().copied(), rng));
+        let shown = drawn.or_else(|| self.mdp.shown(self.state));
+        obs[0] = shown.expect("an observation is drawn or a function of the state") as f32;
     }
 
     /// The process.
@@ -60,11 +67,7 @@ impl Env for MdpEnv {
 
     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
         self.state = draw(self.mdp.start.iter().copied(), rng);
-        let shown = match &self.mdp.observation {
-            Observation::State => self.state,
-            Observation::Emitted(emission) => draw(emission.first(self.state).iter().copied(), rng),
-        };
-        obs[0] = shown as f32;
+        self.show(self.mdp.emitted_first(self.state), rng, obs);
     }
 
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
@@ -73,8 +76,7 @@ impl Env for MdpEnv {
         let outcome = row[draw(row.iter().map(|t| t.probability), rng)];
         self.state = outcome.next;
         let emitted = self.mdp.emitted_after(action, self.state);
-        let shown = emitted.map_or(self.state, |p| draw(p.iter().copied(), rng));
-        obs[0] = shown as f32;
+        self.show(emitted, rng, obs);
         let end = if outcome.terminated { End::Terminated } else { End::Continue };
         Step { reward: outcome.reward, end }
     }

@@ -18,6 +18,13 @@ pub struct Transition {
 pub enum Observation {
     /// The index of the state.
     State,
+    /// A function of the state: several states may look the same.
+    Aggregated {
+        /// Number of observations.
+        observations: usize,
+        /// The observation of each state, `[S]`.
+        of: Vec<usize>,
+    },
     /// The index of an observation that is drawn: the process is partially observed.
     Emitted(Emission),
 }
@@ -32,14 +39,6 @@ pub struct Emission {
     /// `p(o | a, s')` of the one shown after action `a` led to `s'`,
     /// `[actions, states, observations]`.
     pub after: Vec<f64>,
-}
-
-impl Emission {
-    /// `p(. | s)` at the start of an episode, `[observations]`.
-    #[must_use]
-    pub fn first(&self, state: usize) -> &[f64] {
-        &self.first[state * self.observations..(state + 1) * self.observations]
-    }
 }
 
 /// A Markov decision process as a table.
@@ -115,17 +114,35 @@ impl Mdp {
     pub fn observations(&self) -> usize {
         match &self.observation {
             Observation::State => self.states,
+            Observation::Aggregated { observations, .. } => *observations,
             Observation::Emitted(emission) => emission.observations,
         }
     }
 
-    /// `p(. | a, s')` of a partially observed process, `[observations]`; `None` if the state is
-    /// shown.
+    /// `p(. | s)` at the start of an episode under [`Observation::Emitted`], `[observations]`.
+    #[must_use]
+    pub fn emitted_first(&self, state: usize) -> Option<&[f64]> {
+        let Observation::Emitted(e) = &self.observation else { return None };
+        Some(&e.first[state * e.observations..(state + 1) * e.observations])
+    }
+
+    /// `p(. | a, s')` of [`Observation::Emitted`], `[observations]`; `None` where the
+    /// observation is a function of the state ([`Mdp::shown`]).
     #[must_use]
     pub fn emitted_after(&self, action: usize, next: usize) -> Option<&[f64]> {
         let Observation::Emitted(e) = &self.observation else { return None };
         let row = action * self.states + next;
         Some(&e.after[row * e.observations..(row + 1) * e.observations])
+    }
+
+    /// The observation of a state where it is a function of the state; `None` where it is drawn.
+    #[must_use]
+    pub fn shown(&self, state: usize) -> Option<usize> {
+        match &self.observation {
+            Observation::State => Some(state),
+            Observation::Aggregated { of, .. } => Some(of[state]),
+            Observation::Emitted(_) => None,
+        }
     }
 
     /// A 52-bit fingerprint of everything that decides how episodes run (FNV-1a): a snapshot of
@@ -145,9 +162,13 @@ impl Mdp {
                 hash.count(usize::from(t.terminated));
             }
         }
-        if let Observation::Emitted(e) = &self.observation {
-            hash.count(e.observations);
-            e.first.iter().chain(&e.after).for_each(|&p| hash.number(p));
+        hash.count(self.observations());
+        match &self.observation {
+            Observation::State => {}
+            Observation::Aggregated { of, .. } => of.iter().for_each(|&o| hash.count(o)),
+            Observation::Emitted(e) => {
+                e.first.iter().chain(&e.after).for_each(|&p| hash.number(p));
+            }
         }
         hash.0 >> 12
     }

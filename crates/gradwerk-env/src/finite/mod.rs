@@ -6,13 +6,19 @@
 //! - [`Mdp`]: states, actions, transition probabilities, rewards, start distribution, horizon,
 //!   discount, and what of the state is shown ([`Observation`]);
 //! - [`Mdp::validate`]: every row checked, errors with state, action and outcome;
-//! - [`MdpEnv`]: plays it.
+//! - [`MdpEnv`]: plays it; [`MdpFactory`]: makes batches of it by name;
+//! - [`problems`]: the built-in tables.
+//!
+//! The table of a named problem: `find("FrozenLake-v1")?.mdp()`.
 
 mod env;
+mod factory;
 mod mdp;
+pub mod problems;
 mod reach;
 mod validate;
 
 pub use env::MdpEnv;
+pub use factory::MdpFactory;
 pub use mdp::{Emission, Mdp, Observation, Transition};
 pub use validate::{MdpError, Place};

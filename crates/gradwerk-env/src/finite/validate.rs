@@ -72,8 +72,12 @@ impl Mdp {
                 self.check_row(state, action)?;
             }
         }
-        if let Observation::Emitted(emission) = &self.observation {
-            self.check_emission(emission)?;
+        match &self.observation {
+            Observation::State => {}
+            Observation::Aggregated { observations, of } => {
+                self.check_aggregation(*observations, of)?;
+            }
+            Observation::Emitted(emission) => self.check_emission(emission)?,
         }
         self.check_reach()
     }
@@ -130,6 +134,21 @@ impl Mdp {
         check_sum(row.iter().map(|t| t.probability), place, "the probabilities of the outcomes")
     }
 
+    fn check_aggregation(&self, observations: usize, of: &[usize]) -> Result<(), MdpError> {
+        if of.len() != self.states {
+            let (got, expected) = (of.len(), self.states);
+            let what = format!("observations of {got} states, expected those of {expected}");
+            return Err(MdpError::whole(what));
+        }
+        match of.iter().position(|&o| o >= observations) {
+            None => Ok(()),
+            Some(state) => {
+                let what = format!("observation {}, expected one below {observations}", of[state]);
+                Err(MdpError::state(state, what))
+            }
+        }
+    }
+
     fn check_emission(&self, e: &Emission) -> Result<(), MdpError> {
         let o = e.observations;
         if o == 0 || o >= 1 << 24 {
@@ -145,8 +164,8 @@ impl Mdp {
         }
         for state in 0..self.states {
             let place = Place { state: Some(state), ..Place::default() };
-            if self.start[state] > 0.0 {
-                check_distribution(e.first(state), place, "first observation")?;
+            if let Some(first) = self.emitted_first(state).filter(|_| self.start[state] > 0.0) {
+                check_distribution(first, place, "first observation")?;
             }
             for action in 0..self.actions {
                 let place = Place { action: Some(action), ..place };

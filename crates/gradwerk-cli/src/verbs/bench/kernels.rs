@@ -1,0 +1,134 @@
+//! Training kernels: forward and vjp of policy and value in tiles, in GFLOP/s and as a share of
+//! the peak of the arithmetic units in the same run.
+
+use super::Work;
+use super::measure::{Clock, Measured};
+use gradwerk::{Error, Kernel, Pool, Runtime};
+use gradwerk_math::Buffer;
+use gradwerk_math::simd::{Elementary, Job};
+use gradwerk_nn::{ActorCritic, MlpConfig, NetworkConfig, Params, Shape, TILE};
+use std::hint::black_box;
+
+/// Name, inputs, width of the two hidden layers, rows of a minibatch.
+const WORKS: &[(&str, usize, usize, usize)] = &[
+    ("4-64-64-b64", 4, 64, 64),
+    ("4-64-64-b256", 4, 64, 256),
+    ("4-64-64-b2048", 4, 64, 2048),
+    ("17-64-64-b2048", 17, 64, 2048),
+    ("376-256-256-b2048", 376, 256, 2048),
+];
+
+/// One work per network and minibatch, and the peak.
+pub fn works() -> Vec<Work> {
+    let work = |&(name, inputs, width, rows): &(&'static str, usize, usize, usize)| Work {
+        name: format!("kernels/{name}"),
+        summary: format!("gradient of {inputs}-{width}-{width} tanh nets, minibatch {rows}"),
+        run: Box::new(move |clock, runtime| gradient(name, inputs, width, rows, clock, runtime)),
+    };
+    WORKS.iter().map(work).collect()
+}
+
+/// Multiply-adds that never leave the registers.
+struct Registers(u64);
+
+impl Job<f32> for Registers {
+    type Out = f64;
+    #[inline(always)]
+    fn run<S: Elementary<E = f32>>(self, zero: S) -> f64 {
+        let mut sums = [zero; 10];
+        let (a, b) = (zero.lift(black_box(0.999)), zero.lift(black_box(0.001)));
+        for _ in 0..self.0 {
+            for sum in &mut sums {
+                *sum = sum.mul_add(a, b);
+            }
+        }
+        black_box(sums.map(S::sum));
+        (self.0 * 10 * 2 * S::LANES as u64) as f64
+    }
+}
+
+/// A thread's share of a minibatch and the memory to compute its gradient.
+struct Share {
+    x: Buffer<f32>,
+    grad: Buffer<f32>,
+    cache: Buffer<f32>,
+    scratch: Buffer<f32>,
+    y: Buffer<f32>,
+    v: Buffer<f32>,
+}
+
+impl Share {
+    fn new(network: &ActorCritic<f32>, rows: usize) -> Self {
+        let x: Vec<f32> =
+            (0..rows * network.inputs()).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect();
+        Self {
+            x: Buffer::from(&x[..]),
+            grad: Buffer::zeros(network.layout().len()),
+            cache: Buffer::zeros(network.cache_len(TILE)),
+            scratch: Buffer::zeros(network.scratch_len(TILE)),
+            y: Buffer::zeros(TILE * network.policy_outputs()),
+            v: Buffer::zeros(TILE),
+        }
+    }
+
+    fn gradient(&mut self, network: &ActorCritic<f32>, kernel: Kernel, params: Params<'_, f32>) {
+        self.grad.fill(0.0);
+        for x in self.x.chunks(TILE * network.inputs()) {
+            let rows = x.len() / network.inputs();
+            network.forward(kernel, params, x, rows, &mut self.cache, &mut self.y, &mut self.v);
+            // Stands for the head gradient: any numbers of ordinary size.
+            let (y, v) = (&self.y[..rows * network.policy_outputs()], &self.v[..rows]);
+            let (grad, scratch) = (&mut self.grad, &mut self.scratch);
+            network.vjp(kernel, params, x, rows, &self.cache, y, v, grad, scratch);
+        }
+    }
+}
+
+/// Multiplications and additions of one training sample: two per weight for the forward pass, the
+/// gradient of the weights and that of the inputs, which the first layer does not need.
+fn flops(network: &ActorCritic<f32>) -> f64 {
+    let weights = network.layout().entries().iter().filter(|e| e.shape.len() == 2);
+    let passes = |name: &str| if name.ends_with(".0.weight") { 2 } else { 3 };
+    weights.map(|e| (2 * passes(&e.name) * e.len()) as f64).sum()
+}
+
+fn gradient(
+    name: &str,
+    inputs: usize,
+    width: usize,
+    rows: usize,
+    clock: &Clock,
+    runtime: Runtime,
+) -> Result<Vec<Measured>, Error> {
+    let config = MlpConfig { hidden: vec![width, width], ..MlpConfig::default() };
+    let shape = Shape { inputs, outputs: 2, free: 0, log_std: 0.0, value: true };
+    let network = NetworkConfig::Mlp(config).build::<f32>(&shape);
+    let network = network.map_err(|error| Error::Usage(error.to_string()))?;
+    let pool = Pool::new(runtime.threads);
+    let mut theta = Buffer::zeros(network.layout().len());
+    network.layout().init(1, &mut theta);
+    let mut packed = Buffer::zeros(network.packed_len());
+    let parts = runtime.threads.min(rows / TILE).max(1);
+    let mut shares: Vec<Share> = (0..parts).map(|_| Share::new(&network, rows / parts)).collect();
+    let work = flops(&network) * rows as f64 / 1e9;
+    let rates = clock.rates(|| {
+        network.pack(runtime.kernel, &theta, &mut packed);
+        let params = Params { theta: &theta, packed: &packed };
+        pool.for_each(&mut shares, |_, share| share.gradient(&network, runtime.kernel, params));
+        Ok(work)
+    })?;
+    let peak = peak(clock, runtime, &pool)?;
+    let measured = Measured::new(format!("kernels/{name}"), "GFLOP/s", rates);
+    let (share, ns) = (measured.median / peak, 1e9 * work / measured.median / rows as f64);
+    Ok(vec![measured.with("peak", peak).with("share_of_peak", share).with("ns_per_sample", ns)])
+}
+
+/// GFLOP/s of the arithmetic units of all threads.
+fn peak(clock: &Clock, runtime: Runtime, pool: &Pool) -> Result<f64, Error> {
+    let mut done = vec![0.0; runtime.threads];
+    let rates = clock.rates(|| {
+        pool.for_each(&mut done, |_, flops| *flops = runtime.kernel.run(Registers(10_000)));
+        Ok(done.iter().sum::<f64>() / 1e9)
+    })?;
+    Ok(Measured::new("", "GFLOP/s", rates).max)
+}

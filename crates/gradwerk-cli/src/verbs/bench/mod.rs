@@ -1,0 +1,115 @@
+//! `gradwerk bench`: how fast this machine computes, in named works that others measure too.
+
+mod env;
+mod kernels;
+mod measure;
+mod solve;
+mod train;
+
+use super::train::Machine;
+use crate::number;
+use crate::output::Verbosity;
+use gradwerk::{Error, Runtime};
+use measure::{Clock, Measured};
+use serde::Serialize;
+use std::process::ExitCode;
+
+/// Arguments of `bench`.
+#[derive(clap::Args)]
+pub struct Bench {
+    /// Named works, or families of them: kernels, env, train, solve (gradwerk bench --list)
+    #[arg(default_value = "train/cartpole-8x128")]
+    works: Vec<String>,
+    /// List the works and leave
+    #[arg(long)]
+    list: bool,
+    /// Measurements of each work; the median counts
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeats: u32,
+    /// Seconds per measurement (works of solve/ take as long as they take)
+    #[arg(long, value_name = "S", default_value = "1", value_parser = number::finite)]
+    seconds: f64,
+    #[command(flatten)]
+    machine: Machine,
+    #[command(flatten)]
+    verbosity: Verbosity,
+}
+
+/// A work: its name, what it is, and how to measure it.
+struct Work {
+    name: String,
+    summary: String,
+    run: Box<dyn Fn(&Clock, Runtime) -> Result<Vec<Measured>, Error>>,
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Results {
+    threads: usize,
+    kernel: String,
+    cpu: String,
+    works: Vec<Measured>,
+    peak_memory_mb: Option<f64>,
+}
+
+/// Every work, family by family.
+fn works() -> Vec<Work> {
+    let mut works = kernels::works();
+    works.extend(env::works());
+    works.extend(train::works());
+    works.extend(solve::works());
+    works
+}
+
+/// The works that the names stand for: a whole name, or a family before the slash.
+fn choose(names: &[String]) -> Result<Vec<Work>, Error> {
+    let family = |work: &Work, name: &str| work.name.split('/').next() == Some(name);
+    let fits = |work: &Work, name: &String| work.name == *name || family(work, name);
+    for name in names {
+        if !works().iter().any(|work| fits(work, name)) {
+            let known: Vec<String> = works().into_iter().map(|work| work.name).collect();
+            return Err(Error::Usage(format!(
+                "unknown work `{name}`, expected one of kernels, env, train, solve, {}",
+                known.join(", ")
+            )));
+        }
+    }
+    Ok(works().into_iter().filter(|work| names.iter().any(|name| fits(work, name))).collect())
+}
+
+impl Bench {
+    /// Measure.
+    ///
+    /// # Errors
+    /// If a work is unknown, or a run fails.
+    pub fn run(self) -> Result<ExitCode, Error> {
+        if self.list {
+            let lines = works().into_iter().map(|w| format!("{:32} {}\n", w.name, w.summary));
+            crate::output::result(&lines.collect::<String>());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let chosen = choose(&self.works)?;
+        let clock = Clock::new(self.repeats, self.seconds)?;
+        let runtime = self.machine.runtime();
+        let mut measured = Vec::new();
+        for work in chosen {
+            for result in (work.run)(&clock, runtime)? {
+                if !self.verbosity.quiet {
+                    crate::output::human(&result.to_string());
+                }
+                measured.push(result);
+            }
+        }
+        let results = Results {
+            threads: runtime.threads,
+            kernel: runtime.kernel.to_string(),
+            cpu: gradwerk::run::dir::Machine::detect().cpu,
+            works: measured,
+            peak_memory_mb: measure::peak_memory_mb(),
+        };
+        let memory = results.peak_memory_mb.map_or_else(String::new, |mb| format!(", {mb:.0} MB"));
+        let text = format!("{} threads, {}{memory}", results.threads, results.kernel);
+        self.verbosity.finish(&text, &results);
+        Ok(ExitCode::SUCCESS)
+    }
+}
