@@ -51,11 +51,13 @@
 
 pub mod algo;
 pub mod collect;
+pub mod columns;
 pub mod config;
 pub mod dist;
 mod error;
 pub mod estimate;
 pub mod evaluate;
+pub mod exact;
 pub mod layers;
 pub mod learner;
 pub mod loss;
