@@ -41,6 +41,17 @@ impl Encoding {
             }
         }
     }
+
+    /// The index that [`Encoding::write`] wrote; `u32::MAX` if it wrote none of this kind.
+    #[must_use]
+    pub fn read(self, input: &[f32]) -> u32 {
+        match self {
+            Self::Index => input[0] as u32,
+            Self::OneHot => {
+                input.iter().position(|x| *x == 1.0).map_or(u32::MAX, |index| index as u32)
+            }
+        }
+    }
 }
 
 /// A learner, and what its model says of every observation.
