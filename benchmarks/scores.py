@@ -33,6 +33,14 @@ WORKS = [
     ("MountainCar-v0", "ppo", None),
     ("MountainCarContinuous-v0", "ppo", None),
     ("Pendulum-v1", "ppo", -200),
+    ("CartPole-v1", "npg", 475),
+    ("CartPole-v1", "trpo", 475),
+    ("Acrobot-v1", "npg", None),
+    ("Acrobot-v1", "trpo", None),
+    ("MountainCarContinuous-v0", "npg", None),
+    ("MountainCarContinuous-v0", "trpo", None),
+    ("Pendulum-v1", "npg", -200),
+    ("Pendulum-v1", "trpo", -200),
 ]
 
 

@@ -135,11 +135,14 @@ pub struct EvalConfig {
     pub every: u64,
     /// Episodes per evaluation.
     pub episodes: usize,
+    /// Steps after which an evaluation episode is cut where the environment has no time limit,
+    /// so that a policy that never ends an episode can be evaluated too.
+    pub longest: u32,
 }
 
 impl Default for EvalConfig {
     fn default() -> Self {
-        Self { every: 0, episodes: 20 }
+        Self { every: 0, episodes: 20, longest: 10_000 }
     }
 }
 
@@ -191,7 +194,7 @@ pub(crate) fn require(
 }
 
 /// For `map_err`: name the section of a setting that the networks' crate refuses.
-fn in_section(section: &str) -> impl Fn(NnError) -> Error {
+pub(crate) fn in_section(section: &str) -> impl Fn(NnError) -> Error {
     move |error| match error {
         NnError::Setting { field, value, expected } => {
             Invalid::new(format!("{section}.{field}"), value, expected).into()
@@ -256,6 +259,7 @@ impl Config {
         let clip = self.normalize.clip;
         require(clip > 0.0 && clip.is_finite(), "normalize.clip", clip, "must be above 0")?;
         require(self.eval.episodes > 0, "eval.episodes", 0, "must be at least 1")?;
+        require(self.eval.longest > 0, "eval.longest", 0, "must be at least 1")?;
         let every = self.checkpoint.every_s;
         require(every >= 0.0 && every.is_finite(), "checkpoint.every_s", every, "must be >= 0")?;
         self.estimator.check(self.whole_episodes(), self.has_critic()).map_err(Error::usage)?;

@@ -69,7 +69,8 @@ pub fn evaluate(
     if options.episodes == 0 {
         return Err(Error::Usage("episodes = 0: must be at least 1".into()));
     }
-    let settings = policy.config().env_settings(env.default_time_limit());
+    let mut settings = policy.config().env_settings(env.default_time_limit());
+    settings.time_limit.get_or_insert(policy.config().eval.longest);
     let slots = options.episodes.min(SLOTS * pool.threads());
     let mut players: Vec<Player> = (0..slots)
         .step_by(SLOTS)

@@ -17,6 +17,10 @@ use crate::run::state::State;
 use gradwerk_math::{Kernel, Pool};
 use gradwerk_nn::{Buffer, Engine, Optimizer, OptimizerConfig, TILE, kernels, optim};
 
+mod natural;
+
+pub use natural::Comparison;
+
 /// Most chunks a gradient is split into, and so most threads that can share one.
 const MAX_CHUNKS: usize = 16;
 /// Fewest rows that are worth a chunk of their own.
@@ -33,8 +37,20 @@ pub struct Batch<'a, E> {
     pub target: &'a [E],
     /// The valid rows.
     pub rows: &'a [u32],
+    /// Trajectories in the rows if all are whole episodes, otherwise 0.
+    pub episodes: usize,
     /// Whether the advantages of each gradient step are normalised to mean 0 and deviation 1.
     pub normalize_advantage: bool,
+}
+
+impl<E: Engine> Batch<'_, E> {
+    /// What the sum over all rows is divided by in `(1/N) sum_i sum_t grad log pi A`: the number
+    /// of trajectories. Dividing by the number of rows instead, which depends on the actions where
+    /// episodes differ in length, would bias the estimate. `None` for fixed numbers of steps.
+    #[must_use]
+    pub fn trajectories(&self) -> Option<E> {
+        (self.episodes > 0).then(|| E::from_f64(self.episodes as f64))
+    }
 }
 
 /// The function of theta that a gradient step descends.
@@ -48,6 +64,19 @@ pub struct Objective<E> {
     pub value_coef: E,
     /// Clip range of the value loss.
     pub value_clip: Option<E>,
+    /// What the sum over the rows is divided by; `None` for their number.
+    pub divisor: Option<E>,
+}
+
+/// The terms of an [`Objective`] whose gradient is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// Policy and value function in one pass.
+    All,
+    /// The surrogate and the entropy bonus; the value function is not computed.
+    Policy,
+    /// The value loss; the policy is not computed.
+    Value,
 }
 
 /// Sums over rows of what the losses report.
@@ -103,6 +132,7 @@ struct Chunk<E> {
     dv: Buffer<E>,
     cache: Buffer<E>,
     scratch: Buffer<E>,
+    natural: natural::Work<E>,
 }
 
 /// What all chunks of a gradient read.
@@ -111,11 +141,25 @@ struct Pass<'a, E: Engine> {
     weights: &'a Weights<E>,
     kernel: Kernel,
     batch: &'a Batch<'a, E>,
-    objective: &'a Objective<E>,
     /// Of the advantages, where they are normalised per gradient step.
     moments: Option<Moments>,
     /// 1 / rows of the whole gradient.
     weight: E,
+}
+
+impl<'a, E: Engine> Pass<'a, E> {
+    /// A pass of the present parameters over `rows`.
+    fn new(
+        model: &'a Model<E>,
+        weights: &'a Weights<E>,
+        kernel: Kernel,
+        batch: &'a Batch<'a, E>,
+        rows: &[u32],
+    ) -> Self {
+        let moments = batch.normalize_advantage.then(|| moments_of_rows(batch.advantage, rows));
+        let weight = E::ONE / E::from_f64(rows.len() as f64);
+        Self { model, weights, kernel, batch, moments, weight }
+    }
 }
 
 impl<E: Engine> Learner<E> {
@@ -159,21 +203,32 @@ impl<E: Engine> Learner<E> {
         rows: &[u32],
         objective: &Objective<E>,
     ) -> Result<LossSums, Error> {
+        self.gradient_of(Terms::All, pool, batch, rows, objective)
+    }
+
+    /// As [`Learner::gradient`], of some terms of the objective alone: the others count as 0, and
+    /// so do their sums. Parameters that no term reads have the gradient 0.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if the loss is not finite.
+    pub fn gradient_of(
+        &mut self,
+        terms: Terms,
+        pool: &Pool,
+        batch: &Batch<'_, E>,
+        rows: &[u32],
+        objective: &Objective<E>,
+    ) -> Result<LossSums, Error> {
         self.reserve(rows.len());
-        let normalize = batch.normalize_advantage;
-        let moments = normalize.then(|| moments_of_rows(batch.advantage, rows));
-        let pass = Pass {
-            model: &self.model,
-            weights: &self.weights,
-            kernel: self.kernel,
-            batch,
-            objective,
-            moments,
-            weight: E::ONE / E::from_f64(rows.len() as f64),
-        };
+        let mut pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        if let Some(divisor) = objective.divisor {
+            pass.weight = E::ONE / divisor;
+        }
         let count = chunk_count(rows.len());
         let chunks = &mut self.chunks[..count];
-        pool.for_each(chunks, |i, chunk| chunk.run(&pass, share(rows, i, count)));
+        pool.for_each(chunks, |i, chunk| {
+            chunk.run(&pass, share(rows, i, count), objective, terms);
+        });
         let mut sums = LossSums::default();
         let (first, rest) = chunks.split_at_mut(1);
         sums.merge(&first[0].sums);
@@ -208,6 +263,16 @@ impl<E: Engine> Learner<E> {
     #[must_use]
     pub fn last_gradient(&self) -> &[E] {
         self.chunks.first().map_or(&[], |chunk| &chunk.grad)
+    }
+
+    /// The error of a gradient that is not finite; names its layer.
+    pub(crate) fn gradient_error(&self) -> Error {
+        self.non_finite("gradient", optim::norm(self.kernel, self.last_gradient()))
+    }
+
+    /// The error of a step after which the policies' divergence is not finite.
+    pub(crate) fn divergence_error(&self, kl: f64) -> Error {
+        self.non_finite("KL divergence", kl)
     }
 
     /// Name the layer whose gradient or parameter is not finite.
@@ -312,26 +377,37 @@ impl<E: Engine> Chunk<E> {
             dv: zeros(TILE * v),
             cache: zeros(model.net.cache_len(TILE)),
             scratch: zeros(model.net.scratch_len(TILE)),
+            natural: natural::Work::default(),
         }
     }
 
     /// The gradient over `rows`, tile by tile.
-    fn run(&mut self, pass: &Pass<'_, E>, rows: &[u32]) {
+    fn run(&mut self, pass: &Pass<'_, E>, rows: &[u32], objective: &Objective<E>, terms: Terms) {
         self.grad.fill(E::ZERO);
         self.sums = LossSums::default();
         for tile in rows.chunks(TILE) {
+            self.gather_obs(pass, tile);
             self.gather(pass, tile);
-            self.tile(pass, tile.len());
+            self.tile(pass, tile.len(), objective, terms);
         }
     }
 
-    /// Bring the rows of a tile together.
-    fn gather(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
+    /// Bring the observations of a tile together.
+    fn gather_obs(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
         let r = pass.batch.rollout;
-        let (d, wd, wc) = (r.obs_width, r.discrete_width, r.continuous_width);
+        let d = r.obs_width;
         for (i, &row) in tile.iter().enumerate() {
             let row = row as usize;
             self.obs[i * d..(i + 1) * d].copy_from_slice(&r.obs[row * d..(row + 1) * d]);
+        }
+    }
+
+    /// Bring the other columns of a tile together.
+    fn gather(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
+        let r = pass.batch.rollout;
+        let (wd, wc) = (r.discrete_width, r.continuous_width);
+        for (i, &row) in tile.iter().enumerate() {
+            let row = row as usize;
             let action = r.action(row);
             self.discrete[i * wd..(i + 1) * wd].copy_from_slice(action.discrete);
             self.continuous[i * wc..(i + 1) * wc].copy_from_slice(action.continuous);
@@ -344,38 +420,77 @@ impl<E: Engine> Chunk<E> {
     }
 
     /// Forward, head gradients, vjp.
-    fn tile(&mut self, pass: &Pass<'_, E>, rows: usize) {
-        let Pass { model, kernel, objective, weight, .. } = *pass;
+    fn tile(&mut self, pass: &Pass<'_, E>, rows: usize, objective: &Objective<E>, terms: Terms) {
+        self.forward(pass, rows, terms);
+        if terms != Terms::Value {
+            let sums = self.policy_head(pass, rows, objective.surrogate, objective.entropy_coef);
+            self.sums.policy.merge(&sums);
+        }
+        if terms != Terms::Policy {
+            let settings = ValueLoss { coef: objective.value_coef, clip: objective.value_clip };
+            let sums = self.value_head(pass, rows, settings);
+            self.sums.value.merge(&sums);
+        }
+        let Pass { model, kernel, .. } = *pass;
+        let obs = &self.obs[..rows * model.obs_width()];
+        let dy = if terms == Terms::Value { 0 } else { rows * model.head_width() };
+        let dv = if terms == Terms::Policy { 0 } else { self.values(rows) };
+        let (dy, dv) = (&self.dy[..dy], &self.dv[..dv]);
+        let (grad, scratch) = (&mut self.grad, &mut self.scratch);
         let params = pass.weights.params();
-        let r = pass.batch.rollout;
-        let width = model.head_width();
-        let obs = &self.obs[..rows * r.obs_width];
-        let (y, dy) = (&mut self.y[..rows * width], &mut self.dy[..rows * width]);
-        let values = if model.has_critic() { rows } else { 0 };
-        let (v, dv) = (&mut self.v[..values], &mut self.dv[..values]);
-        model.net.forward(kernel, params, obs, rows, &mut self.cache, y, v);
+        model.net.vjp(kernel, params, obs, rows, &self.cache, dy, dv, grad, scratch);
+    }
+
+    /// How many values a tile of so many rows has: none without a value function.
+    fn values(&self, rows: usize) -> usize {
+        rows.min(self.v.len())
+    }
+
+    /// Head outputs, values or both of the tile's observations.
+    fn forward(&mut self, pass: &Pass<'_, E>, rows: usize, terms: Terms) {
+        let Pass { model, kernel, .. } = *pass;
+        let params = pass.weights.params();
+        let values = self.values(rows);
+        let obs = &self.obs[..rows * model.obs_width()];
+        let (y, v) = (&mut self.y[..rows * model.head_width()], &mut self.v[..values]);
+        let (net, cache) = (&model.net, &mut self.cache);
+        match terms {
+            Terms::All => net.forward(kernel, params, obs, rows, cache, y, v),
+            Terms::Policy => net.forward_policy(kernel, params, obs, rows, cache, y),
+            Terms::Value => net.forward_value(kernel, params, obs, rows, cache, v),
+        }
+    }
+
+    /// The derivative of the policy loss by the head outputs, into `dy`.
+    fn policy_head(
+        &mut self,
+        pass: &Pass<'_, E>,
+        rows: usize,
+        surrogate: Surrogate<E>,
+        entropy_coef: E,
+    ) -> PolicySums {
+        let (r, width) = (pass.batch.rollout, pass.model.head_width());
         let policy_rows = PolicyRows {
-            y,
+            y: &self.y[..rows * width],
             discrete: &self.discrete[..rows * r.discrete_width],
             continuous: &self.continuous[..rows * r.continuous_width],
             log_prob_old: &self.log_prob[..rows],
             advantage: &self.advantage[..rows],
-            weight,
+            weight: pass.weight,
         };
-        let entropy = objective.entropy_coef;
-        let policy = model.dist.head_gradient(objective.surrogate, entropy, &policy_rows, dy);
-        self.sums.policy.merge(&policy);
-        if model.has_critic() {
-            let settings = ValueLoss { coef: objective.value_coef, clip: objective.value_clip };
-            let value_rows = ValueRows {
-                value: v,
-                value_old: &self.value_old[..rows],
-                target: &self.target[..rows],
-                weight,
-            };
-            self.sums.value.merge(&value_gradient(settings, &value_rows, dv));
-        }
-        let (grad, scratch) = (&mut self.grad, &mut self.scratch);
-        model.net.vjp(kernel, params, obs, rows, &self.cache, dy, dv, grad, scratch);
+        let dy = &mut self.dy[..rows * width];
+        pass.model.dist.head_gradient(surrogate, entropy_coef, &policy_rows, dy)
+    }
+
+    /// The derivative of the value loss by the values, into `dv`; nothing without a value function.
+    fn value_head(&mut self, pass: &Pass<'_, E>, rows: usize, settings: ValueLoss<E>) -> ValueSums {
+        let rows = self.values(rows);
+        let value_rows = ValueRows {
+            value: &self.v[..rows],
+            value_old: &self.value_old[..rows],
+            target: &self.target[..rows],
+            weight: pass.weight,
+        };
+        value_gradient(settings, &value_rows, &mut self.dv[..rows])
     }
 }

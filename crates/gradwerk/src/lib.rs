@@ -41,7 +41,7 @@
 //! - [`Policy`], [`evaluate()`]: act, and measure how well;
 //! - [`estimate`], [`dist`], [`loss`]: the formulas, pure functions that can be used alone;
 //! - [`verify`]: every estimator against the [`exact`] gradient;
-//! - [`algo`]: REINFORCE, A2C, PPO, one file each;
+//! - [`algo`]: REINFORCE, A2C, PPO, NPG, TRPO, one file each;
 //! - [`gradwerk_env`], here as `env`: the environments, and the trait for your own.
 //!
 //! The same seed gives the same bits for every number of threads, and a resumed run equals an
@@ -63,6 +63,7 @@ pub mod layers;
 pub mod learner;
 pub mod loss;
 pub mod model;
+pub mod natural;
 pub mod normalize;
 pub mod policy;
 pub mod rollout;

@@ -148,6 +148,8 @@ impl Trainer {
         if runtime.threads == 0 {
             return Err(Invalid::new("threads", 0, "must be at least 1").into());
         }
+        env.observation_space().validate()?;
+        env.action_space().validate()?;
         let model = Model::build(config, &env.observation_space(), &env.action_space())?;
         let settings = config.env_settings(env.default_time_limit());
         let plan = plan(config, settings.time_limit)?;
@@ -334,6 +336,7 @@ impl Trainer {
             advantage: &self.columns.advantage,
             target: &self.columns.target,
             rows: &self.columns.rows,
+            episodes: if self.config.whole_episodes() { self.episodes.len() } else { 0 },
             normalize_advantage: self.config.estimator.normalize == Normalize::Minibatch,
         };
         self.algorithm.update(&mut self.learner, &self.pool, &batch, &tick)

@@ -7,6 +7,7 @@ use gradwerk::algo::{ALGORITHMS, AlgoConfig};
 use gradwerk::config::Config;
 use gradwerk::estimate::{Baseline, Kind, Normalize};
 use gradwerk::{Runtime, Trainer};
+use gradwerk_nn::{NETWORKS, NetworkConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -94,6 +95,13 @@ fn updates_do_not_allocate() {
                     failures.push(format!("{place}, whole episodes {episodes}: {calls} calls"));
                 }
             }
+        }
+    }
+    for name in NETWORKS.iter().filter(|name| **name != "tabular") {
+        let network = NetworkConfig::named(name).unwrap();
+        let calls = calls(&Config { network, ..config("a2c", "CartPole-v1", false) }, 2, 1, 6);
+        if calls > 0 {
+            failures.push(format!("network {name}: {calls} calls"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

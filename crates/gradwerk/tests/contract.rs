@@ -217,6 +217,72 @@ fn a_nan_of_the_environment_stops_the_run_and_is_located() {
 }
 
 #[test]
+fn a_nan_in_the_first_observation_is_the_environments_fault() {
+    let env = custom("broken", Some(9), || Walk { position: f32::NAN });
+    let nan = custom("nan", Some(9), || NanAtReset(Walk { position: 0.0 }));
+    assert!(Trainer::with_env(&small("ppo", "broken"), &*env, runtime(1)).is_ok());
+    let mut trainer = Trainer::with_env(&small("ppo", "nan"), &*nan, runtime(1)).unwrap();
+    let text = trainer.update().unwrap_err().to_string();
+    assert!(text.contains("observation entry 0 is NaN at environment 0, its step 0"), "{text}");
+}
+
+struct NanAtReset(Walk);
+
+impl Env for NanAtReset {
+    fn observation_space(&self) -> Space {
+        self.0.observation_space()
+    }
+    fn action_space(&self) -> Space {
+        self.0.action_space()
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        self.0.reset(rng, obs);
+        obs[0] = f32::NAN;
+    }
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
+        self.0.step(action, rng, obs)
+    }
+}
+
+struct Bounded(f32, f32);
+
+impl Env for Bounded {
+    fn observation_space(&self) -> Space {
+        Space::uniform_box(1, -1.0, 1.0)
+    }
+    fn action_space(&self) -> Space {
+        Space::uniform_box(1, self.0, self.1)
+    }
+    fn reset(&mut self, _: &mut Stream, obs: &mut [f32]) {
+        obs[0] = 0.0;
+    }
+    fn step(&mut self, _: Action<'_>, _: &mut Stream, obs: &mut [f32]) -> Step {
+        obs[0] = 0.0;
+        Step { reward: 0.0, end: End::Continue }
+    }
+}
+
+#[test]
+fn spaces_without_values_are_refused() {
+    for (low, high) in [(1.0, -1.0), (f32::NAN, 1.0)] {
+        let env = custom("bounded", Some(9), move || Bounded(low, high));
+        let error = Trainer::with_env(&small("ppo", "bounded"), &*env, runtime(1)).err().unwrap();
+        assert!(error.to_string().contains("Box component 0: the bounds"), "{error}");
+    }
+}
+
+#[test]
+fn kl_guards_need_a_second_gradient_step() {
+    let mut config = small("ppo", "CartPole-v1");
+    ppo(&mut config).epochs = 1;
+    ppo(&mut config).minibatch = 240;
+    let error = Trainer::new(&config, runtime(1)).err().unwrap().to_string();
+    assert!(error.contains("algo.max_kl") && error.contains("two gradient steps"), "{error}");
+    ppo(&mut config).minibatch = 239;
+    assert!(Trainer::new(&config, runtime(1)).is_ok());
+}
+
+#[test]
 fn a_diverging_run_stops_and_names_the_layer() {
     let mut config = small("a2c", "CartPole-v1");
     config.lr = Schedule::constant(1e37);

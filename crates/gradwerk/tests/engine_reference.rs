@@ -32,6 +32,7 @@ impl<E: Engine> Data<E> {
             advantage: &self.advantage,
             target: &self.target,
             rows: &self.rows,
+            episodes: 0,
             normalize_advantage: true,
         }
     }
@@ -85,6 +86,7 @@ fn objective<E: Engine>(surrogate: Surrogate<E>) -> Objective<E> {
         entropy_coef: E::from_f64(0.01),
         value_coef: E::from_f64(0.5),
         value_clip: Some(E::from_f64(0.3)),
+        divisor: None,
     }
 }
 

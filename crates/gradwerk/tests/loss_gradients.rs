@@ -90,7 +90,7 @@ const CLIP: Surrogate<f64> = Surrogate::Clip { low: 0.2, high: 0.3 };
 fn policy_gradients_are_derivatives_of_the_loss() {
     for dist in dists() {
         let tile = Tile::new(&dist);
-        for surrogate in [Surrogate::LogProb, CLIP] {
+        for surrogate in [Surrogate::LogProb, Surrogate::Ratio, CLIP] {
             let (_, _, dy) = tile.gradient(&dist, surrogate, &tile.y);
             let h = 1e-6;
             for j in 0..tile.y.len() {
@@ -183,7 +183,7 @@ fn log_prob_surrogate_is_maximum_likelihood() {
 #[test]
 fn nan_reaches_the_gradient() {
     for advantage in [f64::NAN, f64::NEG_INFINITY - f64::NEG_INFINITY] {
-        for surrogate in [Surrogate::LogProb, CLIP] {
+        for surrogate in [Surrogate::LogProb, Surrogate::Ratio, CLIP] {
             assert!(one_row(surrogate, 0.0, advantage)[1].is_nan());
         }
     }

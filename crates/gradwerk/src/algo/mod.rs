@@ -4,12 +4,15 @@
 //! touches a network ([`Learner`] does) nor an environment (the collector did).
 
 pub mod a2c;
+pub mod npg;
 pub mod ppo;
 pub mod reinforce;
+pub mod trpo;
 
 use crate::Error;
 use crate::config::{Config, Invalid};
 use crate::learner::{Batch, Learner, LossSums};
+use crate::natural::NaturalStats;
 use gradwerk_math::Pool;
 use gradwerk_nn::Engine;
 use schemars::JsonSchema;
@@ -41,6 +44,8 @@ pub struct UpdateStats {
     pub lr: f64,
     /// Passes over the batch that were made.
     pub epochs: u32,
+    /// The natural gradient's own numbers, of algorithms that have one.
+    pub natural: Option<NaturalStats>,
 }
 
 /// One way to turn a batch into new parameters.
@@ -138,6 +143,10 @@ algorithms! {
         "advantage actor-critic (Mnih et al. 2016, synchronous): one step per short rollout";
     Ppo: "ppo", ppo::Ppo, ppo::PpoSettings,
         "proximal policy optimisation (Schulman et al. 2017): several epochs on a clipped surrogate";
+    Npg: "npg", npg::Npg<E>, npg::NpgSettings,
+        "natural policy gradient (Kakade 2001): a fixed step along F^-1 g by conjugate gradients";
+    Trpo: "trpo", trpo::Trpo<E>, trpo::TrpoSettings,
+        "trust region policy optimisation (Schulman et al. 2015): natural gradient within a KL bound";
 }
 
 impl Default for AlgoConfig {

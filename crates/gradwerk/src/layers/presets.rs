@@ -6,7 +6,8 @@ use super::{LayerError, Origin, suggest};
 /// A settings file embedded in the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// `<environment>-<algorithm>`, with `/` in the environment's name written as `-`.
+    /// `<environment>-<algorithm>`, with `/` in the environment's name written as `-`; what is
+    /// behind that (`-fourier`) marks a preset that only its name selects.
     pub name: &'static str,
     /// The TOML text.
     pub text: &'static str,
@@ -30,6 +31,18 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "MountainCar-v0-ppo",
     "MountainCarContinuous-v0-ppo",
     "Pendulum-v1-ppo",
+    "CartPole-v1-a2c-fourier",
+    "MountainCar-v0-a2c-tile-coding",
+    "Pendulum-v1-ppo-rbf",
+    "Pendulum-v1-ppo-polynomial",
+    "CartPole-v1-npg",
+    "CartPole-v1-trpo",
+    "Acrobot-v1-npg",
+    "Acrobot-v1-trpo",
+    "MountainCarContinuous-v0-npg",
+    "MountainCarContinuous-v0-trpo",
+    "Pendulum-v1-npg",
+    "Pendulum-v1-trpo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
@@ -37,6 +50,8 @@ pub static ALGORITHM_DEFAULTS: &[Preset] = embedded! { "algorithms/":
     "reinforce",
     "a2c",
     "ppo",
+    "npg",
+    "trpo",
 };
 
 impl Preset {

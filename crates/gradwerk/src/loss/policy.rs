@@ -1,4 +1,5 @@
-//! Policy losses: the score-function surrogate and PPO's clipped one, with an entropy bonus.
+//! Policy losses: the score-function surrogate, the ratio and PPO's clipped ratio, with an entropy
+//! bonus.
 
 use crate::dist::{ActionRow, AnyDist, DistVisitor, Distribution};
 use gradwerk_math::Real;
@@ -8,6 +9,9 @@ use gradwerk_math::Real;
 pub enum Surrogate<R> {
     /// `A log pi(a|s)`: REINFORCE, A2C (Williams 1992). With `A = 1`, maximum likelihood.
     LogProb,
+    /// `ratio A`: the objective that TRPO constrains (Schulman et al. 2015, eq. 14, as a sum over
+    /// the actions taken). At `pi = pi_old` its gradient is that of `A log pi`.
+    Ratio,
     /// `min(ratio A, clip(ratio, 1 - low, 1 + high) A)`: PPO (Schulman et al. 2017, eq. 7,
     /// where `low = high = epsilon`).
     Clip {
@@ -46,7 +50,7 @@ pub struct PolicySums {
     /// `(ratio - 1) - ln ratio`: the k3 estimate of `KL(pi_old || pi)`, nats, never negative
     /// (Schulman 2020, "Approximating KL divergence").
     pub approx_kl: f64,
-    /// Rows whose ratio lies outside the clip interval (0 for [`Surrogate::LogProb`]).
+    /// Rows whose ratio lies outside the clip interval (0 for surrogates without one).
     pub clipped: u64,
     /// `pi / pi_old`.
     pub ratio: f64,
@@ -80,6 +84,11 @@ impl<R: Real> Surrogate<R> {
             Self::LogProb => RowLoss {
                 loss: -(advantage * log_prob),
                 d_loss_d_log_prob: -advantage,
+                clipped: false,
+            },
+            Self::Ratio => RowLoss {
+                loss: -(ratio * advantage),
+                d_loss_d_log_prob: -(ratio * advantage),
                 clipped: false,
             },
             Self::Clip { low, high } => clip_row(R::ONE - low, R::ONE + high, ratio, advantage),

@@ -515,6 +515,18 @@ impl<'a> Run<'a> {
             ("explained_variance", report.explained_variance),
             ("value_loss", (value.rows > 0).then(|| value.loss / value.rows as f64)),
         ];
+        let natural = stats.natural.map(|n| {
+            [
+                ("kl", n.kl),
+                ("cg_iterations", f64::from(n.cg_iterations)),
+                ("cg_residual", n.cg_residual),
+                ("line_search_steps", f64::from(n.backtracks)),
+                ("step_size", n.step_size),
+            ]
+        });
+        for (key, value) in natural.into_iter().flatten() {
+            row.set(key, value)?;
+        }
         let present = sometimes.into_iter().filter_map(|(key, value)| Some((key, value?)));
         for (key, value) in always.into_iter().chain(present) {
             row.set(key, value)?;

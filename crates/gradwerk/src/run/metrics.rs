@@ -65,10 +65,19 @@ pub const KEYS: &[Key] = &[
     real("kl_coef", "1", "weight of the KL penalty"),
     count("epochs_done", "epochs", "passes over the rollout before the update ended"),
     real("action_std", "1", "mean standard deviation of a Gaussian policy"),
+    real("kl", "nat", "exact KL(old policy || new), mean over the visited states (NPG, TRPO)"),
     count("cg_iterations", "iterations", "conjugate-gradient iterations (NPG, TRPO)"),
-    real("cg_residual", "1", "norm of the conjugate gradient's residual (NPG, TRPO)"),
-    count("line_search_steps", "steps", "step halvings of the line search (TRPO)"),
-    real("step_size", "1", "scale of the natural-gradient step that was taken"),
+    real(
+        "cg_residual",
+        "1",
+        "residual of the conjugate gradient relative to the gradient (NPG, TRPO)",
+    ),
+    count("line_search_steps", "steps", "times the line search shortened the step (TRPO)"),
+    real(
+        "step_size",
+        "1",
+        "factor of F^-1 g in the step that was taken, 0 if none was (NPG, TRPO)",
+    ),
 ];
 
 /// One line of `metrics.jsonl`.
