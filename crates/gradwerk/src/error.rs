@@ -2,7 +2,7 @@
 
 use crate::config::Invalid;
 use crate::run::state::StateError;
-use gradwerk_env::{EnvError, UnknownEnv};
+use gradwerk_env::{EnvError, FindError};
 use std::path::PathBuf;
 
 /// Any failure of gradwerk.
@@ -68,8 +68,8 @@ impl Error {
 }
 
 /// Asking for an environment that does not exist is a mistake of usage.
-impl From<UnknownEnv> for Error {
-    fn from(error: UnknownEnv) -> Self {
+impl From<FindError> for Error {
+    fn from(error: FindError) -> Self {
         Self::usage(error)
     }
 }

@@ -55,6 +55,7 @@ pub mod collect;
 pub mod columns;
 pub mod config;
 pub mod dist;
+pub mod encode;
 mod error;
 pub mod estimate;
 pub mod evaluate;

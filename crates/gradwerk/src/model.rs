@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::config::{Config, Invalid, in_section};
 use crate::dist::{AnyDist, Widths};
+use crate::encode::Encoder;
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
 use gradwerk_nn::{ActorCritic, Buffer, Engine, Layout, Params, Shape, TILE};
@@ -15,6 +16,8 @@ pub struct Model<E: Engine> {
     pub net: Arc<ActorCritic<E>>,
     /// The action distribution.
     pub dist: AnyDist,
+    /// From raw observations to the networks' inputs.
+    pub encoder: Encoder,
     /// The space of raw observations.
     pub observation_space: Space,
     /// The space of actions.
@@ -31,8 +34,10 @@ impl<E: Engine> Model<E> {
         let dist = config.policy.build(action).map_err(unfit)?;
         let head = dist.head();
         let (low, high) = input_bounds(config, observation);
+        let encoder = Encoder::of(observation);
+        encoder.check_normalization(config.normalize.observations)?;
         let shape = Shape {
-            inputs: observation.width(),
+            inputs: encoder.width(),
             outputs: head.network,
             free: head.free,
             log_std: head.init,
@@ -53,6 +58,7 @@ impl<E: Engine> Model<E> {
         Ok(Self {
             net: Arc::new(net),
             dist,
+            encoder,
             observation_space: observation.clone(),
             action_space: action.clone(),
         })
@@ -78,7 +84,8 @@ impl<E: Engine> Model<E> {
         self.net.layout()
     }
 
-    /// Entries of an observation.
+    /// Entries of an encoded observation, as networks and rollouts have it; a raw one has
+    /// `encoder.raw_width()`.
     #[must_use]
     pub fn obs_width(&self) -> usize {
         self.net.inputs()
@@ -106,18 +113,17 @@ impl<E: Engine> Model<E> {
     }
 }
 
-/// Bounds of what the network sees: those of the space, or of the normaliser's clip.
+/// Bounds of what the network sees: those of the space, of a one-hot row, or of the normaliser's
+/// clip.
 fn input_bounds(config: &Config, observation: &Space) -> (Vec<f32>, Vec<f32>) {
-    let width = observation.width();
-    if config.normalize.observations {
-        let clip = config.normalize.clip as f32;
-        return (vec![-clip; width], vec![clip; width]);
-    }
+    let width = Encoder::of(observation).width();
+    let clip = config.normalize.clip as f32;
     match observation {
-        Space::Box { low, high } => (low.clone(), high.clone()),
-        // As one number up to n - 1, or as a one-hot row.
-        Space::Discrete { n } if width == 1 => (vec![0.0], vec![n.saturating_sub(1).max(1) as f32]),
         Space::Discrete { .. } => (vec![0.0; width], vec![1.0; width]),
+        Space::Box { .. } if config.normalize.observations => {
+            (vec![-clip; width], vec![clip; width])
+        }
+        Space::Box { low, high } => (low.clone(), high.clone()),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Mdp, MdpEnv};
 use crate::{EnvBatch, EnvFactory, EnvSettings, EpisodeKeys, Space, VecEnv};
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// An [`Mdp`] with a name under which it is found, trained on and evaluated.
 ///
@@ -101,4 +101,20 @@ impl EnvFactory for MdpFactory {
         let first = MdpEnv::new(self.table().clone());
         Box::new(EnvBatch::new(Arc::new(move || first.clone()), seed, keys, num_envs, settings))
     }
+}
+
+/// Factories of tables that were not there when the program started.
+static OPENED: Mutex<Vec<&'static MdpFactory>> = Mutex::new(Vec::new());
+
+/// The one factory of this name and table. Environments are looked up by name many times and
+/// live as long as the process, so that each different table is kept (leaked) once.
+pub(crate) fn intern(factory: MdpFactory) -> &'static MdpFactory {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let same = |known: &&&MdpFactory| known.id == factory.id && known.table() == factory.table();
+    if let Some(known) = opened.iter().find(same) {
+        return known;
+    }
+    let kept: &'static MdpFactory = Box::leak(Box::new(factory));
+    opened.push(kept);
+    kept
 }

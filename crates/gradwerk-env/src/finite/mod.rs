@@ -7,12 +7,13 @@
 //!   discount, and what of the state is shown ([`Observation`]);
 //! - [`Mdp::validate`]: every row checked, errors with state, action and outcome;
 //! - [`MdpEnv`]: plays it; [`MdpFactory`]: makes batches of it by name;
-//! - [`problems`]: the built-in tables.
+//! - [`problems`]: the built-in tables; [`file`]: your own from TOML or JSON.
 //!
 //! The table of a named problem: `find("FrozenLake-v1")?.mdp()`.
 
 mod env;
 mod factory;
+pub mod file;
 mod mdp;
 pub mod problems;
 mod reach;
@@ -20,5 +21,7 @@ mod validate;
 
 pub use env::MdpEnv;
 pub use factory::MdpFactory;
+pub(crate) use factory::intern;
+pub use file::MdpFileError;
 pub use mdp::{Emission, Mdp, Observation, Transition};
 pub use validate::{MdpError, Place};

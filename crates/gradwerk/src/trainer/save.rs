@@ -48,8 +48,8 @@ impl Trainer {
     }
 
     fn load_envs(&mut self, state: &State) -> Result<(), Error> {
-        let mut all = read_envs(state, self.rollout.n, self.rollout.obs_width)?;
-        let d = self.rollout.obs_width;
+        let d = self.learner.model.encoder.raw_width();
+        let mut all = read_envs(state, self.rollout.n, d)?;
         for shard in self.shards.iter_mut() {
             let n = shard.rollout.n;
             let rest = ShardState {
