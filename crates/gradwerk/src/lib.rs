@@ -54,6 +54,7 @@ pub mod algo;
 pub mod collect;
 pub mod columns;
 pub mod config;
+pub mod diagnose;
 pub mod dist;
 pub mod encode;
 mod error;

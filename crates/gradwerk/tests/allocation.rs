@@ -51,6 +51,10 @@ fn config(algo: &str, env: &str, episodes: bool) -> Config {
     config.normalize.observations = true;
     config.normalize.rewards = true;
     config.normalize.value_targets = true;
+    if algo == "off_policy_pg" {
+        config.normalize.observations = false;
+        config.normalize.value_targets = false;
+    }
     config.estimator.normalize = Normalize::Minibatch;
     if episodes {
         config.rollout.episodes = 16;

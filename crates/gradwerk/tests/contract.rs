@@ -29,6 +29,11 @@ fn small(algo: &str, env: &str) -> Config {
         ppo.max_kl = 0.2;
         config.estimator.normalize = Normalize::Minibatch;
     }
+    if algo == "off_policy_pg" {
+        // Stored batches keep the moments of their time.
+        config.normalize.observations = false;
+        config.normalize.value_targets = false;
+    }
     if algo == "reinforce" {
         config.rollout.episodes = 12;
         config.estimator.kind = Kind::RewardToGo;

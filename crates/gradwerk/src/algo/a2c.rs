@@ -73,6 +73,6 @@ impl<E: Engine> Algorithm<E> for A2c {
         };
         let sums = learner.gradient(pool, batch, batch.rows, &objective)?;
         let grad_norm = learner.step(tick.lr, tick.max_grad_norm)?;
-        Ok(UpdateStats { sums, grad_norm, lr: tick.lr, epochs: 1, natural: None })
+        Ok(UpdateStats { sums, grad_norm, lr: tick.lr, epochs: 1, ..UpdateStats::default() })
     }
 }

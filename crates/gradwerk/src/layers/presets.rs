@@ -27,6 +27,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "CartPole-v1-ppo",
     "CartPole-v1-a2c",
     "CartPole-v1-reinforce",
+    "CartPole-v1-off_policy_pg",
     "Acrobot-v1-ppo",
     "MountainCar-v0-ppo",
     "MountainCarContinuous-v0-ppo",
@@ -56,6 +57,7 @@ pub static ALGORITHM_DEFAULTS: &[Preset] = embedded! { "algorithms/":
     "ppo",
     "npg",
     "trpo",
+    "off_policy_pg",
 };
 
 impl Preset {
