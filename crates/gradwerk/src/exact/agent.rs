@@ -200,9 +200,8 @@ impl<E: Engine> Agent<E> {
     /// The estimate of `grad J` from a rollout of `trajectories` whole trajectories, `[P]`:
     /// `1/N sum_i sum_t A_t grad log pi(a_t|s_t)`, by the learner's gradient.
     ///
-    /// The learner's loss is a mean over rows with a minus sign: both are undone here. (Training
-    /// steps along the mean over rows; the optimizer makes little of the difference, but it is
-    /// one: the number of rows depends on the trajectories.)
+    /// The learner's loss has a minus sign, which is undone here; the rest is what REINFORCE
+    /// steps along.
     ///
     /// # Errors
     /// If the loss is not finite.
@@ -213,21 +212,22 @@ impl<E: Engine> Agent<E> {
         normalize_advantage: bool,
         trajectories: usize,
     ) -> Result<Vec<f64>, crate::Error> {
-        let objective = Objective {
-            surrogate: Surrogate::LogProb,
-            entropy_coef: E::ZERO,
-            value_coef: E::ZERO,
-            value_clip: None,
-        };
         let batch = Batch {
             rollout,
             advantage: &columns.advantage,
             target: &columns.target,
             rows: &columns.rows,
+            episodes: trajectories,
             normalize_advantage,
         };
+        let objective = Objective {
+            surrogate: Surrogate::LogProb,
+            entropy_coef: E::ZERO,
+            value_coef: E::ZERO,
+            value_clip: None,
+            divisor: batch.trajectories(),
+        };
         self.learner.gradient(&self.pool, &batch, &columns.rows, &objective)?;
-        let scale = -(columns.rows.len() as f64) / trajectories as f64;
-        Ok(self.learner.last_gradient().iter().map(|g| scale * g.to_f64()).collect())
+        Ok(self.learner.last_gradient().iter().map(|g| -g.to_f64()).collect())
     }
 }
