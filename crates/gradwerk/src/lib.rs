@@ -70,7 +70,7 @@ pub mod trainer;
 
 pub use config::Config;
 pub use error::Error;
-pub use evaluate::{EvalOptions, Evaluation, evaluate};
+pub use evaluate::{EvalOptions, Evaluation, evaluate, evaluate_until};
 pub use gradwerk_env as env;
 pub use gradwerk_math::{Kernel, Pool};
 pub use policy::Policy;
