@@ -209,7 +209,10 @@ fn every_preset_is_valid_for_its_environment() {
         let resolved = sources.resolve().unwrap_or_else(|e| panic!("{}: {e}", preset.name));
         resolved.check().unwrap_or_else(|e| panic!("{}: {e}", preset.name));
         let (env, algo) = (&resolved.config.env.id, resolved.config.algo.name());
-        assert_eq!(preset.name, format!("{}-{algo}", env.replace('/', "-")));
+        let automatic = format!("{}-{algo}", env.replace('/', "-"));
+        let network = resolved.config.network.name();
+        let named = [automatic.clone(), format!("{automatic}-{network}")];
+        assert!(named.contains(&preset.name.to_owned()), "{}: expected {named:?}", preset.name);
         assert!(!preset.summary().is_empty(), "{}: no first comment line", preset.name);
     }
 }

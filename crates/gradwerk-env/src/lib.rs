@@ -7,6 +7,8 @@
 //!   reset at the end of an episode;
 //! - [`classic`]: the classic control tasks of Gymnasium, step by step the same;
 //! - [`probe`]: tasks of one or two steps whose values are known in closed form;
+//! - [`finite`]: problems written out as tables, for exact gradients and for training;
+//! - [`exact_gaussian`]: continuous problems with objective and gradient in closed form;
 //! - [`registry`]: the list of all of them by name.
 //!
 //! An episode is a function of (seed, environment, episode, actions): all randomness comes from
@@ -56,6 +58,8 @@ pub mod batch;
 pub mod check;
 pub mod classic;
 pub mod env;
+pub mod exact_gaussian;
+pub mod finite;
 pub mod probe;
 pub mod registry;
 pub mod snapshot;
@@ -65,8 +69,9 @@ pub mod vec_env;
 pub use batch::EnvBatch;
 pub use check::{Check, CheckReport, check_env};
 pub use env::{Action, End, Env, EnvError, Step};
+pub use finite::{Mdp, MdpEnv, MdpError, MdpFactory, Observation, Transition};
 pub use gradwerk_math::Stream;
 pub use probe::{BestAction, ProbeSolution, ProbeState};
-pub use registry::{EnvFactory, EnvSpec, UnknownEnv, custom, find};
+pub use registry::{EnvFactory, EnvSpec, FindError, UnknownEnv, custom, find};
 pub use space::Space;
 pub use vec_env::{ActionLog, Actions, EnvSettings, EpisodeKeys, SlotState, StepRows, VecEnv};

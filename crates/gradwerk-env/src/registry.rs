@@ -1,10 +1,12 @@
 //! The list of environments, and how to make batches of them by name.
 
 use crate::{
-    Env, EnvBatch, EnvSettings, EpisodeKeys, Space, VecEnv, classic,
+    Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, classic, exact_gaussian,
+    finite::{self, MdpFactory, MdpFileError, file, problems},
     probe::{self, ProbeSolution},
 };
 use std::marker::PhantomData;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The facts about a built-in environment.
@@ -71,6 +73,10 @@ pub trait EnvFactory: Send + Sync {
         let _ = discount;
         None
     }
+    /// The table of a finite problem.
+    fn mdp(&self) -> Option<&Arc<Mdp>> {
+        None
+    }
     /// The usual time limit and no frame skip.
     fn default_settings(&self) -> EnvSettings {
         EnvSettings { time_limit: self.default_time_limit(), frame_skip: 1 }
@@ -113,27 +119,50 @@ impl<E: BuiltIn> EnvFactory for BuiltInFactory<E> {
     }
 }
 
-/// Declares the list: one line per environment.
+/// Declares the list: one line per environment, `types` that implement [`BuiltIn`] and `tables`
+/// that are played by [`MdpEnv`](crate::MdpEnv).
 macro_rules! envs {
-    ($($(#[$doc:meta])* $env:ty,)*) => {
-        static ENVS: &[&dyn EnvFactory] = &[$(&BuiltInFactory::<$env>(PhantomData),)*];
+    (types { $($env:ty,)* } tables { $($table:path,)* }) => {
+        static ENVS: &[&dyn EnvFactory] =
+            &[$(&BuiltInFactory::<$env>(PhantomData),)* $(&$table,)*];
     };
 }
 
 envs! {
-    classic::CartPole,
-    classic::MountainCar,
-    classic::MountainCarContinuous,
-    classic::Acrobot,
-    classic::Pendulum,
-    probe::ConstantReward,
-    probe::ObservationReward,
-    probe::TwoStepDiscount,
-    probe::ActionReward,
-    probe::ActionRewardContinuous,
-    probe::All,
-    probe::AllContinuous,
-    probe::TruncationChain,
+    types {
+        classic::CartPole,
+        classic::MountainCar,
+        classic::MountainCarContinuous,
+        classic::Acrobot,
+        classic::Pendulum,
+        probe::ConstantReward,
+        probe::ObservationReward,
+        probe::TwoStepDiscount,
+        probe::ActionReward,
+        probe::ActionRewardContinuous,
+        probe::All,
+        probe::AllContinuous,
+        probe::TruncationChain,
+        exact_gaussian::QuadraticBanditEnv,
+        exact_gaussian::RegulatorEnv,
+        exact_gaussian::ConditioningEnv,
+    }
+    tables {
+        problems::FROZEN_LAKE,
+        problems::FROZEN_LAKE_NOT_SLIPPERY,
+        problems::FROZEN_LAKE_8X8,
+        problems::FROZEN_LAKE_8X8_NOT_SLIPPERY,
+        problems::CLIFF_WALKING,
+        problems::CLIFF_WALKING_SLIPPERY,
+        problems::TAXI,
+        problems::BLACKJACK,
+        problems::CHAIN_5,
+        problems::BANDIT,
+        problems::GRID_WORLD,
+        problems::ONE_STATE,
+        problems::ONE_STATE_SPARSE,
+        problems::TIGER,
+    }
 }
 
 /// All built-in environments, in the order of the list.
@@ -158,15 +187,43 @@ fn did_you_mean(suggestion: &Option<&'static str>) -> String {
     suggestion.map_or_else(String::new, |s| format!(" (did you mean `{s}`?)"))
 }
 
-/// The built-in environment of that name.
+/// A name that does not lead to an environment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// It is not in the list.
+    #[error(transparent)]
+    Unknown(#[from] UnknownEnv),
+    /// It is the name of a file, which is not a finite problem.
+    #[error(transparent)]
+    File(#[from] MdpFileError),
+}
+
+/// The environment of that name: one of the list, a chain `mdp/chain-N` of any length, or the
+/// finite problem in a file if the name ends in `.mdp.toml` or `.mdp.json`.
 ///
 /// # Errors
-/// If there is none; the error lists the names and suggests the nearest.
-pub fn find(id: &str) -> Result<&'static dyn EnvFactory, UnknownEnv> {
-    ENVS.iter().copied().find(|env| env.id() == id).ok_or_else(|| {
-        let known: Vec<&'static str> = ENVS.iter().map(|env| env.id()).collect();
-        UnknownEnv { id: id.into(), suggestion: nearest(id, &known), known }
-    })
+/// If there is none: the error lists the names and suggests the nearest, or says what is wrong
+/// with the file.
+pub fn find(id: &str) -> Result<&'static dyn EnvFactory, FindError> {
+    if let Some(env) = ENVS.iter().copied().find(|env| env.id() == id) {
+        return Ok(env);
+    }
+    if file::is_mdp_file(id) {
+        let mdp = file::load(Path::new(id))?;
+        return Ok(finite::intern(MdpFactory::of(id.into(), mdp)));
+    }
+    if let Some(n) = chain_length(id) {
+        return Ok(finite::intern(MdpFactory::of(id.into(), problems::chain(n))));
+    }
+    let known: Vec<&'static str> = ENVS.iter().map(|env| env.id()).collect();
+    Err(UnknownEnv { id: id.into(), suggestion: nearest(id, &known), known }.into())
+}
+
+/// N of `mdp/chain-N`, if it is from 2 to 1000.
+fn chain_length(id: &str) -> Option<usize> {
+    let digits = id.strip_prefix("mdp/chain-")?;
+    let n: usize = digits.parse().ok()?;
+    ((2..=1000).contains(&n) && n.to_string() == digits).then_some(n)
 }
 
 /// The known name at the smallest edit distance (ignoring case), if that is at most two fifths of
@@ -256,14 +313,18 @@ mod tests {
 
     #[test]
     fn an_unknown_id_gets_a_suggestion() {
-        assert_eq!(find("cart-pole").err().expect("not an id").suggestion, Some("CartPole-v1"));
-        let error = find("cartpole").err().expect("not an id");
+        let unknown = |id: &str| match find(id) {
+            Err(FindError::Unknown(error)) => error,
+            other => panic!("{id}: {:?}", other.map(EnvFactory::id)),
+        };
+        assert_eq!(unknown("cart-pole").suggestion, Some("CartPole-v1"));
+        let error = unknown("cartpole");
         assert_eq!(error.suggestion, Some("CartPole-v1"));
         let text = error.to_string();
         assert!(text.starts_with(
             "unknown environment `cartpole` (did you mean `CartPole-v1`?), expected one of CartPole-v1"
         ));
-        assert_eq!(find("Go").err().expect("not an id").suggestion, None);
+        assert_eq!(unknown("Go").suggestion, None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Spaces of observations and actions (the terms of Gymnasium).
 
+use crate::EnvError;
+
 /// The set of values an observation or an action may take.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Space {
@@ -28,6 +30,31 @@ impl Space {
     #[must_use]
     pub fn symmetric_box(bounds: &[f32]) -> Self {
         Self::Box { low: bounds.iter().map(|b| -b).collect(), high: bounds.to_vec() }
+    }
+
+    /// Check that the space has values.
+    ///
+    /// # Errors
+    /// If there are none: no value, no component, a bound that is NaN or a lower one above the
+    /// upper one.
+    pub fn validate(&self) -> Result<(), EnvError> {
+        let (low, high) = match self {
+            Self::Discrete { n: 0 } => return Err(EnvError("Discrete(0) has no value".into())),
+            Self::Discrete { .. } => return Ok(()),
+            Self::Box { low, high } => (low, high),
+        };
+        if low.is_empty() || low.len() != high.len() {
+            let (l, h) = (low.len(), high.len());
+            return Err(EnvError(format!("a Box needs as many bounds below ({l}) as above ({h})")));
+        }
+        let fits = |(l, h): (&f32, &f32)| l <= h;
+        match low.iter().zip(high).position(|pair| !fits(pair)) {
+            None => Ok(()),
+            Some(i) => Err(EnvError(format!(
+                "Box component {i}: the bounds {} and {} enclose nothing",
+                low[i], high[i]
+            ))),
+        }
     }
 
     /// Number of `f32` entries an observation of this space takes in a row (1 for discrete).

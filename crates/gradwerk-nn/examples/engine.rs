@@ -114,7 +114,8 @@ fn main() {
     let sizes: Vec<usize> = std::env::args().skip(1).map(|a| a.parse().expect("a size")).collect();
     let (inputs, width) = (*sizes.first().unwrap_or(&4), *sizes.get(1).unwrap_or(&64));
     let config = MlpConfig { hidden: vec![width, width], ..MlpConfig::default() };
-    let shape = Shape { inputs, outputs: 2, free: 0, log_std: 0.0, value: true };
+    let shape =
+        Shape { inputs, outputs: 2, free: 0, log_std: 0.0, value: true, ..Shape::default() };
     let network = NetworkConfig::Mlp(config).build::<f32>(&shape).expect("a network");
     println!("{inputs}-{width}-{width}, heads 2 and 1, tanh, one thread");
     println!(

@@ -5,7 +5,7 @@ use gradwerk_math::Kernel;
 use crate::{Engine, Layout, Network, Params, kernels};
 
 /// The sizes that a task gives to a network.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {
     /// Numbers per observation.
     pub inputs: usize,
@@ -17,6 +17,18 @@ pub struct Shape {
     pub log_std: f64,
     /// Whether there is a value function.
     pub value: bool,
+    /// Lower bounds of the observation's entries, infinite where there are none. Only feature maps
+    /// read the bounds; without any they need them in their settings.
+    pub low: Vec<f32>,
+    /// Upper bounds of the observation's entries.
+    pub high: Vec<f32>,
+}
+
+impl Shape {
+    /// Name, number and first value of the free outputs, if there are any.
+    pub(crate) fn free_outputs(&self) -> Option<(String, usize, f64)> {
+        (self.free > 0).then(|| ("log_std".to_owned(), self.free, self.log_std))
+    }
 }
 
 /// An optional shared trunk, a policy and an optional value function.
@@ -109,6 +121,11 @@ impl<E: Engine> ActorCritic<E> {
         start..end
     }
 
+    /// The trunk, if it has parameters.
+    fn learned_trunk(&self) -> Option<&dyn Network<E>> {
+        self.trunk.as_deref().filter(|trunk| !trunk.layout().is_empty())
+    }
+
     fn trunk_part(&self, rows: usize) -> Part {
         let after = |part: Option<&dyn Network<E>>| Part {
             theta: (0, part.map_or(0, |n| n.layout().len())),
@@ -148,7 +165,8 @@ impl<E: Engine> ActorCritic<E> {
     pub fn scratch_len(&self, rows: usize) -> usize {
         let networks = [self.trunk.as_deref(), Some(&*self.policy), self.value.as_deref()];
         let widest = networks.into_iter().flatten().map(|n| n.scratch_len(rows)).max();
-        2 * self.features(rows) + widest.unwrap_or(0)
+        let features = self.learned_trunk().map_or(0, |_| self.features(rows));
+        2 * features + widest.unwrap_or(0)
     }
 
     /// See [`Network::pack`].
@@ -262,10 +280,11 @@ impl<E: Engine> ActorCritic<E> {
         dtheta: &mut [E],
         scratch: &mut [E],
     ) {
-        let features = self.features(rows);
+        // A trunk without parameters (a feature map) needs no derivatives.
+        let has_trunk = self.learned_trunk().is_some();
+        let features = if has_trunk { self.features(rows) } else { 0 };
         let (d_features, scratch) = scratch.split_at_mut(features);
         let (d_value, scratch) = scratch.split_at_mut(features);
-        let has_trunk = self.trunk.is_some();
         let input = self.branch_input(x, rows, cache);
         d_features.fill(E::ZERO);
         if !dy.is_empty() {
@@ -283,7 +302,7 @@ impl<E: Engine> ActorCritic<E> {
             network.vjp(kernel, params, input, rows, own.0, dv, own.1, dx, scratch);
             kernels::add(kernel, d_value, d_features);
         }
-        if let Some(trunk) = &self.trunk {
+        if let Some(trunk) = self.learned_trunk() {
             let part = self.trunk_part(rows);
             let own = (&cache[..part.cache.1], &mut dtheta[..part.theta.1]);
             let params = part.params(params);
@@ -305,9 +324,10 @@ impl<E: Engine> ActorCritic<E> {
         dy: &mut [E],
         scratch: &mut [E],
     ) {
-        let (d_features, scratch) = scratch.split_at_mut(self.features(rows));
+        let features = self.learned_trunk().map_or(0, |_| self.features(rows));
+        let (d_features, scratch) = scratch.split_at_mut(features);
         let mut dx = None;
-        if let Some(trunk) = &self.trunk {
+        if let Some(trunk) = self.learned_trunk() {
             let part = self.trunk_part(rows);
             let (own, u) = (&cache[..part.cache.1], &u[..part.theta.1]);
             trunk.jvp(kernel, part.params(params), x, rows, own, u, None, d_features, scratch);

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::features::{
+    FourierConfig, PolynomialConfig, RbfConfig, TabularConfig, TileCodingConfig,
+};
 use crate::{Activation, ActorCritic, Engine, Init, Mlp, MlpSpec, Network, NnError, Shape};
 
 /// How weights get their first values; biases start at 0.
@@ -84,9 +87,11 @@ impl Default for LinearConfig {
 }
 
 /// What every kind of network offers to the list.
-trait Kind {
+pub(crate) trait Kind {
+    /// Whether the settings make sense for any task.
     fn validate(&self) -> Result<(), NnError>;
-    fn build<E: Engine>(&self, shape: &Shape) -> ActorCritic<E>;
+    /// Build the network, or name the setting that does not fit the task.
+    fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError>;
 }
 
 /// The list of networks: a name, a variant and the type of its settings per line.
@@ -131,13 +136,14 @@ macro_rules! networks {
             /// Build the network for a task.
             ///
             /// # Errors
-            /// As [`NetworkConfig::validate`], and if `shape` has no inputs or outputs.
+            /// As [`NetworkConfig::validate`]; if `shape` has no inputs or outputs; if a feature map
+            /// lacks finite bounds or would have too many features.
             pub fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
                 self.validate()?;
                 at_least_one("inputs", shape.inputs)?;
                 at_least_one("outputs", shape.outputs)?;
                 finite("log_std", shape.log_std)?;
-                Ok(match self { $(Self::$variant(config) => config.build(shape),)+ })
+                match self { $(Self::$variant(config) => config.build(shape),)+ }
             }
         }
     };
@@ -148,6 +154,16 @@ networks! {
     "mlp" => Mlp(MlpConfig),
     /// Linear in the observation.
     "linear" => Linear(LinearConfig),
+    /// Linear in products of powers of the observation's entries.
+    "polynomial" => Polynomial(PolynomialConfig),
+    /// Linear in cosines of the observation (Fourier basis).
+    "fourier" => Fourier(FourierConfig),
+    /// Linear in bumps around centres (radial basis functions).
+    "rbf" => Rbf(RbfConfig),
+    /// Linear in the tiles that the observation lies in (tile coding).
+    "tile-coding" => TileCoding(TileCodingConfig),
+    /// A table with one row of outputs per state.
+    "tabular" => Tabular(TabularConfig),
 }
 
 impl Default for NetworkConfig {
@@ -156,7 +172,7 @@ impl Default for NetworkConfig {
     }
 }
 
-fn at_least_one(field: &str, value: usize) -> Result<(), NnError> {
+pub(crate) fn at_least_one(field: &str, value: usize) -> Result<(), NnError> {
     if value == 0 { Err(NnError::setting(field, value, "must be at least 1")) } else { Ok(()) }
 }
 
@@ -175,7 +191,7 @@ fn gain(field: &str, value: f64) -> Result<(), NnError> {
 /// Widest layer: a wider one is a slip of the hand, not a network for a CPU.
 const MAX_WIDTH: usize = 65_536;
 
-fn widths(field: &str, widths: &[usize]) -> Result<(), NnError> {
+pub(crate) fn widths(field: &str, widths: &[usize]) -> Result<(), NnError> {
     match widths.iter().position(|w| !(1..=MAX_WIDTH).contains(w)) {
         Some(i) => {
             Err(NnError::setting(format!("{field}[{i}]"), widths[i], "must be from 1 to 65536"))
@@ -201,7 +217,13 @@ impl Kind for MlpConfig {
         Ok(())
     }
 
-    fn build<E: Engine>(&self, shape: &Shape) -> ActorCritic<E> {
+    fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
+        Ok(self.network(shape))
+    }
+}
+
+impl MlpConfig {
+    fn network<E: Engine>(&self, shape: &Shape) -> ActorCritic<E> {
         if self.shared {
             let trunk = Mlp::new(&MlpSpec { outputs: None, ..self.branch(shape) });
             let features = Network::<E>::outputs(&trunk);
@@ -212,9 +234,7 @@ impl Kind for MlpConfig {
             self.branches(shape, None)
         }
     }
-}
 
-impl MlpConfig {
     /// Hidden layers and a head of the policy's width, with the value's gain.
     fn branch(&self, shape: &Shape) -> MlpSpec {
         let hidden_gain = self.hidden_gain.unwrap_or(std::f64::consts::SQRT_2);
@@ -230,8 +250,7 @@ impl MlpConfig {
     }
 
     fn branches<E: Engine>(&self, shape: &Shape, trunk: Option<Mlp>) -> ActorCritic<E> {
-        let free = (shape.free > 0).then(|| ("log_std".to_owned(), shape.free, shape.log_std));
-        let policy = Mlp::new(&MlpSpec { free, ..self.branch(shape) });
+        let policy = Mlp::new(&MlpSpec { free: shape.free_outputs(), ..self.branch(shape) });
         let value = shape.value.then(|| {
             Mlp::new(&MlpSpec {
                 hidden: self.value_hidden.clone().unwrap_or_else(|| self.hidden.clone()),
@@ -251,7 +270,7 @@ impl Kind for LinearConfig {
         gain("value_gain", self.value_gain)
     }
 
-    fn build<E: Engine>(&self, shape: &Shape) -> ActorCritic<E> {
+    fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
         let Self { init, policy_gain, value_gain } = *self;
         let hidden = Vec::new();
         MlpConfig { hidden, init, policy_gain, value_gain, ..MlpConfig::default() }.build(shape)
@@ -280,7 +299,10 @@ mod tests {
     #[test]
     fn an_unknown_network_lists_the_known_ones() {
         let error = NetworkConfig::named("mpl").unwrap_err().to_string();
-        assert_eq!(error, "unknown network `mpl`, expected one of mlp, linear");
+        assert_eq!(
+            error,
+            format!("unknown network `mpl`, expected one of {}", NETWORKS.join(", "))
+        );
     }
 
     #[test]
@@ -299,7 +321,14 @@ mod tests {
 
     #[test]
     fn parameters_have_the_documented_names_and_shapes() {
-        let shape = Shape { inputs: 3, outputs: 2, free: 2, log_std: -0.5, value: true };
+        let shape = Shape {
+            inputs: 3,
+            outputs: 2,
+            free: 2,
+            log_std: -0.5,
+            value: true,
+            ..Shape::default()
+        };
         let network = NetworkConfig::default().build::<f32>(&shape).unwrap();
         let names: Vec<&str> = network.layout().entries().iter().map(|e| &*e.name).collect();
         let expected = "policy.0.weight policy.0.bias policy.1.weight policy.1.bias \

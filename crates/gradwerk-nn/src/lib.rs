@@ -14,7 +14,7 @@
 //! use gradwerk_nn::{Kernel, NetworkConfig, OptimizerConfig, Params, Shape};
 //!
 //! # fn main() -> Result<(), gradwerk_nn::NnError> {
-//! let shape = Shape { inputs: 3, outputs: 2, free: 0, log_std: 0.0, value: false };
+//! let shape = Shape { inputs: 3, outputs: 2, free: 0, log_std: 0.0, value: false, ..Shape::default() };
 //! let net = NetworkConfig::named("mlp")?.build::<f32>(&shape)?;
 //! let kernel = Kernel::detect();
 //! let mut theta = vec![0.0; net.layout().len()];
@@ -57,6 +57,7 @@ mod actor_critic;
 mod config;
 mod engine;
 mod error;
+mod features;
 pub mod gradcheck;
 mod init;
 #[allow(unsafe_code)] // the one place, below checked lengths
@@ -71,6 +72,9 @@ pub use actor_critic::{ActorCritic, Shape};
 pub use config::{InitScheme, LinearConfig, MlpConfig, NETWORKS, NetworkConfig};
 pub use engine::Engine;
 pub use error::NnError;
+pub use features::{
+    FourierConfig, Placement, PolynomialConfig, RbfConfig, TabularConfig, TileCodingConfig,
+};
 pub use gradwerk_math::{Buffer, Kernel};
 pub use layout::{Entry, Init, Layout};
 pub use mlp::{Mlp, MlpSpec};

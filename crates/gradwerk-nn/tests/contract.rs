@@ -21,13 +21,23 @@ fn configs() -> Vec<NetworkConfig> {
     defaults.chain(variants.chain([fan_in]).map(NetworkConfig::Mlp)).collect()
 }
 
-fn shapes() -> [Shape; 3] {
-    let shape = Shape { inputs: 4, outputs: 2, free: 0, log_std: 0.0, value: true };
+/// Three tasks with bounds that suit the network: a table takes observations between 0 and 1, and
+/// the tiles of 17 entries would fill any memory.
+fn shapes(config: &NetworkConfig) -> [Shape; 3] {
+    let shape = Shape { inputs: 4, outputs: 2, value: true, ..Shape::default() };
+    let tiles = matches!(config, NetworkConfig::TileCoding(_));
+    let wide = if tiles { 2 } else { 17 };
+    let table = matches!(config, NetworkConfig::Tabular(_));
+    let (low, high) = if table { (0.0, 1.0) } else { (-3.0, 3.0) };
     [
         Shape { inputs: 3, outputs: 1, free: 1, log_std: -0.5, ..shape.clone() },
-        Shape { inputs: 17, outputs: 6, free: 6, value: false, ..shape.clone() },
+        Shape { inputs: wide, outputs: 6, free: 6, value: false, ..shape.clone() },
         shape,
     ]
+    .map(|shape| {
+        let (low, high) = (vec![low; shape.inputs], vec![high; shape.inputs]);
+        Shape { low, high, ..shape }
+    })
 }
 
 /// A network with parameters and a batch.
@@ -114,7 +124,7 @@ impl<E: Engine> Case<E> {
 
 fn every_f32(rows: usize, mut test: impl FnMut(Case<f32>, String)) {
     for config in configs() {
-        for shape in shapes() {
+        for shape in shapes(&config) {
             for kernel in Kernel::available() {
                 let what = format!("{config:?} {shape:?} {kernel}");
                 test(Case::new(&config, &shape, rows, kernel), what);
@@ -179,7 +189,7 @@ fn difference(a: &[f32], b: &[f64]) -> f64 {
 #[test]
 fn single_precision_is_close_to_double() {
     for config in configs() {
-        for shape in shapes() {
+        for shape in shapes(&config) {
             let exact = Case::<f64>::new(&config, &shape, 23, Kernel::Portable);
             let (y, v, _) = exact.forward(0, 23);
             let gradient = exact.gradient();
@@ -205,7 +215,7 @@ fn single_precision_is_close_to_double() {
 #[test]
 fn derivatives_of_the_whole_are_correct() {
     for config in configs() {
-        for shape in shapes() {
+        for shape in shapes(&config) {
             let case = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
             let u: Vec<f64> = normals(case.theta.len(), 4);
             let moved = |h: f64| {
@@ -234,11 +244,17 @@ fn derivatives_of_the_whole_are_correct() {
 
 #[test]
 fn free_outputs_are_biases() {
-    let shape = Shape { inputs: 2, outputs: 1, free: 1, log_std: -0.5, value: true };
     for name in NETWORKS {
-        let network = NetworkConfig::named(name).unwrap().build::<f32>(&shape).unwrap();
+        let config = NetworkConfig::named(name).unwrap();
+        let shape = Shape { inputs: 2, outputs: 1, free: 1, ..shapes(&config)[0].clone() };
+        let shape = Shape { low: vec![shape.low[0]; 2], high: vec![shape.high[0]; 2], ..shape };
+        let network = config.build::<f32>(&shape).unwrap();
         let mut theta = vec![0.0; network.layout().len()];
         network.layout().init(3, &mut theta);
+        // Linear maps of features start at 0, where a free output could not be told from others.
+        for (k, weight) in theta[network.layout().entries()[0].range()].iter_mut().enumerate() {
+            *weight += k as f32;
+        }
         let mut packed = vec![0.0; network.packed_len()];
         network.pack(Kernel::Portable, &theta, &mut packed);
         let params = Params { theta: &theta, packed: &packed };

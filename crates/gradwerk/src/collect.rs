@@ -6,6 +6,7 @@
 
 use crate::Error;
 use crate::dist::{Distribution, Widths};
+use crate::encode::Encoder;
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::ObsMap;
 use crate::rollout::Rollout;
@@ -71,6 +72,7 @@ pub struct Context<'a> {
 pub struct Shard {
     first: usize,
     env: Box<dyn VecEnv>,
+    encoder: Encoder,
     bounds: Option<(Vec<f32>, Vec<f32>)>,
     active: Vec<bool>,
     finished: Vec<usize>,
@@ -86,7 +88,7 @@ pub struct Shard {
     clipped: Vec<f32>,
     heads: Vec<f32>,
     inference: Inference<f32>,
-    /// Normalised observations to bootstrap from: the current ones, then the final ones.
+    /// Encoded observations to bootstrap from: the current ones, then the final ones.
     boot_obs: Vec<f32>,
     boot_row: Vec<usize>,
     boot_value: Vec<f32>,
@@ -112,7 +114,7 @@ impl Shard {
         plan: Plan,
         kernel: Kernel,
     ) -> Self {
-        let (n, d) = (env.num_envs(), env.observation_space().width());
+        let (n, raw, d) = (env.num_envs(), model.encoder.raw_width(), model.obs_width());
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
         let bounds = match env.action_space() {
             Space::Box { low, high } => Some((low.clone(), high.clone())),
@@ -126,11 +128,12 @@ impl Shard {
         };
         let mut shard = Self {
             first,
+            encoder: model.encoder,
             bounds,
             active: vec![true; n],
             finished: vec![0; n],
-            obs: vec![0.0; n * d],
-            final_obs: vec![0.0; n * d],
+            obs: vec![0.0; n * raw],
+            final_obs: vec![0.0; n * raw],
             reward: vec![0.0; n],
             end: vec![End::Continue; n],
             steps: vec![0; n],
@@ -166,6 +169,10 @@ impl Shard {
 
     fn try_collect(&mut self, ctx: &Context<'_>) -> Result<(), Error> {
         self.begin(ctx.plan);
+        let d = self.rollout.obs_width;
+        for (i, obs) in self.obs.chunks_exact(d).enumerate() {
+            check_finite(obs, 0.0).map_err(|(what, value)| self.non_finite(&what, value, i))?;
+        }
         let mut t = 0;
         while self.goes_on(ctx.plan, t) {
             self.act(ctx, t)?;
@@ -195,11 +202,11 @@ impl Shard {
         }
     }
 
-    /// Normalise what is seen, ask the policy, sample an action for every environment.
+    /// Encode what is seen, ask the policy, sample an action for every environment.
     fn act(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
         let (n, d) = (self.rollout.n, self.rollout.obs_width);
         let seen = &mut self.rollout.obs[t * n * d..(t + 1) * n * d];
-        ctx.obs_map.apply(&self.obs, seen);
+        self.encoder.encode(ctx.obs_map, &self.obs, seen);
         self.inference.policy(ctx.model, ctx.weights, seen, &mut self.heads);
         let width = ctx.model.head_width();
         for i in 0..n {
@@ -221,7 +228,7 @@ impl Shard {
 
     /// Step the active environments with the clipped actions and record what follows.
     fn step(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
-        let (n, d) = (self.rollout.n, self.rollout.obs_width);
+        let (n, d) = (self.rollout.n, self.encoder.raw_width());
         if ctx.obs_map.is_active() {
             self.add_moments(ctx.obs_map);
         }
@@ -239,12 +246,11 @@ impl Shard {
         };
         self.env.step(actions, &self.active, &mut rows);
         for i in (0..n).filter(|&i| self.active[i]) {
-            check_finite(&self.obs[i * d..(i + 1) * d], self.reward[i])
-                .and_then(|()| match self.end[i] {
-                    End::Continue => Ok(()),
-                    _ => check_finite(&self.final_obs[i * d..(i + 1) * d], 0.0),
-                })
-                .map_err(|(what, value)| self.non_finite(&what, value, i))?;
+            let row = i * d..(i + 1) * d;
+            self.check(i, &self.obs[row.clone()], self.reward[i])?;
+            if self.end[i].is_end() {
+                self.check(i, &self.final_obs[row], 0.0)?;
+            }
         }
         for i in 0..n {
             if self.active[i] {
@@ -257,6 +263,13 @@ impl Shard {
             }
         }
         Ok(())
+    }
+
+    /// What environment `i` returned must be finite and fit its space.
+    fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
+        check_finite(obs, reward).map_err(|(what, value)| self.non_finite(&what, value, i))?;
+        let unfit = |error| EnvError(format!("{}: {error}", self.place(i)));
+        Ok(self.encoder.check(obs).map_err(unfit)?)
     }
 
     fn add_moments(&mut self, map: &ObsMap) {
@@ -296,9 +309,10 @@ impl Shard {
         self.time[i] = 0;
         self.total[i] = 0.0;
         if self.end[i] == End::Truncated {
-            let (d, old) = (self.rollout.obs_width, self.boot_obs.len());
+            let (d, raw) = (self.rollout.obs_width, self.encoder.raw_width());
+            let (old, last) = (self.boot_obs.len(), &self.final_obs[i * raw..(i + 1) * raw]);
             self.boot_obs.resize(old + d, 0.0);
-            ctx.obs_map.apply(&self.final_obs[i * d..(i + 1) * d], &mut self.boot_obs[old..]);
+            self.encoder.encode(ctx.obs_map, last, &mut self.boot_obs[old..]);
             self.boot_row.push(row);
         }
     }
@@ -314,7 +328,7 @@ impl Shard {
         self.value_rows(ctx, ValueOf::Rollout);
         let finals = self.boot_row.len();
         self.boot_obs.resize((finals + n) * d, 0.0);
-        ctx.obs_map.apply(&self.obs, &mut self.boot_obs[finals * d..]);
+        self.encoder.encode(ctx.obs_map, &self.obs, &mut self.boot_obs[finals * d..]);
         self.boot_value.resize(finals + n, 0.0);
         self.value_rows(ctx, ValueOf::Bootstrap);
         let r = &mut self.rollout;
@@ -339,11 +353,11 @@ impl Shard {
     }
 
     fn non_finite(&self, what: &str, value: f64, i: usize) -> Error {
-        Error::NonFinite {
-            what: what.into(),
-            value,
-            place: format!("environment {}, its step {}", self.first + i, self.steps[i]),
-        }
+        Error::NonFinite { what: what.into(), value, place: self.place(i) }
+    }
+
+    fn place(&self, i: usize) -> String {
+        format!("environment {}, its step {}", self.first + i, self.steps[i])
     }
 
     /// Everything that resuming needs.

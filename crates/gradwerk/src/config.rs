@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::algo::AlgoConfig;
+use crate::diagnose::DiagnoseConfig;
 use crate::dist::DistConfig;
 use crate::estimate::EstimatorConfig;
 use crate::layers::Sources;
@@ -45,6 +46,8 @@ pub struct Config {
     pub eval: EvalConfig,
     /// When checkpoints are written.
     pub checkpoint: CheckpointConfig,
+    /// When the quality of the gradient is measured.
+    pub diagnose: DiagnoseConfig,
 }
 
 impl Default for Config {
@@ -65,6 +68,7 @@ impl Default for Config {
             algo: AlgoConfig::default(),
             eval: EvalConfig::default(),
             checkpoint: CheckpointConfig::default(),
+            diagnose: DiagnoseConfig::default(),
         }
     }
 }
@@ -194,7 +198,7 @@ pub(crate) fn require(
 }
 
 /// For `map_err`: name the section of a setting that the networks' crate refuses.
-fn in_section(section: &str) -> impl Fn(NnError) -> Error {
+pub(crate) fn in_section(section: &str) -> impl Fn(NnError) -> Error {
     move |error| match error {
         NnError::Setting { field, value, expected } => {
             Invalid::new(format!("{section}.{field}"), value, expected).into()
@@ -262,6 +266,7 @@ impl Config {
         require(self.eval.longest > 0, "eval.longest", 0, "must be at least 1")?;
         let every = self.checkpoint.every_s;
         require(every >= 0.0 && every.is_finite(), "checkpoint.every_s", every, "must be >= 0")?;
+        self.diagnose.check()?;
         self.estimator.check(self.whole_episodes(), self.has_critic()).map_err(Error::usage)?;
         self.network.validate().map_err(in_section("network"))?;
         self.optimizer.validate().map_err(in_section("optimizer"))?;

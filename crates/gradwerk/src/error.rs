@@ -1,8 +1,9 @@
 //! What can go wrong, and the exit code that says so.
 
 use crate::config::Invalid;
+use crate::estimate::ImportanceError;
 use crate::run::state::StateError;
-use gradwerk_env::{EnvError, UnknownEnv};
+use gradwerk_env::{EnvError, FindError};
 use std::path::PathBuf;
 
 /// Any failure of gradwerk.
@@ -24,6 +25,25 @@ pub enum Error {
         /// Environment index and step, or layer and update.
         place: String,
     },
+    /// A stored batch of which importance sampling leaves too little.
+    #[error(
+        "the effective sample size of the batch stored {age} updates ago is {ess:.2} of {samples} \
+         samples, below algo.min_ess = {min_ess}: smaller steps (lr), fewer algo.batches, or \
+         algo.low_ess = \"drop\" to go on without it"
+    )]
+    LowEss {
+        /// Updates since it was collected.
+        age: usize,
+        /// Its effective sample size.
+        ess: f64,
+        /// Its trajectories (first-order form: rows).
+        samples: usize,
+        /// The smallest share that is accepted.
+        min_ess: f64,
+    },
+    /// A row that importance sampling cannot weigh.
+    #[error(transparent)]
+    Importance(#[from] ImportanceError),
     /// An environment that cannot go on.
     #[error(transparent)]
     Env(#[from] EnvError),
@@ -68,8 +88,8 @@ impl Error {
 }
 
 /// Asking for an environment that does not exist is a mistake of usage.
-impl From<UnknownEnv> for Error {
-    fn from(error: UnknownEnv) -> Self {
+impl From<FindError> for Error {
+    fn from(error: FindError) -> Self {
         Self::usage(error)
     }
 }

@@ -5,6 +5,7 @@
 //! fixed order. Hence its bits do not depend on the number of threads.
 
 use crate::Error;
+use crate::diagnose::{GradientProbe, GradientQuality};
 use crate::dist::Widths;
 use crate::estimate::{Moments, moments_of_rows};
 use crate::loss::{
@@ -18,6 +19,7 @@ use gradwerk_math::{Kernel, Pool};
 use gradwerk_nn::{Buffer, Engine, Optimizer, OptimizerConfig, TILE, kernels, optim};
 
 mod natural;
+mod score;
 
 pub use natural::Comparison;
 
@@ -37,8 +39,20 @@ pub struct Batch<'a, E> {
     pub target: &'a [E],
     /// The valid rows.
     pub rows: &'a [u32],
+    /// Trajectories in the rows if all are whole episodes, otherwise 0.
+    pub episodes: usize,
     /// Whether the advantages of each gradient step are normalised to mean 0 and deviation 1.
     pub normalize_advantage: bool,
+}
+
+impl<E: Engine> Batch<'_, E> {
+    /// What the sum over all rows is divided by in `(1/N) sum_i sum_t grad log pi A`: the number
+    /// of trajectories. Dividing by the number of rows instead, which depends on the actions where
+    /// episodes differ in length, would bias the estimate. `None` for fixed numbers of steps.
+    #[must_use]
+    pub fn trajectories(&self) -> Option<E> {
+        (self.episodes > 0).then(|| E::from_f64(self.episodes as f64))
+    }
 }
 
 /// The function of theta that a gradient step descends.
@@ -52,6 +66,8 @@ pub struct Objective<E> {
     pub value_coef: E,
     /// Clip range of the value loss.
     pub value_clip: Option<E>,
+    /// What the sum over the rows is divided by; `None` for their number.
+    pub divisor: Option<E>,
 }
 
 /// The terms of an [`Objective`] whose gradient is wanted.
@@ -86,6 +102,13 @@ impl LossSums {
     pub fn approx_kl(&self) -> f64 {
         self.policy.approx_kl / self.policy.rows.max(1) as f64
     }
+
+    /// Effective sample size of the ratios over the number of rows, in (0, 1]; 0 of no rows.
+    #[must_use]
+    pub fn ess_share(&self) -> f64 {
+        let PolicySums { ratio, ratio_square, rows, .. } = self.policy;
+        if rows == 0 { 0.0 } else { ratio * ratio / (ratio_square * rows as f64) }
+    }
 }
 
 /// Parameters, the networks that read them and the optimizer that moves them.
@@ -98,6 +121,7 @@ pub struct Learner<E: Engine> {
     optimizer: Box<dyn Optimizer<E>>,
     kernel: Kernel,
     chunks: Vec<Chunk<E>>,
+    probe: Option<GradientProbe<E>>,
 }
 
 /// One share of a gradient and the memory to compute it.
@@ -161,7 +185,7 @@ impl<E: Engine> Learner<E> {
     ) -> Result<Self, Error> {
         let optimizer = optimizer.build(model.layout().len()).map_err(Error::usage)?;
         let weights = Weights::new(&model, model.init(seed), kernel);
-        Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new() })
+        Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new(), probe: None })
     }
 
     /// Instructions in use.
@@ -175,6 +199,19 @@ impl<E: Engine> Learner<E> {
         while self.chunks.len() < chunk_count(rows) {
             self.chunks.push(Chunk::new(&self.model));
         }
+    }
+
+    /// Measure the quality of the gradients until [`Learner::end_probe`]. Only looks: the bits
+    /// of what is learned stay the same.
+    pub fn begin_probe(&mut self) {
+        let len = self.policy_len();
+        self.probe.get_or_insert_with(|| GradientProbe::new(len, MAX_CHUNKS)).begin();
+    }
+
+    /// What was found since [`Learner::begin_probe`]; none without a gradient of two chunks, that
+    /// is of more than 128 rows.
+    pub fn end_probe(&mut self) -> Option<GradientQuality> {
+        self.probe.as_mut().and_then(GradientProbe::end)
     }
 
     /// The gradient of the objective's loss over `rows`, left in the learner for
@@ -206,18 +243,33 @@ impl<E: Engine> Learner<E> {
         objective: &Objective<E>,
     ) -> Result<LossSums, Error> {
         self.reserve(rows.len());
-        let pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        let mut pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        if let Some(divisor) = objective.divisor {
+            pass.weight = E::ONE / divisor;
+        }
         let count = chunk_count(rows.len());
         let chunks = &mut self.chunks[..count];
         pool.for_each(chunks, |i, chunk| {
             chunk.run(&pass, share(rows, i, count), objective, terms);
         });
+        let mut probe = self.probe.as_mut().filter(|p| p.is_on() && terms != Terms::Value);
+        if let Some(probe) = &mut probe {
+            for (i, chunk) in chunks.iter().enumerate() {
+                probe.chunk(self.kernel, share(rows, i, count).len(), &chunk.grad);
+            }
+        }
         let mut sums = LossSums::default();
         let (first, rest) = chunks.split_at_mut(1);
         sums.merge(&first[0].sums);
-        for chunk in rest {
+        for (i, chunk) in rest.iter().enumerate() {
+            if let Some(probe) = &mut probe {
+                probe.partial(i + 1, &first[0].grad);
+            }
             sums.merge(&chunk.sums);
             kernels::add(self.kernel, &chunk.grad, &mut first[0].grad);
+        }
+        if let Some(probe) = &mut probe {
+            probe.whole(self.kernel, &first[0].grad);
         }
         let loss = sums.policy.loss + sums.value.loss;
         if loss.is_finite() { Ok(sums) } else { Err(self.non_finite("loss", loss)) }

@@ -40,6 +40,7 @@
 //!   and resuming, as the command line does it;
 //! - [`Policy`], [`evaluate()`]: act, and measure how well;
 //! - [`estimate`], [`dist`], [`loss`]: the formulas, pure functions that can be used alone;
+//! - [`verify`]: every estimator against the [`exact`] gradient;
 //! - [`algo`]: REINFORCE, A2C, PPO, NPG, TRPO, one file each;
 //! - [`gradwerk_env`], here as `env`: the environments, and the trait for your own.
 //!
@@ -51,11 +52,15 @@
 
 pub mod algo;
 pub mod collect;
+pub mod columns;
 pub mod config;
+pub mod diagnose;
 pub mod dist;
+pub mod encode;
 mod error;
 pub mod estimate;
 pub mod evaluate;
+pub mod exact;
 pub mod layers;
 pub mod learner;
 pub mod loss;
@@ -67,6 +72,7 @@ pub mod rollout;
 pub mod run;
 pub mod schedule;
 pub mod trainer;
+pub mod verify;
 
 pub use config::Config;
 pub use error::Error;

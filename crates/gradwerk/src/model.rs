@@ -1,8 +1,9 @@
 //! The agent as a function: head outputs `y = f_theta(s)` of the policy and the value `V(s)`.
 
 use crate::Error;
-use crate::config::{Config, Invalid};
+use crate::config::{Config, Invalid, in_section};
 use crate::dist::{AnyDist, Widths};
+use crate::encode::Encoder;
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
 use gradwerk_nn::{ActorCritic, Buffer, Engine, Layout, Params, Shape, TILE};
@@ -15,6 +16,8 @@ pub struct Model<E: Engine> {
     pub net: Arc<ActorCritic<E>>,
     /// The action distribution.
     pub dist: AnyDist,
+    /// From raw observations to the networks' inputs.
+    pub encoder: Encoder,
     /// The space of raw observations.
     pub observation_space: Space,
     /// The space of actions.
@@ -30,17 +33,32 @@ impl<E: Engine> Model<E> {
         let unfit = |e| Invalid::new("policy.kind", config.policy.name(), format!("{e}"));
         let dist = config.policy.build(action).map_err(unfit)?;
         let head = dist.head();
+        let (low, high) = input_bounds(config, observation);
+        let encoder = Encoder::of(observation);
+        encoder.check_normalization(config.normalize.observations)?;
         let shape = Shape {
-            inputs: observation.width(),
+            inputs: encoder.width(),
             outputs: head.network,
             free: head.free,
             log_std: head.init,
             value: config.has_critic(),
+            low,
+            high,
         };
-        let net = config.network.build(&shape).map_err(Error::usage)?;
+        let net: ActorCritic<E> = config.network.build(&shape).map_err(in_section("network"))?;
+        let is_bias = |name: &str| name.starts_with("policy.") && name.ends_with(".bias");
+        let has_bias = net.layout().entries().iter().any(|entry| is_bias(&entry.name));
+        if head.free == 0 && head.bias_from < head.network && head.init != 0.0 && !has_bias {
+            let reason = format!(
+                "must be 0 with network {}, whose deviations have no bias to start from",
+                config.network.name()
+            );
+            return Err(Invalid::new("policy.log_std_init", head.init, reason).into());
+        }
         Ok(Self {
             net: Arc::new(net),
             dist,
+            encoder,
             observation_space: observation.clone(),
             action_space: action.clone(),
         })
@@ -66,7 +84,8 @@ impl<E: Engine> Model<E> {
         self.net.layout()
     }
 
-    /// Entries of an observation.
+    /// Entries of an encoded observation, as networks and rollouts have it; a raw one has
+    /// `encoder.raw_width()`.
     #[must_use]
     pub fn obs_width(&self) -> usize {
         self.net.inputs()
@@ -91,6 +110,20 @@ impl<E: Engine> Model<E> {
                 *a = a.clamp(low[k % low.len()], high[k % low.len()]);
             }
         }
+    }
+}
+
+/// Bounds of what the network sees: those of the space, of a one-hot row, or of the normaliser's
+/// clip.
+fn input_bounds(config: &Config, observation: &Space) -> (Vec<f32>, Vec<f32>) {
+    let width = Encoder::of(observation).width();
+    let clip = config.normalize.clip as f32;
+    match observation {
+        Space::Discrete { .. } => (vec![0.0; width], vec![1.0; width]),
+        Space::Box { .. } if config.normalize.observations => {
+            (vec![-clip; width], vec![clip; width])
+        }
+        Space::Box { low, high } => (low.clone(), high.clone()),
     }
 }
 
@@ -154,5 +187,44 @@ impl<E: Engine> Inference<E> {
             let (net, rows) = (&model.net, x.len() / d);
             net.forward_value(self.kernel, weights.params(), x, rows, &mut self.cache, v);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dist::{DistConfig, GaussianConfig};
+    use gradwerk_nn::NetworkConfig;
+
+    fn built(network: &str, log_std_init: f64, observation: &Space) -> Result<Model<f32>, Error> {
+        let network = NetworkConfig::named(network).unwrap();
+        let policy =
+            DistConfig::Gaussian(GaussianConfig { log_std_init, state_dependent_std: true });
+        let config = Config { network, policy, ..Config::default() };
+        Model::build(&config, observation, &Space::uniform_box(1, -1.0, 1.0))
+    }
+
+    #[test]
+    fn feature_maps_get_the_bounds_of_what_they_see() {
+        let mut config = Config::default();
+        let space = Space::symmetric_box(&[2.0, f32::INFINITY]);
+        let infinite = vec![2.0, f32::INFINITY];
+        assert_eq!(input_bounds(&config, &space), (vec![-2.0, f32::NEG_INFINITY], infinite));
+        config.normalize.observations = true;
+        config.normalize.clip = 5.0;
+        assert_eq!(input_bounds(&config, &space), (vec![-5.0; 2], vec![5.0; 2]));
+    }
+
+    #[test]
+    fn a_deviation_without_a_bias_cannot_start_elsewhere() {
+        let space = Space::uniform_box(2, 0.0, 1.0);
+        assert!(built("fourier", 0.5, &space).is_ok() && built("tile-coding", 0.0, &space).is_ok());
+        for network in ["tile-coding", "tabular"] {
+            let error = built(network, 0.5, &space).unwrap_err().to_string();
+            let expected = format!("policy.log_std_init = 0.5: must be 0 with network {network}");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        let error = built("fourier", 0.5, &Space::uniform_box(1, 0.0, f32::INFINITY)).unwrap_err();
+        assert!(error.to_string().starts_with("network.high[0] = inf: entry 0"), "{error}");
     }
 }

@@ -99,10 +99,11 @@ impl Policy {
         self.weights.pack(&self.model, kernel);
     }
 
-    /// The most probable actions for raw observations `[rows, d]`.
+    /// The most probable actions for raw observations `[rows, d]`. An observation of a discrete
+    /// space is one number, its index.
     ///
     /// # Panics
-    /// If `obs` is not a whole number of rows.
+    /// If `obs` is not a whole number of rows, or an index is not one of the space.
     pub fn predict(&mut self, obs: &[f32]) -> ActionBatch {
         self.act(obs, |_| None)
     }
@@ -116,10 +117,7 @@ impl Policy {
         if !self.model.has_critic() {
             return None;
         }
-        assert_eq!(obs.len() % self.model.obs_width(), 0, "whole rows");
-        self.seen.resize(obs.len(), 0.0);
-        self.obs_map.apply(obs, &mut self.seen);
-        let mut values = vec![0.0; obs.len() / self.model.obs_width()];
+        let mut values = vec![0.0; self.encode(obs)];
         self.inference.value(&self.model, &self.weights, &self.seen, &mut values);
         let (mean, std) = self.normalizers.value_map();
         let unit = self.normalizers.reward_scale() as f32;
@@ -132,17 +130,26 @@ impl Policy {
     /// # Panics
     /// If `obs` is not `streams.len()` rows.
     pub fn sample(&mut self, obs: &[f32], streams: &[Stream]) -> ActionBatch {
-        assert_eq!(obs.len(), streams.len() * self.model.obs_width(), "one stream per row");
+        let width = self.model.encoder.raw_width();
+        assert_eq!(obs.len(), streams.len() * width, "one stream per row");
         self.act(obs, |i| Some(streams[i].clone()))
     }
 
-    fn act(&mut self, obs: &[f32], stream: impl Fn(usize) -> Option<Stream>) -> ActionBatch {
-        let (d, width) = (self.model.obs_width(), self.model.head_width());
+    /// Encode raw observations into `self.seen`; returns the number of rows.
+    fn encode(&mut self, obs: &[f32]) -> usize {
+        let encoder = self.model.encoder;
+        let d = encoder.raw_width();
         assert_eq!(obs.len() % d, 0, "observations of {d} entries");
         let rows = obs.len() / d;
-        self.seen.resize(obs.len(), 0.0);
+        self.seen.resize(rows * encoder.width(), 0.0);
+        encoder.encode(&self.obs_map, obs, &mut self.seen);
+        rows
+    }
+
+    fn act(&mut self, obs: &[f32], stream: impl Fn(usize) -> Option<Stream>) -> ActionBatch {
+        let width = self.model.head_width();
+        let rows = self.encode(obs);
         self.heads.resize(rows * width, 0.0);
-        self.obs_map.apply(obs, &mut self.seen);
         self.inference.policy(&self.model, &self.weights, &self.seen, &mut self.heads);
         let dist = &self.model.dist;
         let (wd, wc) = (dist.discrete(), dist.continuous());

@@ -13,13 +13,13 @@ pub struct Rollout<E> {
     pub t: usize,
     /// Environments, N.
     pub n: usize,
-    /// Entries of an observation.
+    /// Entries of an encoded observation.
     pub obs_width: usize,
     /// Discrete components of an action.
     pub discrete_width: usize,
     /// Continuous components of an action.
     pub continuous_width: usize,
-    /// Normalised observations `s_t`, `[T, N, d]`.
+    /// Encoded observations `s_t` (normalised, or one-hot), `[T, N, d]`.
     pub obs: Vec<E>,
     /// Discrete action components as sampled.
     pub discrete: Vec<u32>,

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::algo::{Algorithm, Tick, UpdateStats};
 use crate::collect::{Context, Episode, Plan, Shard, ShardState};
 use crate::config::{Config, Invalid};
+use crate::diagnose::{BaselineProbe, BaselineQuality, Diagnosis};
 use crate::dist::Widths;
 use crate::estimate::{Normalize, Scratch, Steps, estimate};
 use crate::learner::{Batch, Learner};
@@ -63,6 +64,8 @@ pub struct Report {
     pub stats: UpdateStats,
     /// Share of the variance of the value targets that the values at collection explained.
     pub explained_variance: Option<f64>,
+    /// Quality of the gradient, in the updates in which it is measured.
+    pub diagnosis: Option<Diagnosis>,
     /// Where the time went.
     pub phases: Phases,
 }
@@ -88,6 +91,8 @@ pub struct Trainer {
     columns: Columns,
     learner: Learner<f32>,
     algorithm: Box<dyn Algorithm<f32>>,
+    /// Work space of the measurements, if there are any.
+    probe: Option<BaselineProbe>,
     obs_map: ObsMap,
     /// Work space: the mean that the map subtracts.
     shift: Vec<f64>,
@@ -103,20 +108,42 @@ pub struct Trainer {
 
 /// Columns `[T, N]` that the trainer derives from a rollout.
 struct Columns {
-    discount: Vec<f32>,
-    carry: Vec<f32>,
+    ends: Ends,
     advantage: Vec<f32>,
     target: Vec<f32>,
     rows: Vec<u32>,
     scratch: Scratch,
 }
 
+/// The two factors per step that say how an episode ended.
+struct Ends {
+    discount: Vec<f32>,
+    carry: Vec<f32>,
+}
+
+impl Ends {
+    /// The columns that estimators read.
+    fn steps<'a>(&'a self, r: &'a Rollout<f32>, gamma: f32) -> Steps<'a, f32> {
+        Steps {
+            t: r.t,
+            n: r.n,
+            reward: &r.reward,
+            discount: &self.discount,
+            carry: &self.carry,
+            value: &r.value,
+            next_value: &r.next_value,
+            valid: &r.valid,
+            time: &r.time,
+            gamma,
+        }
+    }
+}
+
 impl Columns {
     /// Room for rollouts of up to `rows` rows.
     fn with_rows(rows: usize) -> Self {
         Self {
-            discount: Vec::with_capacity(rows),
-            carry: Vec::with_capacity(rows),
+            ends: Ends { discount: Vec::with_capacity(rows), carry: Vec::with_capacity(rows) },
             advantage: Vec::with_capacity(rows),
             target: Vec::with_capacity(rows),
             rows: Vec::with_capacity(rows),
@@ -148,6 +175,8 @@ impl Trainer {
         if runtime.threads == 0 {
             return Err(Invalid::new("threads", 0, "must be at least 1").into());
         }
+        env.observation_space().validate()?;
+        env.action_space().validate()?;
         let model = Model::build(config, &env.observation_space(), &env.action_space())?;
         let settings = config.env_settings(env.default_time_limit());
         let plan = plan(config, settings.time_limit)?;
@@ -164,8 +193,13 @@ impl Trainer {
         let normalizers = Normalizers::new(&config.normalize, d);
         let mut learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         let mut algorithm = config.algo.build();
+        algorithm.configure(config);
         let rows = plan.capacity() * n;
         algorithm.reserve(&mut learner, rows);
+        if config.diagnose.every > 0 {
+            learner.begin_probe();
+            learner.end_probe();
+        }
         Ok(Self {
             plan,
             pool: Pool::new(runtime.threads),
@@ -174,6 +208,7 @@ impl Trainer {
             columns: Columns::with_rows(rows),
             learner,
             algorithm,
+            probe: (config.diagnose.every > 0).then(|| BaselineProbe::with_rows(rows)),
             obs_map: ObsMap::new(d, normalizers.observations.as_ref(), config.normalize.clip),
             shift: vec![0.0; d],
             normalizers,
@@ -198,17 +233,43 @@ impl Trainer {
         self.scale_rewards();
         self.estimate();
         let explained_variance = self.explained_variance();
+        let due = self.config.diagnose.is_due(self.counters.updates);
+        let baseline = if due { self.diagnose_baseline() } else { None };
         self.normalize_targets();
+        if due {
+            self.learner.begin_probe();
+        }
         let estimated = Instant::now();
         let stats = self.ascend()?;
+        let gradient = if due { self.learner.end_probe() } else { None };
         self.merge_observations();
         self.counters.updates += 1;
+        let diagnosis = due.then_some(Diagnosis { gradient, baseline });
         let phases = Phases {
             sample: sampled - start,
             estimate: estimated - sampled,
             ascend: estimated.elapsed(),
         };
-        Ok(self.report(stats, explained_variance, phases))
+        Ok(self.report(stats, explained_variance, diagnosis, phases))
+    }
+
+    /// What the baseline takes away, on a few rows.
+    fn diagnose_baseline(&mut self) -> Option<BaselineQuality> {
+        let (probe, r, c) = (self.probe.as_mut()?, &self.rollout, &mut self.columns);
+        probe.choose(&c.rows);
+        let gamma = self.config.gamma as f32;
+        let steps = c.ends.steps(r, gamma);
+        probe.returns(&self.config.estimator, &steps, &mut c.scratch);
+        let batch = Batch {
+            rollout: r,
+            advantage: &c.advantage,
+            target: &c.target,
+            rows: &c.rows,
+            episodes: 0,
+            normalize_advantage: false,
+        };
+        self.learner.head_score_squares(&batch, &probe.rows, &mut probe.scores);
+        probe.quality()
     }
 
     /// 1. Sample: every shard rolls its environments out, then the columns are put together.
@@ -278,21 +339,10 @@ impl Trainer {
     fn estimate(&mut self) {
         let (r, c) = (&self.rollout, &mut self.columns);
         let gamma = self.config.gamma as f32;
-        r.end_factors(gamma, &mut c.discount, &mut c.carry);
+        r.end_factors(gamma, &mut c.ends.discount, &mut c.ends.carry);
         c.advantage.resize(r.rows(), 0.0);
         c.target.resize(r.rows(), 0.0);
-        let steps = Steps {
-            t: r.t,
-            n: r.n,
-            reward: &r.reward,
-            discount: &c.discount,
-            carry: &c.carry,
-            value: &r.value,
-            next_value: &r.next_value,
-            valid: &r.valid,
-            time: &r.time,
-            gamma,
-        };
+        let steps = c.ends.steps(r, gamma);
         let config = &self.config.estimator;
         estimate(config, &steps, &mut c.advantage, &mut c.target, &mut c.scratch);
     }
@@ -335,6 +385,7 @@ impl Trainer {
             advantage: &self.columns.advantage,
             target: &self.columns.target,
             rows: &self.columns.rows,
+            episodes: if self.config.whole_episodes() { self.episodes.len() } else { 0 },
             normalize_advantage: self.config.estimator.normalize == Normalize::Minibatch,
         };
         self.algorithm.update(&mut self.learner, &self.pool, &batch, &tick)
@@ -366,6 +417,7 @@ impl Trainer {
         &self,
         stats: UpdateStats,
         explained_variance: Option<f64>,
+        diagnosis: Option<Diagnosis>,
         phases: Phases,
     ) -> Report {
         let count = self.window.len() as f64;
@@ -377,6 +429,7 @@ impl Trainer {
             window_full: self.window.len() >= WINDOW,
             stats,
             explained_variance,
+            diagnosis,
             phases,
         }
     }

@@ -7,6 +7,7 @@ use gradwerk::algo::{ALGORITHMS, AlgoConfig};
 use gradwerk::config::Config;
 use gradwerk::estimate::{Baseline, Kind, Normalize};
 use gradwerk::{Runtime, Trainer};
+use gradwerk_nn::{NETWORKS, NetworkConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,6 +51,10 @@ fn config(algo: &str, env: &str, episodes: bool) -> Config {
     config.normalize.observations = true;
     config.normalize.rewards = true;
     config.normalize.value_targets = true;
+    if algo == "off_policy_pg" {
+        config.normalize.observations = false;
+        config.normalize.value_targets = false;
+    }
     config.estimator.normalize = Normalize::Minibatch;
     if episodes {
         config.rollout.episodes = 16;
@@ -94,6 +99,13 @@ fn updates_do_not_allocate() {
                     failures.push(format!("{place}, whole episodes {episodes}: {calls} calls"));
                 }
             }
+        }
+    }
+    for name in NETWORKS.iter().filter(|name| **name != "tabular") {
+        let network = NetworkConfig::named(name).unwrap();
+        let calls = calls(&Config { network, ..config("a2c", "CartPole-v1", false) }, 2, 1, 6);
+        if calls > 0 {
+            failures.push(format!("network {name}: {calls} calls"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -27,9 +27,16 @@ fn stream(step: u64) -> Stream {
     Stream::new(20_261_123, Purpose::Test, 0, step)
 }
 
-/// Head outputs that are standard normals: no two equal, nothing saturated.
+/// Standard normals: no two equal, nothing saturated.
 fn random_row(width: usize, rng: &mut Stream) -> Vec<f64> {
     (0..width).map(|_| rng.normal_pair::<f64>()[0]).collect()
+}
+
+/// Head outputs of a distribution: standard normals, or probabilities where it wants those.
+fn heads<R: Real>(dist: &AnyDist, rng: &mut Stream) -> Vec<R> {
+    let x = (0..dist.params()).map(|_| rng.normal_pair::<R>()[0]);
+    let probability = matches!(dist, AnyDist::Bernoulli(_));
+    x.map(|x| if probability { x.sigmoid() } else { x }).collect()
 }
 
 struct OwnedAction {
@@ -79,7 +86,7 @@ fn for_all(check: impl Fn(&AnyDist, &[f64], &OwnedAction, &mut Stream)) {
     for dist in all() {
         for trial in 0..5 {
             let mut rng = stream(trial);
-            let y = random_row(dist.params(), &mut rng);
+            let y: Vec<f64> = heads(&dist, &mut rng);
             let a = drawn(&dist, &y, &mut rng);
             check(&dist, &y, &a, &mut rng);
         }
@@ -111,7 +118,7 @@ fn gradient_of_entropy() {
 #[test]
 fn gradient_of_kl() {
     for_all(|dist, y, _, rng| {
-        let y_new = random_row(y.len(), rng);
+        let y_new: Vec<f64> = heads(dist, rng);
         let mut dy = vec![1.0; y.len()];
         dist.add_kl_grad(y, &y_new, 0.5, &mut dy);
         let want = differences(&y_new, |y_new| dist.kl(y, y_new));
@@ -163,7 +170,7 @@ fn sampling_returns_the_bits_of_log_prob() {
     fn check<R: Real>(dist: &AnyDist) {
         for trial in 0..50 {
             let mut rng = stream(100 + trial);
-            let y: Vec<R> = (0..dist.params()).map(|_| rng.normal_pair::<R>()[0]).collect();
+            let y: Vec<R> = heads(dist, &mut rng);
             let (mut twin, mut work) = (rng.clone(), y.clone());
             let mut d = [vec![0; dist.discrete()], vec![0; dist.discrete()]];
             let mut c = [vec![R::ZERO; dist.continuous()], vec![R::ZERO; dist.continuous()]];
@@ -188,7 +195,7 @@ fn sampling_returns_the_bits_of_log_prob() {
 fn kl_is_a_divergence() {
     for_all(|dist, y, _, rng| {
         assert!(dist.kl(y, y).abs() < 1e-12);
-        let other = random_row(y.len(), rng);
+        let other: Vec<f64> = heads(dist, rng);
         let kl = dist.kl(y, &other);
         assert!(kl > 1e-6 || dist.params() == 1, "KL {kl} of {dist:?}");
     });
@@ -246,6 +253,20 @@ fn mode_maximises() {
     });
 }
 
+/// Outside [0, 1] nothing is a probability, and nothing pretends to be one.
+#[test]
+fn a_probability_outside_its_range_is_nan() {
+    let dist = DistConfig::from_name("bernoulli").unwrap().build(&Space::Discrete { n: 2 });
+    let dist = dist.unwrap();
+    for y in [-0.1, 1.1, f64::INFINITY] {
+        for action in [0, 1] {
+            let a = ActionRow { discrete: &[action], continuous: &[] };
+            assert!(dist.log_prob(&[y], a).is_nan(), "log pi({action}|{y})");
+        }
+        assert!(dist.entropy(&[y]).is_nan() && dist.kl(&[0.5], &[y]).is_nan());
+    }
+}
+
 /// A NaN anywhere in `y` shows in the log-probability, so that the run stops.
 #[test]
 fn nan_is_never_hidden() {
@@ -300,7 +321,8 @@ fn configurations_round_trip() {
 #[test]
 fn errors_name_the_choices() {
     let error = DistConfig::from_name("cauchy").unwrap_err().to_string();
-    let want = "unknown distribution `cauchy`, expected one of auto, categorical, gaussian";
+    let want =
+        "unknown distribution `cauchy`, expected one of auto, categorical, gaussian, bernoulli";
     assert_eq!(error, want);
     let error = toml::from_str::<DistConfig>("kind = \"cauchy\"").unwrap_err().to_string();
     assert!(error.contains("cauchy") && error.contains("gaussian"), "{error}");
@@ -317,6 +339,7 @@ fn auto_follows_the_space() {
     let name = |space: &Space| match DistConfig::default().build(space).unwrap() {
         AnyDist::Categorical(_) => "categorical",
         AnyDist::Gaussian(_) => "gaussian",
+        AnyDist::Bernoulli(_) => "bernoulli",
     };
     assert_eq!(name(&Space::Discrete { n: 2 }), "categorical");
     assert_eq!(name(&Space::uniform_box(2, -1.0, 1.0)), "gaussian");

@@ -32,6 +32,7 @@ impl<E: Engine> Data<E> {
             advantage: &self.advantage,
             target: &self.target,
             rows: &self.rows,
+            episodes: 0,
             normalize_advantage: true,
         }
     }
@@ -85,6 +86,7 @@ fn objective<E: Engine>(surrogate: Surrogate<E>) -> Objective<E> {
         entropy_coef: E::from_f64(0.01),
         value_coef: E::from_f64(0.5),
         value_clip: Some(E::from_f64(0.3)),
+        divisor: None,
     }
 }
 
@@ -171,9 +173,16 @@ fn gradients_of_every_kernel_are_those_of_the_reference() {
 fn several_updates_stay_close_to_the_reference() {
     let pool = Pool::new(2);
     for (k, (config, action)) in cases().enumerate() {
-        // Every network with one algorithm, every algorithm with five networks.
-        let name = ALGORITHMS[k % ALGORITHMS.len()].name;
+        // Every network with one algorithm that can use it, every algorithm with some networks.
+        let mut possible = ALGORITHMS.iter().cycle().skip(k).map(|a| a.name).filter(|name| {
+            let algo = AlgoConfig::by_name(name).unwrap();
+            let with = Config { algo: algo.clone(), ..config.clone() };
+            algo.settings().check(&with).is_ok()
+        });
+        let name = possible.next().unwrap();
         let algo = AlgoConfig::by_name(name).unwrap();
+        // Solving with the Fisher matrix multiplies rounding by its condition number.
+        let bound = if matches!(name, "npg" | "trpo") { 2e-2 } else { 1e-4 };
         let start = learner::<f32>(&config, &action, Kernel::Portable);
         let data = data(&start);
         let wide = widened(&data);
@@ -199,7 +208,7 @@ fn several_updates_stay_close_to_the_reference() {
                 .collect();
             let error = relative(&got, &want);
             let place = format!("{name}, {:?} on {action}, {kernel}", config.network);
-            assert!(error < 1e-4, "{place}: relative error {error:e}");
+            assert!(error < bound, "{place}: relative error {error:e}");
         }
     }
 }

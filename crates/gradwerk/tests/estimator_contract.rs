@@ -87,8 +87,8 @@ fn possible() -> Vec<EstimatorConfig> {
             }
         }
     }
-    // GAE with its own baseline, the others with every one.
-    assert_eq!(configs.len(), 1 + (ESTIMATORS.len() - 1) * BASELINES.len());
+    // GAE and V-trace with their own baseline, the others with every one.
+    assert_eq!(configs.len(), 2 + (ESTIMATORS.len() - 2) * BASELINES.len());
     configs
 }
 
@@ -157,6 +157,12 @@ fn gae_contains_the_other_estimators() {
     close(of(Kind::Gae, 1.0, 1), of(Kind::RewardToGo, 1.0, 1));
     close(of(Kind::Gae, 0.0, 1), of(Kind::NStep, 0.0, 1));
     close(of(Kind::NStep, 0.0, 30), of(Kind::RewardToGo, 0.0, 1));
+    // On-policy V-trace: all ratios are 1.
+    close(of(Kind::VTrace, 1.0, 1), of(Kind::Gae, 1.0, 1));
+    close(of(Kind::VTrace, 1.0, 1), of(Kind::NStep, 0.0, 30));
+    // lambda shortens the trace of `vs`; the advantage looks one step further than `vs` does.
+    let (vs, one_step) = (of(Kind::VTrace, 0.0, 1).1, of(Kind::NStep, 0.0, 1).1);
+    close((vs, vec![]), (one_step, vec![]));
 }
 
 #[test]
@@ -205,7 +211,8 @@ fn lists_and_enums_agree() {
         assert_eq!(Baseline::from_name(entry.name), Ok(entry.baseline));
     }
     let unknown = Kind::from_name("td").unwrap_err().to_string();
-    let want = "unknown estimator `td`, expected one of gae, reward-to-go, total-return, n-step";
+    let want = "unknown estimator `td`, expected one of gae, reward-to-go, total-return, n-step, \
+                v-trace";
     assert_eq!(unknown, want);
     for config in possible() {
         let text = toml::to_string(&config).unwrap();
@@ -236,13 +243,13 @@ fn impossible_settings_name_field_value_and_choices() {
     assert_eq!(
         error(EstimatorConfig { kind: Kind::TotalReturn, ..default() }, false, true),
         "estimator.kind = \"total-return\": it needs whole episodes; \
-         expected rollout.episodes above 0, or one of gae, reward-to-go, n-step"
+         expected rollout.episodes above 0, or one of gae, reward-to-go, n-step, v-trace"
     );
     assert_eq!(
         error(EstimatorConfig { kind: Kind::RewardToGo, ..default() }, false, false),
         "estimator.kind = \"reward-to-go\": without a value function it needs whole episodes; \
          expected rollout.episodes above 0, or estimator.baseline = \"value\", \
-         or one of gae, n-step"
+         or one of gae, n-step, v-trace"
     );
     assert_eq!(
         error(EstimatorConfig { kind: Kind::RewardToGo, ..default() }, true, false),

@@ -108,6 +108,7 @@ impl Problem {
             advantage: &self.advantage,
             target: &self.target,
             rows: &self.rows,
+            episodes: 0,
             normalize_advantage: true,
         };
         (&mut self.learner, &self.pool, batch)
@@ -308,8 +309,13 @@ fn policy_gradient(problem: &mut Problem) -> Vec<f64> {
     learner.last_gradient()[..learner.policy_len()].iter().map(|g| -g).collect()
 }
 
-const OBJECTIVE: Objective<f64> =
-    Objective { surrogate: Surrogate::Ratio, entropy_coef: 0.2, value_coef: 0.7, value_clip: None };
+const OBJECTIVE: Objective<f64> = Objective {
+    surrogate: Surrogate::Ratio,
+    entropy_coef: 0.2,
+    value_coef: 0.7,
+    value_clip: None,
+    divisor: None,
+};
 
 #[test]
 fn the_terms_of_a_gradient_add_up() {

@@ -214,6 +214,7 @@ fn updates_are_those_of_pytorch() {
             advantage: &advantage,
             target: &target,
             rows: &rows,
+            episodes: 0,
             normalize_advantage: fixture.config.estimator.normalize == Normalize::Minibatch,
         };
         let mut algorithm = fixture.config.algo.build::<f64>();

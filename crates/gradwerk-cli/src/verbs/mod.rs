@@ -10,6 +10,7 @@ mod plot;
 mod resume;
 mod summary;
 mod train;
+mod verify;
 
 use clap::Subcommand;
 use gradwerk::Error;
@@ -31,6 +32,8 @@ pub enum Verb {
     Config(config::Config),
     /// Check that an environment keeps its promises
     Check(check::Check),
+    /// Check every estimator of the gradient against exact numbers
+    Verify(verify::Verify),
     /// Draw learning curves of runs
     Plot(plot::Plot),
     /// Measure how fast this machine is
@@ -52,6 +55,7 @@ impl Verb {
             Self::List(verb) => verb.run(),
             Self::Config(verb) => verb.run(),
             Self::Check(verb) => verb.run(),
+            Self::Verify(verb) => verb.run(),
             Self::Plot(verb) => verb.run(),
             Self::Bench(verb) => verb.run(),
             Self::Completions(verb) => verb.run(),

@@ -24,6 +24,9 @@ pub fn one(run: &Summary) -> String {
         run.threads,
         ended(run)
     );
+    if let Some(line) = quality(run) {
+        let _ = writeln!(out, "{line}");
+    }
     files(&mut out, &run.run_dir);
     let _ = write!(out, "  next    {}", next(run));
     out
@@ -54,6 +57,31 @@ fn solved(run: &Summary) -> Option<String> {
         Some(mean) if full && mean >= threshold => format!("solved: at least {threshold}"),
         _ => format!("not solved: that takes a mean return of {threshold} over 100 episodes"),
     })
+}
+
+/// How good the last gradients were (`docs/diagnostics.md`); nothing if it was not measured.
+fn quality(run: &Summary) -> Option<String> {
+    let get = |key: &str| run.quality.iter().find(|(name, _)| *name == key).map(|(_, x)| *x);
+    let mut parts = Vec::new();
+    if let Some(snr) = get("gradient_snr") {
+        let scale = get("gradient_noise_scale");
+        let scale = scale.map_or_else(String::new, |n| format!(", noise scale {}", short(n)));
+        parts.push(format!("signal to noise {snr:.2}{scale}"));
+    }
+    if let Some(cosine) = get("gradient_half_cosine") {
+        parts.push(format!("halves agree {cosine:.2}"));
+    }
+    if let (Some(used), Some(best)) = (get("baseline_removed"), get("baseline_removed_constant")) {
+        let (used, best) = (100.0 * used, 100.0 * best);
+        parts.push(format!("baseline removes {used:.0} % (best constant {best:.0} %)"));
+    }
+    if let Some(explained) = get("explained_variance") {
+        parts.push(format!("value explains {:.0} %", 100.0 * explained));
+    }
+    if let Some(ess) = get("ess").filter(|ess| *ess < 0.995) {
+        parts.push(format!("effective sample {:.0} %", 100.0 * ess));
+    }
+    (!parts.is_empty()).then(|| format!("gradient: {}", parts.join(", ")))
 }
 
 fn ended(run: &Summary) -> String {

@@ -149,6 +149,24 @@ impl Formula for SiluDerivative {
     }
 }
 
+/// `cos x`.
+struct Cos;
+impl Formula for Cos {
+    #[inline(always)]
+    fn apply<S: Elementary>(x: S, _: S) -> S {
+        x.sin_cos().1
+    }
+}
+
+/// `e^x`.
+struct Exp;
+impl Formula for Exp {
+    #[inline(always)]
+    fn apply<S: Elementary>(x: S, _: S) -> S {
+        x.exp()
+    }
+}
+
 /// `target + source`.
 struct Sum;
 impl Formula for Sum {
@@ -198,6 +216,16 @@ pub fn multiply_derivative<E: Engine>(
         Activation::Gelu => Pass::<E, GeluDerivative>::run(kernel, kept, d),
         Activation::Silu => Pass::<E, SiluDerivative>::run(kernel, kept, d),
     }
+}
+
+/// `x = cos x`.
+pub fn cos<E: Engine>(kernel: Kernel, x: &mut [E]) {
+    Pass::<E, Cos>::in_place(kernel, x);
+}
+
+/// `x = e^x`.
+pub fn exp<E: Engine>(kernel: Kernel, x: &mut [E]) {
+    Pass::<E, Exp>::in_place(kernel, x);
 }
 
 /// `target += source`.

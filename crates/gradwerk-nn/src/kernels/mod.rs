@@ -9,7 +9,7 @@ mod gemm;
 mod narrow;
 mod transpose;
 
-pub use elementwise::{activate, activate_in_place, add, multiply_derivative, sum_rows};
+pub use elementwise::{activate, activate_in_place, add, cos, exp, multiply_derivative, sum_rows};
 pub(crate) use flat::{Update, update};
 pub use flat::{norm, scale};
 pub use gemm::{Gemm, Start};

@@ -5,6 +5,7 @@
 
 pub mod a2c;
 pub mod npg;
+pub mod off_policy_pg;
 pub mod ppo;
 pub mod reinforce;
 pub mod trpo;
@@ -13,6 +14,7 @@ use crate::Error;
 use crate::config::{Config, Invalid};
 use crate::learner::{Batch, Learner, LossSums};
 use crate::natural::NaturalStats;
+use crate::run::state::State;
 use gradwerk_math::Pool;
 use gradwerk_nn::Engine;
 use schemars::JsonSchema;
@@ -44,12 +46,24 @@ pub struct UpdateStats {
     pub lr: f64,
     /// Passes over the batch that were made.
     pub epochs: u32,
+    /// Share of the data that importance weights leave, of algorithms that measure it; else it
+    /// is that of the ratios in `sums`.
+    pub ess: Option<f64>,
+    /// Stored batches forgotten so far because too little of them was left, of algorithms that
+    /// store any.
+    pub batches_dropped: Option<u64>,
     /// The natural gradient's own numbers, of algorithms that have one.
     pub natural: Option<NaturalStats>,
 }
 
 /// One way to turn a batch into new parameters.
 pub trait Algorithm<E: Engine>: Send {
+    /// Take over what the algorithm needs from the rest of the configuration; before
+    /// [`Algorithm::reserve`].
+    fn configure(&mut self, config: &Config) {
+        let _ = config;
+    }
+
     /// Get memory for batches of up to `rows` rows now, so that no update has to.
     fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
         learner.reserve(rows);
@@ -75,6 +89,24 @@ pub trait Algorithm<E: Engine>: Send {
     /// Go on from numbers that [`Algorithm::state`] returned.
     fn load_state(&mut self, state: &[f64]) {
         let _ = state;
+    }
+
+    /// Columns that the algorithm carries from update to update, for the checkpoint.
+    ///
+    /// # Errors
+    /// None in practice; building a [`State`] is checked.
+    fn save_columns(&self, state: &mut State) -> Result<(), Error> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// Go on from what [`Algorithm::save_columns`] stored, after [`Algorithm::load_state`].
+    ///
+    /// # Errors
+    /// If something is missing or of another size.
+    fn load_columns(&mut self, state: &State) -> Result<(), Error> {
+        let _ = state;
+        Ok(())
     }
 }
 
@@ -147,6 +179,8 @@ algorithms! {
         "natural policy gradient (Kakade 2001): a fixed step along F^-1 g by conjugate gradients";
     Trpo: "trpo", trpo::Trpo<E>, trpo::TrpoSettings,
         "trust region policy optimisation (Schulman et al. 2015): natural gradient within a KL bound";
+    OffPolicyPg: "off_policy_pg", off_policy_pg::OffPolicyPg<E>, off_policy_pg::OffPolicySettings,
+        "policy gradient that uses its last batches again through importance sampling";
 }
 
 impl Default for AlgoConfig {

@@ -115,6 +115,8 @@ impl<E: Engine> Algorithm<E> for Npg<E> {
         }
         let value = settings.value_fit().run(learner, pool, batch, tick, &mut self.order)?;
         Ok(UpdateStats {
+            ess: None,
+            batches_dropped: None,
             sums: LossSums { policy: after.sums, value },
             grad_norm: direction.grad_norm,
             lr: tick.lr,

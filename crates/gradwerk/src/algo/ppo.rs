@@ -56,8 +56,8 @@ impl Default for PpoSettings {
 impl AlgoSettings for PpoSettings {
     fn check(&self, config: &Config) -> Result<(), Invalid> {
         check_coefficients(self.entropy_coef, self.value_coef)?;
-        let clip_fine = self.clip.both(|x| x > 0.0 && x < 1.0);
-        require(clip_fine, "algo.clip", self.clip, "must be in (0, 1)")?;
+        let clip_fine = self.clip.both(|x| (0.0..1.0).contains(&x)) && self.clip.start > 0.0;
+        require(clip_fine, "algo.clip", self.clip, "must start in (0, 1) and stay in [0, 1)")?;
         require(self.epochs > 0, "algo.epochs", self.epochs, "must be at least 1")?;
         for (key, value) in [
             ("algo.value_clip", self.value_clip),
@@ -74,7 +74,19 @@ impl AlgoSettings for PpoSettings {
             ),
             None => "must be at least 1".into(),
         };
-        require((1..=batch).contains(&self.minibatch), "algo.minibatch", self.minibatch, &rule)
+        require((1..=batch).contains(&self.minibatch), "algo.minibatch", self.minibatch, &rule)?;
+        self.check_kl(config)
+    }
+}
+
+impl PpoSettings {
+    /// The divergence is measured before each gradient step: it is 0 before the first.
+    fn check_kl(&self, config: &Config) -> Result<(), Invalid> {
+        let one_step = self.epochs == 1 && config.batch().is_none_or(|b| self.minibatch >= b);
+        let rule = "needs at least two gradient steps per update: raise algo.epochs or lower \
+                    algo.minibatch (0: off)";
+        require(!one_step || self.max_kl == 0.0, "algo.max_kl", self.max_kl, rule)?;
+        require(!one_step || self.adaptive_kl == 0.0, "algo.adaptive_kl", self.adaptive_kl, rule)
     }
 }
 
@@ -103,6 +115,7 @@ impl Ppo {
             entropy_coef: E::from_f64(self.settings.entropy_coef.at(progress)),
             value_coef: E::from_f64(self.settings.value_coef),
             value_clip: (value_clip > 0.0).then(|| E::from_f64(value_clip)),
+            divisor: None,
         }
     }
 

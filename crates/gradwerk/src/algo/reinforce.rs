@@ -72,9 +72,10 @@ impl<E: Engine> Algorithm<E> for Reinforce {
             entropy_coef: E::from_f64(self.settings.entropy_coef.at(tick.progress)),
             value_coef: E::from_f64(self.settings.value_coef),
             value_clip: None,
+            divisor: batch.trajectories(),
         };
         let sums = learner.gradient(pool, batch, batch.rows, &objective)?;
         let grad_norm = learner.step(tick.lr, tick.max_grad_norm)?;
-        Ok(UpdateStats { sums, grad_norm, lr: tick.lr, epochs: 1, natural: None })
+        Ok(UpdateStats { sums, grad_norm, lr: tick.lr, epochs: 1, ..UpdateStats::default() })
     }
 }

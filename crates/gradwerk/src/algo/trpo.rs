@@ -147,6 +147,8 @@ impl<E: Engine> Algorithm<E> for Trpo<E> {
         let value_fit = self.settings.value_fit();
         let value = value_fit.run(learner, pool, batch, tick, &mut self.order)?;
         Ok(UpdateStats {
+            ess: None,
+            batches_dropped: None,
             sums: LossSums { policy: after.sums, value },
             grad_norm: self.direction.grad_norm,
             lr: tick.lr,

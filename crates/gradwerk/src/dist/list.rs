@@ -2,8 +2,8 @@
 //! configuration, the static dispatch, names, errors, contract tests) derives from it.
 
 use super::{
-    ActionRow, ActionRowMut, CategoricalConfig, DistError, Distribution, Evaluated, GaussianConfig,
-    Head, Widths,
+    ActionRow, ActionRowMut, BernoulliConfig, CategoricalConfig, DistError, Distribution,
+    Evaluated, GaussianConfig, Head, Widths,
 };
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
@@ -81,6 +81,8 @@ distributions! { $
     "categorical" => Categorical(CategoricalConfig);
     /// Independent normal distributions, for continuous actions.
     "gaussian" => Gaussian(GaussianConfig);
+    /// The probability of the first of two actions itself: for closed forms, not for training.
+    "bernoulli" => Bernoulli(BernoulliConfig);
 }
 
 impl Default for DistConfig {

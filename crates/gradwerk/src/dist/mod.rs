@@ -4,11 +4,13 @@
 //! derivatives. Every derivative is written in closed form and checked by finite differences.
 //! Nothing here allocates, and nothing bounds the number of logits or dimensions.
 
+mod bernoulli;
 mod categorical;
 mod config;
 mod gaussian;
 mod list;
 
+pub use bernoulli::{Bernoulli, BernoulliConfig};
 pub use categorical::{Categorical, CategoricalConfig};
 pub use config::{DistError, Head};
 pub use gaussian::{Gaussian, GaussianConfig};

@@ -34,13 +34,17 @@ pub enum Normalize {
 pub struct EstimatorConfig {
     /// Which return or advantage is estimated.
     pub kind: Kind,
-    /// Trade-off of `gae`, in [0, 1]: 0 has the least variance, 1 the least bias.
+    /// Trade-off of `gae` and `v-trace`, in [0, 1]: 0 has the least variance, 1 the least bias.
     pub lambda: f64,
+    /// Bound of the ratio in the one-step advantages of `v-trace`, above 0.
+    pub rho_bar: f64,
+    /// Bound of the ratio in the trace of `v-trace`, above 0.
+    pub c_bar: f64,
     /// Number of rewards in `n-step`, at least 1.
     pub n: usize,
     /// From where the discount counts.
     pub discounting: Discounting,
-    /// What is subtracted from the return; `gae` needs `value`.
+    /// What is subtracted from the return; `gae` and `v-trace` need `value`.
     pub baseline: Baseline,
     /// The baseline `constant`, in units of the return.
     pub baseline_constant: f64,
@@ -53,6 +57,8 @@ impl Default for EstimatorConfig {
         Self {
             kind: Kind::Gae,
             lambda: 0.95,
+            rho_bar: 1.0,
+            c_bar: 1.0,
             n: 5,
             discounting: Discounting::FromNow,
             baseline: Baseline::Value,
@@ -161,8 +167,12 @@ impl Baseline {
     }
 
     fn obstacle(self, kind: Kind, has_critic: bool) -> Option<&'static str> {
-        if kind == Kind::Gae && self != Self::Value {
-            Some("gae subtracts the value itself")
+        if kind.contains_baseline() && self != Self::Value {
+            Some(if kind == Kind::Gae {
+                "gae subtracts the value itself"
+            } else {
+                "v-trace subtracts the value itself"
+            })
         } else if self.entry().needs_value && !has_critic {
             Some("it needs a value function")
         } else {
@@ -199,6 +209,11 @@ impl EstimatorConfig {
         if !(0.0..=1.0).contains(&self.lambda) {
             return Err(impossible("lambda", self.lambda.to_string(), "a number in [0, 1]"));
         }
+        for (field, bound) in [("rho_bar", self.rho_bar), ("c_bar", self.c_bar)] {
+            if !(bound > 0.0 && bound.is_finite()) {
+                return Err(impossible(field, bound.to_string(), "a finite number above 0"));
+            }
+        }
         if self.n == 0 {
             return Err(impossible("n", self.n.to_string(), "at least 1"));
         }
@@ -226,7 +241,8 @@ impl EstimatorConfig {
     }
 
     /// Declared bias of the gradient of the objective discounted with `gamma`, from whole
-    /// episodes and with an arbitrary value function. The first cause that applies is named.
+    /// episodes of the present policy and with an arbitrary value function. The first cause that
+    /// applies is named. For batches of another policy see [`super::ImportanceConfig::bias`].
     #[must_use]
     pub fn bias(&self, gamma: f64) -> Bias {
         if self.normalize != Normalize::None {
@@ -234,6 +250,8 @@ impl EstimatorConfig {
         }
         let trusts_value = match self.kind {
             Kind::Gae => self.lambda < 1.0,
+            // On-policy all ratios are 1.
+            Kind::VTrace => self.lambda < 1.0 || self.rho_bar < 1.0 || self.c_bar < 1.0,
             Kind::NStep => true,
             Kind::RewardToGo | Kind::TotalReturn => false,
         };

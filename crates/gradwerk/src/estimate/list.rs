@@ -68,6 +68,12 @@ macro_rules! estimators {
         }),+];
 
         impl Kind {
+            /// Whether it subtracts the value itself, so that no other baseline goes with it.
+            #[must_use]
+            pub fn contains_baseline(self) -> bool {
+                matches!(self, Self::Gae | Self::VTrace)
+            }
+
             /// Its entry in the list.
             #[must_use]
             pub fn entry(self) -> &'static EstimatorEntry {
@@ -81,7 +87,7 @@ macro_rules! baselines {
     ($(#[doc = $summary:literal] $name:literal => $Baseline:ident {
         bias: $bias:expr, needs_value: $value:literal
     })+) => {
-        /// What is subtracted from the return. GAE contains its own baseline, `value`.
+        /// What is subtracted from the return. GAE and V-trace contain their own, `value`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub enum Baseline {
             $(#[doc = $summary] #[serde(rename = $name)] $Baseline,)+
@@ -125,6 +131,11 @@ estimators! {
     /// The next n rewards, then the value of the state reached.
     "n-step" => NStep {
         bias: Bias::Biased("it trusts a value function that is not exact"),
+        whole_episodes: false, needs_value: true
+    }
+    /// Value and advantage corrected for another behaviour policy, with clipped ratios.
+    "v-trace" => VTrace {
+        bias: Bias::Biased("lambda < 1 trusts a value function that is not exact"),
         whole_episodes: false, needs_value: true
     }
 }

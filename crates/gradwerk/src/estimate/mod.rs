@@ -12,11 +12,13 @@
 mod baseline;
 mod config;
 mod gae;
+mod importance;
 mod list;
 mod normalize;
 mod returns;
 mod run;
 mod steps;
+mod vtrace;
 
 pub use baseline::{
     subtract_batch_mean, subtract_constant, subtract_leave_one_out, subtract_time_step,
@@ -24,8 +26,13 @@ pub use baseline::{
 };
 pub use config::{Baseline, Discounting, EstimatorConfig, EstimatorError, Kind, Normalize};
 pub use gae::gae;
+pub use importance::{
+    Ess, Form, ImportanceConfig, ImportanceError, ImportanceScratch, Weighting, check_log_ratios,
+    correct_weights, effective_sample_size, estimate_off_policy, log_weights, per_decision_return,
+};
 pub use list::{BASELINES, BaselineEntry, Bias, ESTIMATORS, EstimatorEntry};
 pub use normalize::{Moments, NORMALIZE_EPS, moments, moments_of_rows, normalize};
 pub use returns::{n_step_return, reward_to_go, scale_from_start, total_return};
 pub use run::{Scratch, estimate};
 pub use steps::Steps;
+pub use vtrace::{VtraceBounds, vtrace};

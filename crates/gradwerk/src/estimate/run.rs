@@ -1,9 +1,10 @@
 //! The estimator of a configuration, applied to a rollout.
 
 use super::{
-    Baseline, Discounting, EstimatorConfig, Kind, Normalize, Steps, gae, n_step_return, normalize,
-    reward_to_go, scale_from_start, subtract_batch_mean, subtract_constant, subtract_leave_one_out,
-    subtract_time_step, subtract_value, total_return,
+    Baseline, Discounting, EstimatorConfig, Kind, Normalize, Steps, VtraceBounds, gae,
+    n_step_return, normalize, reward_to_go, scale_from_start, subtract_batch_mean,
+    subtract_constant, subtract_leave_one_out, subtract_time_step, subtract_value, total_return,
+    vtrace,
 };
 use gradwerk_math::Real;
 
@@ -23,8 +24,8 @@ impl Scratch {
 
 /// Advantages and value targets of a rollout, both `[T, N]`; 0 in rows that are not valid.
 ///
-/// The target is `A + V` for GAE (the lambda-return), the n-step return for n-step, else the
-/// reward-to-go; always discounted from now and never normalised. The advantage is the return
+/// The target is `A + V` for GAE (the lambda-return), the n-step return for n-step, `vs` for
+/// V-trace (here with all ratios 1), else the reward-to-go; always discounted from now and never normalised. The advantage is the return
 /// less the baseline, times `gamma^t` where the discount counts from the start, then
 /// normalised if that is per batch. (Per minibatch is the caller's, with
 /// [`super::moments_of_rows`].)
@@ -39,17 +40,29 @@ pub fn estimate<R: Real>(
     target: &mut [R],
     scratch: &mut Scratch,
 ) {
+    estimate_raw(config, steps, None, advantage, target, scratch);
+    if config.normalize == Normalize::Batch {
+        normalize(advantage, steps.valid);
+    }
+}
+
+/// [`estimate`] before normalisation; `log_ratio` `[T, N]` is read by V-trace.
+pub(super) fn estimate_raw<R: Real>(
+    config: &EstimatorConfig,
+    steps: &Steps<'_, R>,
+    log_ratio: Option<&[R]>,
+    advantage: &mut [R],
+    target: &mut [R],
+    scratch: &mut Scratch,
+) {
     assert_eq!(advantage.len(), steps.rows(), "advantage: expected T * N rows");
     assert_eq!(target.len(), steps.rows(), "target: expected T * N rows");
-    estimate_return(config, steps, advantage, target);
-    if config.kind != Kind::Gae {
+    estimate_return(config, steps, log_ratio, advantage, target);
+    if !config.kind.contains_baseline() {
         subtract_baseline(config, steps, advantage, scratch);
     }
     if config.discounting == Discounting::FromStart && config.kind != Kind::TotalReturn {
         scale_from_start(steps, advantage);
-    }
-    if config.normalize == Normalize::Batch {
-        normalize(advantage, steps.valid);
     }
 }
 
@@ -57,6 +70,7 @@ pub fn estimate<R: Real>(
 fn estimate_return<R: Real>(
     config: &EstimatorConfig,
     steps: &Steps<'_, R>,
+    log_ratio: Option<&[R]>,
     weight: &mut [R],
     target: &mut [R],
 ) {
@@ -77,6 +91,11 @@ fn estimate_return<R: Real>(
             n_step_return(steps, config.n, target);
             weight.copy_from_slice(target);
         }
+        Kind::VTrace => {
+            let real = R::from_f64;
+            let (rho, c, lambda) = (real(config.rho_bar), real(config.c_bar), real(config.lambda));
+            vtrace(steps, log_ratio, VtraceBounds { rho, c, lambda }, weight, target);
+        }
     }
 }
 
@@ -87,7 +106,7 @@ fn add_value<R: Real>(steps: &Steps<'_, R>, advantage: &[R], target: &mut [R]) {
     }
 }
 
-fn subtract_baseline<R: Real>(
+pub(super) fn subtract_baseline<R: Real>(
     config: &EstimatorConfig,
     steps: &Steps<'_, R>,
     weight: &mut [R],

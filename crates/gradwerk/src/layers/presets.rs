@@ -6,7 +6,8 @@ use super::{LayerError, Origin, suggest};
 /// A settings file embedded in the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// `<environment>-<algorithm>`, with `/` in the environment's name written as `-`.
+    /// `<environment>-<algorithm>`, with `/` in the environment's name written as `-`; what is
+    /// behind that (`-fourier`) marks a preset that only its name selects.
     pub name: &'static str,
     /// The TOML text.
     pub text: &'static str,
@@ -26,10 +27,19 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "CartPole-v1-ppo",
     "CartPole-v1-a2c",
     "CartPole-v1-reinforce",
+    "CartPole-v1-off_policy_pg",
     "Acrobot-v1-ppo",
     "MountainCar-v0-ppo",
     "MountainCarContinuous-v0-ppo",
     "Pendulum-v1-ppo",
+    "CartPole-v1-a2c-fourier",
+    "MountainCar-v0-a2c-tile-coding",
+    "Pendulum-v1-ppo-rbf",
+    "Pendulum-v1-ppo-polynomial",
+    "FrozenLake-v1-ppo",
+    "FrozenLake-v1-reinforce",
+    "CliffWalking-v1-ppo",
+    "Taxi-v4-ppo",
     "CartPole-v1-npg",
     "CartPole-v1-trpo",
     "Acrobot-v1-npg",
@@ -47,6 +57,7 @@ pub static ALGORITHM_DEFAULTS: &[Preset] = embedded! { "algorithms/":
     "ppo",
     "npg",
     "trpo",
+    "off_policy_pg",
 };
 
 impl Preset {

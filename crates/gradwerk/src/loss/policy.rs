@@ -54,6 +54,8 @@ pub struct PolicySums {
     pub clipped: u64,
     /// `pi / pi_old`.
     pub ratio: f64,
+    /// Its square.
+    pub ratio_square: f64,
     /// Number of rows.
     pub rows: u64,
 }
@@ -66,6 +68,7 @@ impl PolicySums {
         self.approx_kl += later.approx_kl;
         self.clipped += later.clipped;
         self.ratio += later.ratio;
+        self.ratio_square += later.ratio_square;
         self.rows += later.rows;
     }
 }
@@ -153,6 +156,7 @@ pub fn head_gradient<R: Real, D: Distribution<R>>(
         sums.approx_kl += (ratio - R::ONE - log_ratio).to_f64();
         sums.clipped += u64::from(row.clipped);
         sums.ratio += ratio.to_f64();
+        sums.ratio_square += ratio.to_f64() * ratio.to_f64();
     }
     sums
 }

@@ -39,14 +39,9 @@ impl NaturalGradient {
 ///
 /// # Errors
 /// If the network has one and there is a value function.
-pub fn check_trunk(config: &Config) -> Result<(), Invalid> {
+fn check_trunk(config: &Config) -> Result<(), Invalid> {
     let shared = matches!(&config.network, NetworkConfig::Mlp(mlp) if mlp.shared);
-    let reason = TRUNK;
-    if shared && config.has_critic() {
-        Err(Invalid::new("network.shared", true, reason))
-    } else {
-        Ok(())
-    }
+    require(!(shared && config.has_critic()), "network.shared", true, TRUNK)
 }
 
 /// Why a shared trunk is refused.
@@ -158,6 +153,7 @@ impl<E: Engine> NaturalDirection<E> {
             entropy_coef: E::ZERO,
             value_coef: E::ZERO,
             value_clip: None,
+            divisor: None,
         };
         let sums = learner.gradient_of(Terms::Policy, pool, batch, batch.rows, &objective)?;
         self.surrogate = Comparison { sums: sums.policy, kl: 0.0 }.surrogate();

@@ -6,5 +6,5 @@ mod direction;
 mod value_fit;
 
 pub use conjugate_gradient::{ConjugateGradient, Solution, Stop};
-pub use direction::{NaturalDirection, NaturalGradient, NaturalStats, check_trunk};
+pub use direction::{NaturalDirection, NaturalGradient, NaturalStats};
 pub use value_fit::ValueFit;

@@ -51,6 +51,7 @@ impl ValueFit {
             entropy_coef: E::ZERO,
             value_coef: E::ONE,
             value_clip: None,
+            divisor: None,
         };
         order.clear();
         order.extend_from_slice(batch.rows);

@@ -33,6 +33,7 @@ use super::stats;
 use super::summary::{Journal, Outcome, Summary};
 use crate::Error;
 use crate::config::Config;
+use crate::diagnose::Diagnosis;
 use crate::evaluate::{EvalOptions, evaluate_until};
 use crate::layers;
 use crate::layers::differ::differences;
@@ -415,6 +416,31 @@ fn window_mean(state: &State) -> Result<Option<f64>, Error> {
     Ok(stats::mean(returns))
 }
 
+/// Keys of the summary's lines about the gradient.
+const QUALITY: [&str; 9] = [
+    "gradient_snr",
+    "gradient_noise_scale",
+    "gradient_half_cosine",
+    "baseline_removed",
+    "baseline_removed_constant",
+    "explained_variance",
+    "ess",
+    "approx_kl",
+    "clip_fraction",
+];
+
+/// The median of the last ten values of each key. A convenience: nothing if it cannot be read.
+fn last_quality(dir: &RunDir) -> Vec<(&'static str, f64)> {
+    let rows = super::metrics::read(&dir.metrics()).unwrap_or_default();
+    let last = |key: &'static str| {
+        let found = rows.iter().rev().filter_map(|row| row.get(key));
+        let mut values: Vec<f64> = found.filter(|x| x.is_finite()).take(10).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        Some((key, *values.get(values.len() / 2)?))
+    };
+    QUALITY.into_iter().filter_map(last).collect()
+}
+
 /// What a run is made of.
 struct Parts<'a> {
     dir: RunDir,
@@ -444,6 +470,8 @@ struct Run<'a> {
     saved: Option<(u64, Instant)>,
     pool: Option<Pool>,
     mean_return: Option<f64>,
+    /// Whether it was said that batches are forgotten.
+    warned: bool,
 }
 
 impl<'a> Run<'a> {
@@ -463,6 +491,7 @@ impl<'a> Run<'a> {
             watch,
             saved: None,
             pool: None,
+            warned: false,
         }
     }
 
@@ -540,6 +569,7 @@ impl<'a> Run<'a> {
         self.mean_return = report.mean_return;
         self.journal.wall_s = self.wall_s();
         self.note_return(&report);
+        self.warn_of_dropped(&report);
         let row = self.row(&report)?;
         self.evaluate_and_append(row)?;
         let due =
@@ -555,6 +585,19 @@ impl<'a> Run<'a> {
         };
         self.watch.observer.updated(&progress);
         Ok(())
+    }
+
+    /// A batch that is forgotten is experience paid for and lost: say so, once per session.
+    fn warn_of_dropped(&mut self, report: &Report) {
+        let Some(dropped) = report.stats.batches_dropped.filter(|n| *n > 0) else { return };
+        if !std::mem::replace(&mut self.warned, true) {
+            self.watch.observer.warning(&format!(
+                "{dropped} stored batches forgotten after {} steps: too little of them was left \
+                 after importance weighting (algo.min_ess); `batches_dropped` of the metrics \
+                 counts on. Smaller steps (lr) or fewer algo.batches waste less",
+                report.counters.steps
+            ));
+        }
     }
 
     fn wall_s(&self) -> f64 {
@@ -594,6 +637,7 @@ impl<'a> Run<'a> {
             ("entropy", mean(policy.entropy)),
             ("approx_kl", stats.sums.approx_kl()),
             ("clip_fraction", mean(policy.clipped as f64)),
+            ("ess", stats.ess.unwrap_or_else(|| stats.sums.ess_share())),
             ("grad_norm", stats.grad_norm),
             ("lr", stats.lr),
             ("epochs_done", f64::from(stats.epochs)),
@@ -603,6 +647,7 @@ impl<'a> Run<'a> {
             ("best_mean_return_100", self.journal.best_mean_return_100),
             ("mean_length_100", report.mean_length),
             ("explained_variance", report.explained_variance),
+            ("batches_dropped", stats.batches_dropped.map(|n| n as f64)),
             ("value_loss", (value.rows > 0).then(|| value.loss / value.rows as f64)),
         ];
         let natural = stats.natural.map(|n| {
@@ -615,6 +660,9 @@ impl<'a> Run<'a> {
             ]
         });
         for (key, value) in natural.into_iter().flatten() {
+            row.set(key, value)?;
+        }
+        for (key, value) in report.diagnosis.iter().flat_map(Diagnosis::metrics) {
             row.set(key, value)?;
         }
         let present = sometimes.into_iter().filter_map(|(key, value)| Some((key, value?)));
@@ -730,6 +778,7 @@ impl<'a> Run<'a> {
             outcome,
             limit: self.journal.limit,
             best_evaluation: self.journal.best_evaluation,
+            quality: last_quality(&self.dir),
         })
     }
 }

@@ -57,6 +57,33 @@ pub const KEYS: &[Key] = &[
     real("approx_kl", "nat", "estimate of KL(old policy || new policy) after the update"),
     real("clip_fraction", "1", "share of samples whose ratio was clipped"),
     real("explained_variance", "1", "1 - Var[G - v] / Var[G]: 1 is perfect, 0 a constant"),
+    real(
+        "ess",
+        "1",
+        "effective sample size over samples, of the probability ratios: 1 is on-policy",
+    ),
+    count(
+        "batches_dropped",
+        "batches",
+        "stored batches forgotten so far for their low effective sample size",
+    ),
+    real(
+        "gradient_snr",
+        "1",
+        "squared length of the true gradient over the expected squared error of its estimate",
+    ),
+    real(
+        "gradient_noise_scale",
+        "steps",
+        "batch at which signal and noise of the gradient are equal; absent if noise hides it",
+    ),
+    real("gradient_half_cosine", "1", "cosine between the gradients of half-batches"),
+    real(
+        "baseline_removed",
+        "1",
+        "share of the gradient's second moment that the baseline removes, at the head",
+    ),
+    real("baseline_removed_constant", "1", "the same of the best constant baseline"),
     real("grad_norm", "1", "Euclidean norm of the gradient before clipping, mean"),
     real("param_norm", "1", "Euclidean norm of the parameters"),
     real("lr", "1", "learning rate of this update"),

@@ -93,4 +93,8 @@ pub struct Summary {
     /// The best mean return of a periodic evaluation.
     #[serde(skip)]
     pub best_evaluation: Option<f64>,
+    /// Metric keys and values that say how good the last gradients were, each the median of its
+    /// last ten values.
+    #[serde(skip)]
+    pub quality: Vec<(&'static str, f64)>,
 }

@@ -18,6 +18,7 @@ impl Trainer {
         state.put_meta("counters", &self.counters)?;
         self.learner.save(&mut state)?;
         state.put_vector("algorithm", self.algorithm.state())?;
+        self.algorithm.save_columns(&mut state)?;
         self.normalizers.save(&mut state)?;
         state.put_vector("reward.discounted", self.discounted.clone())?;
         let (totals, lengths): (Vec<f64>, Vec<u32>) = self.window.iter().copied().unzip();
@@ -35,6 +36,7 @@ impl Trainer {
         self.counters = state.get_meta("counters")?;
         self.learner.load(state)?;
         self.algorithm.load_state(state.get_any::<f64>("algorithm")?.1);
+        self.algorithm.load_columns(state)?;
         self.normalizers.load(state)?;
         if let Some(moments) = &self.normalizers.observations {
             self.obs_map.refresh(moments);
@@ -48,8 +50,8 @@ impl Trainer {
     }
 
     fn load_envs(&mut self, state: &State) -> Result<(), Error> {
-        let mut all = read_envs(state, self.rollout.n, self.rollout.obs_width)?;
-        let d = self.rollout.obs_width;
+        let d = self.learner.model.encoder.raw_width();
+        let mut all = read_envs(state, self.rollout.n, d)?;
         for shard in self.shards.iter_mut() {
             let n = shard.rollout.n;
             let rest = ShardState {

@@ -101,7 +101,8 @@ fn gradient(
     runtime: Runtime,
 ) -> Result<Vec<Measured>, Error> {
     let config = MlpConfig { hidden: vec![width, width], ..MlpConfig::default() };
-    let shape = Shape { inputs, outputs: 2, free: 0, log_std: 0.0, value: true };
+    let shape =
+        Shape { inputs, outputs: 2, free: 0, log_std: 0.0, value: true, ..Shape::default() };
     let network = NetworkConfig::Mlp(config).build::<f32>(&shape);
     let network = network.map_err(|error| Error::Usage(error.to_string()))?;
     let pool = Pool::new(runtime.threads);

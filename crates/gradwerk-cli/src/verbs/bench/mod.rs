@@ -35,11 +35,14 @@ pub struct Bench {
     verbosity: Verbosity,
 }
 
+/// Measures a work.
+type Run = dyn Fn(&Clock, Runtime) -> Result<Vec<Measured>, Error>;
+
 /// A work: its name, what it is, and how to measure it.
 struct Work {
     name: String,
     summary: String,
-    run: Box<dyn Fn(&Clock, Runtime) -> Result<Vec<Measured>, Error>>,
+    run: Box<Run>,
 }
 
 /// The JSON object.

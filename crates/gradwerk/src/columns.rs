@@ -1,0 +1,64 @@
+//! Columns `[T, N]` that are derived from a rollout before anything is learned from it.
+
+use crate::estimate::{EstimatorConfig, Scratch, Steps, estimate};
+use crate::rollout::Rollout;
+use gradwerk_math::Real;
+
+/// The two factors of the ends, advantages, targets and the rows that count: what training and
+/// `gradwerk verify` hand to the learner, computed here and nowhere else.
+#[derive(Clone, Debug, Default)]
+pub struct Columns<E> {
+    /// `gamma`, but 0 where the episode terminated.
+    pub discount: Vec<E>,
+    /// 1, but 0 where the episode ended.
+    pub carry: Vec<E>,
+    /// Advantages.
+    pub advantage: Vec<E>,
+    /// Value targets.
+    pub target: Vec<E>,
+    /// Indices of the valid rows, in order.
+    pub rows: Vec<u32>,
+    /// Of the estimator.
+    pub scratch: Scratch,
+}
+
+impl<E: Real> Columns<E> {
+    /// Room for rollouts of up to `rows` rows.
+    #[must_use]
+    pub fn with_rows(rows: usize) -> Self {
+        Self {
+            discount: Vec::with_capacity(rows),
+            carry: Vec::with_capacity(rows),
+            advantage: Vec::with_capacity(rows),
+            target: Vec::with_capacity(rows),
+            rows: Vec::with_capacity(rows),
+            scratch: Scratch::with_rows(rows),
+        }
+    }
+
+    /// Find the rows of `rollout` that are transitions.
+    pub fn select(&mut self, rollout: &Rollout<E>) {
+        self.rows.clear();
+        self.rows.extend((0..rollout.rows() as u32).filter(|&row| rollout.valid[row as usize]));
+    }
+
+    /// Advantages and targets of `rollout` under the discount `gamma`.
+    pub fn estimate(&mut self, config: &EstimatorConfig, gamma: E, rollout: &Rollout<E>) {
+        rollout.end_factors(gamma, &mut self.discount, &mut self.carry);
+        self.advantage.resize(rollout.rows(), E::ZERO);
+        self.target.resize(rollout.rows(), E::ZERO);
+        let steps = Steps {
+            t: rollout.t,
+            n: rollout.n,
+            reward: &rollout.reward,
+            discount: &self.discount,
+            carry: &self.carry,
+            value: &rollout.value,
+            next_value: &rollout.next_value,
+            valid: &rollout.valid,
+            time: &rollout.time,
+            gamma,
+        };
+        estimate(config, &steps, &mut self.advantage, &mut self.target, &mut self.scratch);
+    }
+}

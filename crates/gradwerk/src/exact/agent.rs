@@ -1,0 +1,233 @@
+//! The model and learner of training on a finite problem.
+
+use super::{ExactError, Trajectory};
+use crate::columns::Columns;
+use crate::config::Config;
+use crate::dist::{ActionRow, Distribution};
+use crate::learner::{Batch, Learner, Objective};
+use crate::loss::Surrogate;
+use crate::model::{Inference, Model};
+use crate::rollout::Rollout;
+use gradwerk_env::Space;
+use gradwerk_math::{Kernel, Pool};
+use gradwerk_nn::Engine;
+
+/// How the index of an observation becomes the input of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// The index itself, as the environment shows it: one number.
+    Index,
+    /// 1 at the index, 0 elsewhere: a linear policy is then a table.
+    OneHot,
+}
+
+impl Encoding {
+    /// The space that a model of `observations` different ones reads.
+    #[must_use]
+    pub fn space(self, observations: usize) -> Space {
+        match self {
+            Self::Index => Space::Discrete { n: observations },
+            Self::OneHot => Space::uniform_box(observations, 0.0, 1.0),
+        }
+    }
+
+    /// Write the input that stands for the observation `index`.
+    pub fn write(self, index: usize, out: &mut [f32]) {
+        match self {
+            Self::Index => out[0] = index as f32,
+            Self::OneHot => {
+                out.fill(0.0);
+                out[index] = 1.0;
+            }
+        }
+    }
+
+    /// The index that [`Encoding::write`] wrote; `u32::MAX` if it wrote none of this kind.
+    #[must_use]
+    pub fn read(self, input: &[f32]) -> u32 {
+        match self {
+            Self::Index => input[0] as u32,
+            Self::OneHot => {
+                input.iter().position(|x| *x == 1.0).map_or(u32::MAX, |index| index as u32)
+            }
+        }
+    }
+}
+
+/// A learner, and what its model says of every observation.
+#[derive(Debug)]
+pub struct Agent<E: Engine> {
+    /// Model, parameters and gradients, as training uses them.
+    pub learner: Learner<E>,
+    pool: Pool,
+    observations: usize,
+    actions: usize,
+    features: Vec<E>,
+    value: Vec<E>,
+    log_prob: Vec<E>,
+}
+
+impl<E: Engine> Agent<E> {
+    /// The agent of `config` on `observations` observations and `actions` actions, with the first
+    /// parameters of `config.seed`.
+    ///
+    /// # Errors
+    /// If network, distribution and spaces do not go together.
+    pub fn new(
+        config: &Config,
+        encoding: Encoding,
+        observations: usize,
+        actions: usize,
+        kernel: Kernel,
+    ) -> Result<Self, ExactError> {
+        let (obs, act) = (encoding.space(observations), Space::Discrete { n: actions });
+        let failed = |error: crate::Error| ExactError::Model(error.to_string());
+        let model = Model::<E>::build(config, &obs, &act).map_err(failed)?;
+        let learner = Learner::new(model, &config.optimizer, config.seed, kernel);
+        let d = obs.width();
+        let mut raw = vec![0.0; observations * d];
+        raw.chunks_exact_mut(d).enumerate().for_each(|(o, x)| encoding.write(o, x));
+        let mut agent = Self {
+            learner: learner.map_err(failed)?,
+            pool: Pool::new(1),
+            observations,
+            actions,
+            features: raw.into_iter().map(E::from_f32).collect(),
+            value: vec![E::ZERO; observations],
+            log_prob: vec![E::ZERO; observations * actions],
+        };
+        agent.refresh();
+        Ok(agent)
+    }
+
+    /// Number of observations O.
+    #[must_use]
+    pub fn observations(&self) -> usize {
+        self.observations
+    }
+
+    /// Number of actions A.
+    #[must_use]
+    pub fn actions(&self) -> usize {
+        self.actions
+    }
+
+    /// The input of the network for an observation, `[d]`.
+    #[must_use]
+    pub fn features(&self, obs: usize) -> &[E] {
+        let d = self.learner.model.obs_width();
+        &self.features[obs * d..(obs + 1) * d]
+    }
+
+    /// `V(o)` for every observation; 0 without a value function.
+    #[must_use]
+    pub fn values(&self) -> &[E] {
+        &self.value
+    }
+
+    /// Take other parameters, `[P]`.
+    ///
+    /// # Panics
+    /// If there are more or fewer than the model has.
+    pub fn set_theta(&mut self, theta: &[f64]) {
+        let learner = &mut self.learner;
+        assert_eq!(theta.len(), learner.weights.theta.len(), "theta: one number per parameter");
+        for (own, &x) in learner.weights.theta.iter_mut().zip(theta) {
+            *own = E::from_f64(x);
+        }
+        learner.weights.pack(&learner.model, learner.kernel());
+        self.refresh();
+    }
+
+    /// Parameters in double precision, `[P]`.
+    #[must_use]
+    pub fn theta(&self) -> Vec<f64> {
+        self.learner.weights.theta.iter().map(|x| x.to_f64()).collect()
+    }
+
+    /// What the model says of every observation, for the columns of rollouts.
+    fn refresh(&mut self) {
+        let (model, weights) = (&self.learner.model, &self.learner.weights);
+        let mut inference = Inference::new(model, self.learner.kernel());
+        if model.has_critic() {
+            inference.value(model, weights, &self.features, &mut self.value);
+        }
+        let width = model.head_width();
+        let mut y = vec![E::ZERO; self.observations * width];
+        inference.policy(model, weights, &self.features, &mut y);
+        for (row, out) in self.log_prob.iter_mut().enumerate() {
+            let (obs, action) = (row / self.actions, (row % self.actions) as u32);
+            let a = ActionRow { discrete: &[action], continuous: &[] };
+            *out = model.dist.log_prob(&y[obs * width..(obs + 1) * width], a);
+        }
+    }
+
+    /// The rollout in which the collector would have recorded these trajectories, two after one
+    /// another in every environment (so that a leak from one into the other would show).
+    #[must_use]
+    pub fn rollout(&self, batch: &[&Trajectory]) -> Rollout<E> {
+        let n = batch.len().div_ceil(2);
+        let length = |pair: &[&Trajectory]| pair.iter().map(|t| t.visits.len()).sum::<usize>();
+        let longest = batch.chunks(2).map(length).max().unwrap_or(0);
+        let mut rollout = Rollout::new(longest, n, self.learner.model.obs_width(), 1, 0);
+        for (i, pair) in batch.chunks(2).enumerate() {
+            let mut t = 0;
+            for trajectory in pair {
+                for time in 0..trajectory.visits.len() {
+                    self.record(&mut rollout, (t * n) + i, trajectory, time);
+                    t += 1;
+                }
+            }
+        }
+        rollout
+    }
+
+    fn record(&self, rollout: &mut Rollout<E>, row: usize, trajectory: &Trajectory, time: usize) {
+        let visit = trajectory.visits[time];
+        let (obs, action, d) = (visit.obs as usize, visit.action as usize, rollout.obs_width);
+        let next = trajectory.visits.get(time + 1).map_or(trajectory.last, |v| v.obs as usize);
+        rollout.obs[row * d..(row + 1) * d].copy_from_slice(self.features(obs));
+        rollout.discrete[row] = visit.action;
+        rollout.log_prob[row] = self.log_prob[obs * self.actions + action];
+        rollout.reward[row] = E::from_f64(visit.reward);
+        rollout.end[row] = visit.end;
+        rollout.valid[row] = true;
+        rollout.time[row] = time as u32;
+        rollout.value[row] = self.value[obs];
+        rollout.next_value[row] = self.value[next];
+    }
+
+    /// The estimate of `grad J` from a rollout of `trajectories` whole trajectories, `[P]`:
+    /// `1/N sum_i sum_t A_t grad log pi(a_t|s_t)`, by the learner's gradient.
+    ///
+    /// The learner's loss has a minus sign, which is undone here; the rest is what REINFORCE
+    /// steps along.
+    ///
+    /// # Errors
+    /// If the loss is not finite.
+    pub fn gradient(
+        &mut self,
+        rollout: &Rollout<E>,
+        columns: &Columns<E>,
+        normalize_advantage: bool,
+        trajectories: usize,
+    ) -> Result<Vec<f64>, crate::Error> {
+        let batch = Batch {
+            rollout,
+            advantage: &columns.advantage,
+            target: &columns.target,
+            rows: &columns.rows,
+            episodes: trajectories,
+            normalize_advantage,
+        };
+        let objective = Objective {
+            surrogate: Surrogate::LogProb,
+            entropy_coef: E::ZERO,
+            value_coef: E::ZERO,
+            value_clip: None,
+            divisor: batch.trajectories(),
+        };
+        self.learner.gradient(&self.pool, &batch, &columns.rows, &objective)?;
+        Ok(self.learner.last_gradient().iter().map(|g| -g.to_f64()).collect())
+    }
+}

@@ -1,0 +1,160 @@
+//! Rows over enumerated trajectories.
+
+use super::report::relative;
+use super::{BatchRow, Case, Declared, MeanOver, Method, Row, Setup, Verdict};
+use crate::Error;
+use crate::columns::Columns;
+use crate::estimate::{EstimatorConfig, Normalize};
+use crate::exact::{Agent, Matrix, Trajectory, batches, fisher, moments};
+use crate::rollout::Rollout;
+use gradwerk_nn::Engine;
+
+/// Largest relative deviation of an exact mean from what is declared.
+pub const EXACT_TOLERANCE: f64 = 1e-10;
+
+/// Largest relative difference between the engine's gradients and those in double precision.
+pub const PRECISION_TOLERANCE: f64 = 1e-5;
+
+/// Most batches that are visited for one batch size.
+pub const MAX_BATCHES: u64 = 12_000;
+
+/// From a rollout to the columns that the learner reads. Tests put faults in its place.
+pub type Derive<'a> = dyn Fn(&EstimatorConfig, f64, &Rollout<f64>, &mut Columns<f64>) + Sync + 'a;
+
+/// The part of training under test.
+pub struct Pipeline<'a> {
+    /// Derives the columns.
+    pub derive: &'a Derive<'a>,
+}
+
+impl Default for Pipeline<'_> {
+    /// That of training.
+    fn default() -> Self {
+        Self { derive: &derive::<f64> }
+    }
+}
+
+/// What the trainer does between sampling and ascending.
+fn derive<E: Engine>(
+    config: &EstimatorConfig,
+    gamma: f64,
+    rollout: &Rollout<E>,
+    columns: &mut Columns<E>,
+) {
+    columns.select(rollout);
+    columns.estimate(config, E::from_f64(gamma), rollout);
+}
+
+/// The estimate of one batch, `[P]`.
+pub(super) fn estimate<E: Engine>(
+    case: &Case,
+    agent: &mut Agent<E>,
+    rollout: &Rollout<E>,
+    columns: &Columns<E>,
+    n: usize,
+) -> Result<Vec<f64>, Error> {
+    let minibatch = case.estimator.normalize == Normalize::Minibatch;
+    agent.gradient(rollout, columns, minibatch, n)
+}
+
+/// Exact mean and covariance for batches of 1, 2 and 4 trajectories, as far as they are few
+/// enough, judged.
+///
+/// # Errors
+/// If the case cannot be computed.
+pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>) -> Result<Row, Error> {
+    let mut setup = Setup::of(case)?;
+    let trajectories = setup.trajectories()?;
+    let mut row = Row::new(case, case.declared(1));
+    for n in [1, 2, 4] {
+        if batches(trajectories.len(), n).is_some_and(|count| count <= MAX_BATCHES) {
+            let batch = exact_batch(case, pipeline, &mut setup, &trajectories, n)?;
+            if let Some(error) = batch.deviation.filter(|e| !matches!(e, x if *x < EXACT_TOLERANCE))
+            {
+                row.fail(format!("off by a relative {error:.1e} at N = {n}"));
+            }
+            row.batches.push(batch);
+        }
+    }
+    if row.batches.is_empty() {
+        let count = trajectories.len();
+        row.fail(format!("{count} trajectories are more than {MAX_BATCHES} batches"));
+    }
+    if row.verdict != Verdict::Failed {
+        let judged = !matches!(case.declared(1), Declared::Biased(_));
+        row.verdict = if judged { Verdict::Ok } else { Verdict::Reported };
+    }
+    Ok(row)
+}
+
+fn exact_batch(
+    case: &Case,
+    pipeline: &Pipeline<'_>,
+    setup: &mut Setup,
+    trajectories: &[Trajectory],
+    n: usize,
+) -> Result<BatchRow, Error> {
+    let length = match case.mean_over {
+        MeanOver::Rows => Some(fisher(&setup.world, &setup.policy)?.length),
+        MeanOver::Trajectories => None,
+    };
+    let (agent, grad) = (&mut setup.agent, &setup.solution.grad);
+    let mut columns = Columns::default();
+    let m = moments(trajectories, n, grad, |batch| {
+        let rollout = agent.rollout(batch);
+        (pipeline.derive)(&case.estimator, case.gamma, &rollout, &mut columns);
+        let mut g = estimate(case, agent, &rollout, &columns, n)?;
+        if let Some(length) = length {
+            let scale = length * n as f64 / columns.rows.len() as f64;
+            g.iter_mut().for_each(|g| *g *= scale);
+        }
+        Ok::<_, Error>(g)
+    })?;
+    let declared = case.declared(n);
+    Ok(BatchRow {
+        n,
+        bias: relative(&m.mean, 1.0, grad),
+        deviation: declared.factor().map(|factor| relative(&m.mean, factor, grad)),
+        variance: Some(trace(&m.covariance)),
+        ..BatchRow::default()
+    })
+}
+
+fn trace(covariance: &Matrix) -> f64 {
+    // Rounding may leave a variance of 0 slightly below.
+    let trace = covariance.trace();
+    if trace < 0.0 && trace > -1e-15 { 0.0 } else { trace }
+}
+
+/// The gradients of every trajectory in both precisions: the root of the mean squared difference
+/// relative to that of the gradients.
+pub(super) fn precision_row(case: &Case) -> Result<Row, Error> {
+    debug_assert_eq!(case.method, Method::Precision);
+    let mut setup = Setup::of(case)?;
+    let trajectories = setup.trajectories()?;
+    let mut engine = Setup::engine(case, &setup.config, &setup.world)?;
+    let (mut difference, mut size) = (0.0, 0.0);
+    let (mut wide, mut narrow) = (Columns::default(), Columns::default());
+    for trajectory in &trajectories {
+        let batch = [trajectory];
+        let rollout = setup.agent.rollout(&batch);
+        derive(&case.estimator, case.gamma, &rollout, &mut wide);
+        let want = estimate(case, &mut setup.agent, &rollout, &wide, 1)?;
+        let rollout = engine.rollout(&batch);
+        derive(&case.estimator, case.gamma, &rollout, &mut narrow);
+        let got = estimate(case, &mut engine, &rollout, &narrow, 1)?;
+        for (got, want) in got.iter().zip(&want) {
+            difference += trajectory.probability * (got - want) * (got - want);
+            size += trajectory.probability * want * want;
+        }
+    }
+    let error = (difference / size).sqrt();
+    let mut row = Row::new(case, Declared::Unbiased);
+    row.batches.push(BatchRow { n: 1, bias: error, deviation: Some(error), ..BatchRow::default() });
+    if error < PRECISION_TOLERANCE {
+        row.verdict = Verdict::Ok;
+    } else {
+        row.fail(format!("single precision is off by a relative {error:.1e}"));
+    }
+    Ok(row)
+}

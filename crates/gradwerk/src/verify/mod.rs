@@ -1,0 +1,92 @@
+//! `gradwerk verify`: every estimator against exact numbers.
+//!
+//! A [`Case`] is a problem, a policy class, a discount and an estimator with its baseline. It runs
+//! the code of training (collector, columns, estimator, head gradient, vjp) and is judged by what
+//! the estimator declares of itself ([`EstimatorConfig::bias`](crate::estimate::EstimatorConfig::bias)):
+//!
+//! - *exact*: all batches of enumerated trajectories, in double precision; the mean must be the
+//!   gradient, or the prediction, to a relative [`EXACT_TOLERANCE`];
+//! - *sampled*: batches from the production collector, in the engine's precision; the mean must
+//!   be within what chance allows ([`FALSE_ALARM`]);
+//! - *precision*: the engine's gradients against those in double precision;
+//! - *sampler*: the collector's trajectories against their probabilities, by a chi-square test.
+//!
+//! A biased estimator is reported, not judged.
+
+mod case;
+mod exact;
+mod policy;
+mod problem;
+mod registry;
+mod report;
+mod sampled;
+mod setup;
+mod stats;
+
+pub use case::{Case, Critic, Declared, MeanOver, Method};
+pub use exact::{EXACT_TOLERANCE, MAX_BATCHES, PRECISION_TOLERANCE, Pipeline, exact_row};
+pub use policy::{POLICIES, PolicyClass};
+pub use problem::{PROBLEMS, Problem};
+pub use registry::cases;
+pub use report::{BatchRow, Report, Row, Verdict};
+pub use setup::Setup;
+pub use stats::{chi_square_tail, two_sided_p};
+
+use crate::Error;
+use gradwerk_math::Pool;
+use std::time::Instant;
+
+/// Sampled rows fail where a deviation has a smaller two-sided probability than this, divided by
+/// the number of comparisons in the run.
+pub const FALSE_ALARM: f64 = 1e-6;
+
+/// What to verify.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Words that the name of a row must contain, all of them; empty for every row.
+    pub filter: String,
+    /// Batches per sampled row (and episodes of the sampler's test).
+    pub samples: usize,
+    /// Threads that share the rows. The numbers do not depend on it.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { filter: String::new(), samples: 4000, threads: 2 }
+    }
+}
+
+/// Run every case that the filter lets through.
+///
+/// # Errors
+/// If no row has the words of the filter, or a case cannot be computed.
+pub fn verify(options: &Options) -> Result<Report, Error> {
+    let started = Instant::now();
+    let words: Vec<&str> = options.filter.split_whitespace().collect();
+    let chosen = cases().into_iter().filter(|c| words.iter().all(|w| c.name().contains(w)));
+    let mut slots: Vec<(Case, Option<Result<Row, Error>>)> = chosen.map(|c| (c, None)).collect();
+    if slots.is_empty() {
+        let names: Vec<&str> = PROBLEMS.iter().map(|p| p.name).collect();
+        let filter = &options.filter;
+        let problems = names.join(", ");
+        return Err(Error::Usage(format!(
+            "no row matches `{filter}`; a row's name begins with one of {problems}"
+        )));
+    }
+    Pool::new(options.threads.max(1)).for_each(&mut slots, |_, (case, row)| {
+        *row = Some(run(case, options.samples));
+    });
+    let rows = slots.into_iter().filter_map(|(_, row)| row).collect::<Result<Vec<_>, _>>()?;
+    Ok(Report::new(rows, started.elapsed()))
+}
+
+/// Measure one case.
+fn run(case: &Case, samples: usize) -> Result<Row, Error> {
+    match case.method {
+        Method::Exact => exact_row(case, &Pipeline::default()),
+        Method::Precision => exact::precision_row(case),
+        Method::Sampled => sampled::sampled_row(case, samples),
+        Method::Sampler => sampled::sampler_row(case, samples),
+    }
+}

@@ -1,0 +1,124 @@
+//! The problems of the default set.
+
+use gradwerk_env::finite::{Mdp, problems};
+
+/// A finite problem and the discounts under which it is verified.
+#[derive(Debug)]
+pub struct Problem {
+    /// How rows call it.
+    pub name: &'static str,
+    /// One line about it.
+    pub summary: &'static str,
+    /// Its table.
+    pub table: fn() -> Mdp,
+    /// Discount factors.
+    pub gammas: &'static [f64],
+    /// The policy class with which every estimator and baseline is tried; see [`super::POLICIES`].
+    pub policy: &'static str,
+    /// Whether its trajectories are few enough to visit all batches.
+    pub enumerable: bool,
+}
+
+/// Every problem, from the smallest on.
+pub const PROBLEMS: &[Problem] = &[
+    Problem {
+        name: "one-state",
+        summary: "the homework's: action 0 pays 1 and stays, action 1 ends; no horizon",
+        table: || problems::ONE_STATE.table().as_ref().clone(),
+        gammas: &[1.0, 0.9],
+        policy: "probability",
+        enumerable: true,
+    },
+    Problem {
+        name: "sparse",
+        summary: "the homework's sparse variant: four times action 0, then 1 is paid",
+        table: || problems::ONE_STATE_SPARSE.table().as_ref().clone(),
+        gammas: &[1.0],
+        policy: "probability",
+        enumerable: true,
+    },
+    Problem {
+        name: "bandit",
+        summary: "three arms, one step",
+        table: || problems::BANDIT.table().as_ref().clone(),
+        gammas: &[1.0],
+        policy: "softmax-table",
+        enumerable: true,
+    },
+    Problem {
+        name: "fork",
+        summary: "three states, one to three steps, always terminates: a value function can be exact",
+        table: fork,
+        gammas: &[1.0, 0.8],
+        policy: "softmax-table",
+        enumerable: true,
+    },
+    Problem {
+        name: "chain-2",
+        summary: "a corridor cut after 2 steps: truncation bootstraps",
+        table: || problems::chain(2),
+        gammas: &[0.9],
+        policy: "softmax-table",
+        enumerable: true,
+    },
+    Problem {
+        name: "chain-3",
+        summary: "a corridor cut after 4 steps: for policy classes",
+        table: || problems::chain(3),
+        gammas: &[0.9],
+        policy: "softmax-mlp",
+        enumerable: true,
+    },
+    Problem {
+        name: "tiger-3",
+        summary: "partially observed, cut after 3 steps: observations replace states",
+        table: || Mdp { horizon: Some(3), ..problems::TIGER.table().as_ref().clone() },
+        gammas: &[0.95],
+        policy: "softmax-table",
+        enumerable: true,
+    },
+    Problem {
+        name: "gridworld",
+        summary: "11 cells, up to 100 steps: too many trajectories, so samples",
+        table: || problems::GRID_WORLD.table().as_ref().clone(),
+        gammas: &[0.95],
+        policy: "softmax-table",
+        enumerable: false,
+    },
+    Problem {
+        name: "frozen-lake",
+        summary: "FrozenLake-v1, slippery, up to 100 steps: samples",
+        table: || problems::FROZEN_LAKE.table().as_ref().clone(),
+        gammas: &[0.99],
+        policy: "softmax-table",
+        enumerable: false,
+    },
+];
+
+impl Problem {
+    /// The problem of that name.
+    ///
+    /// # Panics
+    /// If there is none: names of the registry are written in it.
+    #[must_use]
+    pub fn named(name: &str) -> &'static Self {
+        let found = PROBLEMS.iter().find(|p| p.name == name);
+        found.unwrap_or_else(|| panic!("unknown problem `{name}`"))
+    }
+}
+
+/// State 0 leads to 1 or 2, 1 may lead to 2, all end. Rewards and probabilities have no symmetry
+/// that could hide a mistake.
+fn fork() -> Mdp {
+    let mut mdp = Mdp::new("fork", 3, 2);
+    mdp.start = vec![0.75, 0.25, 0.0];
+    mdp.goes((0, 0), 0.8, 1, 0.0);
+    mdp.goes((0, 0), 0.2, 2, -0.3);
+    mdp.goes((0, 1), 1.0, 2, 0.5);
+    mdp.ends((1, 0), 1.0, 1, 1.0);
+    mdp.goes((1, 1), 1.0, 2, -0.2);
+    mdp.ends((2, 0), 0.3, 2, 2.0);
+    mdp.ends((2, 0), 0.7, 2, -1.0);
+    mdp.ends((2, 1), 1.0, 2, 0.1);
+    mdp
+}

@@ -1,0 +1,271 @@
+//! Rows over what the production collector samples.
+
+use super::exact::estimate;
+use super::report::relative;
+use super::setup::SEED;
+use super::{BatchRow, Case, Declared, Row, Setup, chi_square_tail, two_sided_p};
+use crate::Error;
+use crate::collect::{Context, Plan, Shard};
+use crate::columns::Columns;
+use crate::exact::{Agent, Encoding, Trajectory, Visit};
+use crate::normalize::ObsMap;
+use gradwerk_env::finite::MdpEnv;
+use gradwerk_env::registry::custom;
+use gradwerk_env::{Action, Env, EnvSettings, EpisodeKeys, Space, Step};
+use gradwerk_math::Stream;
+use std::sync::Arc;
+
+/// Environments that are stepped side by side, and episodes of each per batch.
+const ENVS: usize = 4;
+const EPISODES: usize = 2;
+/// Where a problem has no horizon, episodes are cut here: too late to matter.
+const LONGEST: u32 = 2000;
+
+/// Plays a problem and shows what the network reads.
+struct Encoded {
+    env: MdpEnv,
+    encoding: Encoding,
+    shown: [f32; 1],
+}
+
+impl Env for Encoded {
+    fn observation_space(&self) -> Space {
+        self.encoding.space(self.env.mdp().observations())
+    }
+    fn action_space(&self) -> Space {
+        self.env.action_space()
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        self.env.reset(rng, &mut self.shown);
+        self.encoding.write(self.shown[0] as usize, obs);
+    }
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
+        let step = self.env.step(action, rng, &mut self.shown);
+        self.encoding.write(self.shown[0] as usize, obs);
+        step
+    }
+}
+
+/// The collector on the problem of a case.
+struct Sampler {
+    shard: Shard,
+    plan: Plan,
+    obs_map: ObsMap,
+}
+
+impl Sampler {
+    fn new(case: &Case, setup: &Setup, engine: &Agent<f32>) -> Self {
+        let (mdp, encoding) = (Arc::new((case.problem.table)()), case.policy.encoding);
+        let limit = setup.world.horizon.unwrap_or(LONGEST);
+        let make = move || Encoded { env: MdpEnv::new(mdp.clone()), encoding, shown: [0.0] };
+        let factory = custom(case.problem.name, Some(limit), make);
+        let settings = EnvSettings { time_limit: Some(limit), frame_skip: 1 };
+        let env = factory.make(SEED, EpisodeKeys::Training { first: 0 }, ENVS, &settings);
+        let plan = Plan::Episodes { quota: EPISODES, longest: limit as usize };
+        let learner = &engine.learner;
+        let shard = Shard::new(0, env, &learner.model, plan, learner.kernel());
+        Self { shard, plan, obs_map: ObsMap::new(learner.model.obs_width(), None, 10.0) }
+    }
+
+    /// One rollout of [`ENVS`] x [`EPISODES`] whole episodes, left in the shard.
+    fn collect(&mut self, engine: &Agent<f32>) -> Result<(), Error> {
+        let ctx = Context {
+            model: &engine.learner.model,
+            weights: &engine.learner.weights,
+            obs_map: &self.obs_map,
+            value_map: (0.0, 1.0),
+            seed: SEED,
+            plan: self.plan,
+        };
+        self.shard.collect(&ctx);
+        self.shard.error.take().map_or(Ok(()), Err)
+    }
+}
+
+/// The mean of `samples` estimates from batches of 8 episodes.
+pub(super) fn sampled_row(case: &Case, samples: usize) -> Result<Row, Error> {
+    let setup = Setup::of(case)?;
+    let mut engine = Setup::engine(case, &setup.config, &setup.world)?;
+    let mut sampler = Sampler::new(case, &setup, &engine);
+    let (n, grad) = (ENVS * EPISODES, &setup.solution.grad);
+    let factor = case.declared(n).factor().unwrap_or(1.0);
+    let expected: Vec<f64> = grad.iter().map(|g| factor * g).collect();
+    let mut sums = Sums::new(grad.len());
+    let mut columns = Columns::default();
+    for _ in 0..samples {
+        sampler.collect(&engine)?;
+        let rollout = &sampler.shard.rollout;
+        columns.select(rollout);
+        columns.estimate(&case.estimator, case.gamma as f32, rollout);
+        let g = estimate(case, &mut engine, rollout, &columns, n)?;
+        sums.add(&g, &expected, grad);
+    }
+    let mut row = Row::new(case, case.declared(n));
+    if samples > 1 {
+        row.batches.push(sums.batch(n, &expected, grad));
+        row.comparisons = sums.compared();
+    }
+    if let Declared::Biased(_) = case.declared(n) {
+        row.comparisons = 0;
+        row.batches.iter_mut().for_each(|b| b.p = None);
+    }
+    Ok(row)
+}
+
+/// Sums of deviations from what is expected, and of their squares.
+struct Sums {
+    count: f64,
+    sum: Vec<f64>,
+    square: Vec<f64>,
+    along: [f64; 2],
+}
+
+impl Sums {
+    fn new(params: usize) -> Self {
+        Self { count: 0.0, sum: vec![0.0; params], square: vec![0.0; params], along: [0.0; 2] }
+    }
+
+    fn add(&mut self, g: &[f64], expected: &[f64], grad: &[f64]) {
+        self.count += 1.0;
+        let (mut along, mut size) = (0.0, 0.0);
+        for p in 0..g.len() {
+            let d = g[p] - expected[p];
+            self.sum[p] += d;
+            self.square[p] += d * d;
+            along += d * grad[p];
+            size += grad[p] * grad[p];
+        }
+        let along = along / size;
+        self.along = [self.along[0] + along, self.along[1] + along * along];
+    }
+
+    /// Mean, variance of one and standard error of the mean.
+    fn moments(&self, sum: f64, square: f64) -> (f64, f64, f64) {
+        let mean = sum / self.count;
+        let variance = (square - sum * mean) / (self.count - 1.0);
+        (mean, variance, (variance / self.count).sqrt())
+    }
+
+    /// Parameters that vary: the others (those of the value function) are 0 in every sample.
+    fn compared(&self) -> usize {
+        self.square.iter().filter(|s| **s > 0.0).count()
+    }
+
+    fn batch(&self, n: usize, expected: &[f64], grad: &[f64]) -> BatchRow {
+        let (mut z, mut variance, mut mean) = (0.0_f64, 0.0, expected.to_vec());
+        for p in 0..mean.len() {
+            let (deviation, own, error) = self.moments(self.sum[p], self.square[p]);
+            mean[p] += deviation;
+            variance += own;
+            let score = if self.square[p] > 0.0 { deviation / error } else { 0.0 };
+            // NaN compares as false: keep it where it appears.
+            z = if score.abs() > z.abs() || score.is_nan() { score } else { z };
+        }
+        let (along, _, error) = self.moments(self.along[0], self.along[1]);
+        BatchRow {
+            n,
+            bias: relative(&mean, 1.0, grad),
+            deviation: None,
+            variance: Some(variance),
+            along: Some((along, 1.96 * error)),
+            z: Some(z),
+            p: Some(two_sided_p(z)),
+        }
+    }
+}
+
+/// Frequencies of whole trajectories against their probabilities, by Pearson's chi-square.
+pub(super) fn sampler_row(case: &Case, samples: usize) -> Result<Row, Error> {
+    let setup = Setup::of(case)?;
+    let trajectories = setup.trajectories()?;
+    let engine = Setup::engine(case, &setup.config, &setup.world)?;
+    let mut sampler = Sampler::new(case, &setup, &engine);
+    let mut bins = Bins::new(&trajectories);
+    for _ in 0..samples.div_ceil(ENVS * EPISODES) {
+        sampler.collect(&engine)?;
+        for env in 0..ENVS {
+            bins.count(&sampler.shard.rollout, env, case.policy.encoding);
+        }
+    }
+    let (statistic, degrees) = bins.chi_square();
+    let upper = chi_square_tail(statistic, degrees);
+    // Frequencies that are too good to be true are a fault as well.
+    let p = 2.0 * if upper < 0.5 { upper } else { 1.0 - upper };
+    let mut row = Row::new(case, Declared::Unbiased);
+    row.batches.push(BatchRow { n: 1, p: Some(p), ..BatchRow::default() });
+    row.comparisons = 1;
+    if bins.unknown > 0 {
+        row.fail(format!("{} sampled trajectories have probability 0", bins.unknown));
+    }
+    Ok(row)
+}
+
+/// How a trajectory is recognised: all that the rollout shows of it.
+type Key = Vec<(u32, u32, u32)>;
+
+fn key(visits: &[Visit]) -> Key {
+    visits.iter().map(|v| (v.obs, v.action, (v.reward as f32).to_bits())).collect()
+}
+
+struct Bins {
+    /// Sorted by the key.
+    bins: Vec<(Key, f64, u64)>,
+    unknown: u64,
+    total: u64,
+}
+
+impl Bins {
+    fn new(trajectories: &[Trajectory]) -> Self {
+        let mut bins: Vec<(Key, f64, u64)> =
+            trajectories.iter().map(|t| (key(&t.visits), t.probability, 0)).collect();
+        bins.sort_by(|a, b| a.0.cmp(&b.0));
+        // Hidden states and final observations are not told apart.
+        bins.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            kept.1 += if same { later.1 } else { 0.0 };
+            same
+        });
+        Self { bins, unknown: 0, total: 0 }
+    }
+
+    /// Count the episodes of one environment.
+    fn count(&mut self, r: &crate::rollout::Rollout<f32>, env: usize, encoding: Encoding) {
+        let mut visits = Key::new();
+        for row in (0..r.t).map(|t| t * r.n + env).filter(|&row| r.valid[row]) {
+            let obs = &r.obs[row * r.obs_width..(row + 1) * r.obs_width];
+            visits.push((encoding.read(obs), r.discrete[row], r.reward[row].to_bits()));
+            if r.end[row].is_end() {
+                self.total += 1;
+                match self.bins.binary_search_by(|bin| bin.0.cmp(&visits)) {
+                    Ok(at) => self.bins[at].2 += 1,
+                    Err(_) => self.unknown += 1,
+                }
+                visits.clear();
+            }
+        }
+    }
+
+    /// Pearson's statistic and its degrees of freedom. Bins that expect fewer than 5 are one; if
+    /// that is still too few, it joins another.
+    fn chi_square(&self) -> (f64, usize) {
+        let mut cells: Vec<(f64, f64)> = Vec::new();
+        let mut rare = (0.0, 0.0);
+        for (_, probability, count) in &self.bins {
+            let (expected, count) = (probability * self.total as f64, *count as f64);
+            if expected < 5.0 {
+                rare = (rare.0 + expected, rare.1 + count);
+            } else {
+                cells.push((expected, count));
+            }
+        }
+        match cells.last_mut() {
+            Some(last) if rare.0 < 5.0 => *last = (last.0 + rare.0, last.1 + rare.1),
+            _ => cells.push(rare),
+        }
+        let term = |&(expected, count): &(f64, f64)| {
+            let d: f64 = count - expected;
+            d * d / expected
+        };
+        (cells.iter().map(term).sum(), cells.len().saturating_sub(1).max(1))
+    }
+}

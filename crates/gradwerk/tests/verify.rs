@@ -1,0 +1,197 @@
+//! `gradwerk verify` finds every estimator to be what it declares, and finds seeded faults.
+
+use gradwerk::columns::Columns;
+use gradwerk::env::End;
+use gradwerk::estimate::EstimatorConfig;
+use gradwerk::rollout::Rollout;
+use gradwerk::verify::{Case, Method, Options, Pipeline, Row, Verdict, cases, exact_row, verify};
+
+/// Production, as a starting point for faults.
+fn derive(config: &EstimatorConfig, gamma: f64, rollout: &Rollout<f64>, c: &mut Columns<f64>) {
+    c.select(rollout);
+    c.estimate(config, gamma, rollout);
+}
+
+fn exact_cases(words: &str) -> Vec<Case> {
+    let matches = |c: &Case| words.split(' ').all(|w| c.name().split(' ').any(|own| own == w));
+    let judged = |c: &Case| c.method == Method::Exact && c.declared(1).factor().is_some();
+    let found: Vec<Case> = cases().into_iter().filter(|c| judged(c) && matches(c)).collect();
+    assert!(!found.is_empty(), "no row has the words {words}");
+    found
+}
+
+/// The rows of these words pass with production code and fail with the fault.
+fn assert_caught(
+    words: &str,
+    fault: impl Fn(&EstimatorConfig, f64, &Rollout<f64>, &mut Columns<f64>) + Sync,
+) {
+    for case in exact_cases(words) {
+        let row = |pipeline: &Pipeline<'_>| -> Row { exact_row(&case, pipeline).unwrap() };
+        let sound = row(&Pipeline::default());
+        assert_eq!(sound.verdict, Verdict::Ok, "{}: {:?}", sound.name, sound.failure);
+        let faulty = row(&Pipeline { derive: &fault });
+        assert_eq!(faulty.verdict, Verdict::Failed, "{} let the fault pass", faulty.name);
+        assert!(faulty.failure.is_some());
+    }
+}
+
+const DISCOUNTED: [&str; 4] = [
+    "fork gamma=0.8 reward-to-go none from-start",
+    "fork gamma=0.8 total-return leave-one-out from-start",
+    "chain-2 reward-to-go value from-start",
+    "tiger-3 softmax-table gae(1) value from-start",
+];
+
+#[test]
+fn a_dropped_discount_is_caught() {
+    for words in DISCOUNTED {
+        assert_caught(words, |config, _, rollout, c| derive(config, 1.0, rollout, c));
+    }
+}
+
+/// The factor `gamma^t` alone is dropped: the customary estimator, sold as the true gradient.
+#[test]
+fn discounting_from_now_instead_of_from_start_is_caught() {
+    assert_caught("fork gamma=0.8 reward-to-go none from-start", |config, gamma, rollout, c| {
+        let discounting = gradwerk::estimate::Discounting::FromNow;
+        derive(&EstimatorConfig { discounting, ..config.clone() }, gamma, rollout, c);
+    });
+}
+
+/// Row t gets the return from t + 1 on: the reward of the action itself is missing.
+#[test]
+fn an_off_by_one_in_reward_to_go_is_caught() {
+    for words in ["one-state gamma=1 reward-to-go none", "fork gamma=1 reward-to-go time-step"] {
+        assert_caught(words, |config, gamma, rollout, c| {
+            derive(config, gamma, rollout, c);
+            let end = c.advantage.len();
+            c.advantage.copy_within(rollout.n..end, 0);
+            let last = end - rollout.n;
+            c.advantage[last..].fill(0.0);
+        });
+    }
+}
+
+/// The return of an episode counts the rewards of the next one in the same environment.
+#[test]
+fn a_leak_across_episodes_is_caught() {
+    for words in ["fork gamma=1 gae(1) value", "chain-2 gae(1) value from-start"] {
+        assert_caught(words, |config, gamma, rollout, c| {
+            let mut leaking = rollout.clone();
+            // Only an end with an episode behind it can leak.
+            for row in 0..rollout.rows() - rollout.n {
+                leaking.end[row] = End::Continue;
+            }
+            derive(config, gamma, &leaking, c);
+        });
+    }
+}
+
+/// Reward-to-go through a leak: nothing is subtracted that could hide it.
+#[test]
+fn a_leak_of_returns_is_caught() {
+    assert_caught("chain-2 reward-to-go value from-start", |config, gamma, rollout, c| {
+        derive(config, gamma, rollout, c);
+        let extra = |row: usize| {
+            let next = row + rollout.n;
+            if rollout.end[row].is_end() && next < rollout.rows() && rollout.valid[next] {
+                c.target[next]
+            } else {
+                0.0
+            }
+        };
+        let leaks: Vec<f64> = (0..rollout.rows()).map(extra).collect();
+        c.advantage.iter_mut().zip(leaks).for_each(|(a, leak)| *a += gamma * leak);
+    });
+}
+
+/// The baseline knows which action was taken.
+#[test]
+fn a_baseline_that_sees_the_action_is_caught() {
+    for words in ["bandit reward-to-go none", "tiger-3 softmax-table reward-to-go none from-start"]
+    {
+        assert_caught(words, |config, gamma, rollout, c| {
+            derive(config, gamma, rollout, c);
+            for (a, action) in c.advantage.iter_mut().zip(&rollout.discrete) {
+                *a -= 0.1 * f64::from(*action);
+            }
+        });
+    }
+}
+
+/// A truncated step taken for a termination, and one that bootstraps with the wrong state.
+#[test]
+fn wrong_ends_are_caught() {
+    let words = "chain-2 reward-to-go value from-start";
+    assert_caught(words, |config, gamma, rollout, c| {
+        let mut wrong = rollout.clone();
+        for end in wrong.end.iter_mut().filter(|end| **end == End::Truncated) {
+            *end = End::Terminated;
+        }
+        derive(config, gamma, &wrong, c);
+    });
+    assert_caught(words, |config, gamma, rollout, c| {
+        let mut wrong = rollout.clone();
+        wrong.next_value.clone_from(&rollout.value);
+        derive(config, gamma, &wrong, c);
+    });
+}
+
+/// A baseline from the batch that forgets to leave the sample itself out.
+#[test]
+fn a_batch_mean_that_passes_for_leave_one_out_is_caught() {
+    assert_caught("fork gamma=1 total-return leave-one-out", |config, gamma, rollout, c| {
+        let baseline = gradwerk::estimate::Baseline::BatchMean;
+        derive(&EstimatorConfig { baseline, ..config.clone() }, gamma, rollout, c);
+    });
+}
+
+/// A prediction is judged as well: leave-one-out does not shrink the gradient by 1 - 1/N.
+#[test]
+fn a_wrong_prediction_is_caught() {
+    assert_caught("fork gamma=1 total-return batch-mean", |config, gamma, rollout, c| {
+        let baseline = gradwerk::estimate::Baseline::LeaveOneOut;
+        derive(&EstimatorConfig { baseline, ..config.clone() }, gamma, rollout, c);
+    });
+}
+
+/// Every row of the default set, with fewer samples than the command takes.
+#[test]
+fn everything_behaves_as_declared() {
+    let report = verify(&Options { samples: 400, ..Options::default() }).unwrap();
+    assert!(report.passed, "{}", report.table());
+    assert_eq!(report.rows.len(), cases().len());
+    assert!(report.ok > 100 && report.comparisons > 100, "{} rows judged", report.ok);
+    // Every batch of a judged row has its number, and N > 1 occurs.
+    for row in report.rows.iter().filter(|r| r.method == "exact" && r.verdict == Verdict::Ok) {
+        assert!(row.batches.iter().all(|b| b.deviation.is_some()), "{}", row.name);
+    }
+    let pairs = report.rows.iter().filter(|r| r.batches.iter().any(|b| b.n > 1)).count();
+    assert!(pairs > 100, "{pairs} rows with batches of more than one");
+}
+
+#[test]
+fn rows_have_names_of_their_own() {
+    let mut names: Vec<String> = cases().iter().map(Case::name).collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
+fn a_filter_without_rows_is_an_error() {
+    let options = Options { filter: "frok".into(), ..Options::default() };
+    let error = verify(&options).unwrap_err().to_string();
+    assert!(error.contains("`frok`") && error.contains("fork"), "{error}");
+}
+
+/// The same numbers for every number of threads.
+#[test]
+fn threads_change_nothing() {
+    let run = |threads| {
+        let options = Options { filter: "bandit".into(), samples: 50, threads };
+        verify(&options).unwrap().rows
+    };
+    assert_eq!(run(1), run(3));
+}
