@@ -192,7 +192,7 @@ mod tests {
             config.validate().and_then(|()| Tiles::new(&config, &shape(inputs)).map(drop))
         };
         let error = |tiles: &[usize], inputs| message(tiles, inputs).unwrap_err().to_string();
-        assert_eq!(error(&[4, 0], 2), "tiles[1] = 0: must be at least 1");
+        assert_eq!(error(&[4, 0], 2), "tiles[1] = 0: must be from 1 to 65536");
         assert_eq!(error(&[4, 3], 3), "tiles = [4, 3]: must have one number, or 3 of them");
         assert!(error(&[8], 17).starts_with("tiles = [8]: makes more than 65536 features"));
         assert!(error(&[usize::MAX], 2).starts_with("tiles = [18446744073709551615]: makes"));
