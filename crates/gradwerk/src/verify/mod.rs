@@ -24,7 +24,9 @@ mod setup;
 mod stats;
 
 pub use case::{Case, Critic, Declared, MeanOver, Method};
-pub use exact::{EXACT_TOLERANCE, MAX_BATCHES, PRECISION_TOLERANCE, Pipeline, exact_row};
+pub use exact::{
+    Derive, EXACT_TOLERANCE, MAX_BATCHES, PRECISION_TOLERANCE, Pipeline, derive, exact_row,
+};
 pub use policy::{POLICIES, PolicyClass};
 pub use problem::{PROBLEMS, Problem};
 pub use registry::cases;

@@ -2,7 +2,8 @@
 
 use super::{Case, Critic, MeanOver, Method, POLICIES, PROBLEMS, Problem};
 use crate::estimate::{
-    BASELINES, Baseline, Discounting, ESTIMATORS, EstimatorConfig, Kind, Normalize,
+    BASELINES, Baseline, Discounting, ESTIMATORS, EstimatorConfig, Form, ImportanceConfig, Kind,
+    Normalize, Weighting,
 };
 
 /// Every case, in the order of the table.
@@ -24,6 +25,7 @@ pub fn cases() -> Vec<Case> {
     }
     policy_classes(&mut cases);
     exact_critics(&mut cases);
+    off_policy(&mut cases);
     cases
 }
 
@@ -56,7 +58,9 @@ fn discountings(gamma: f64) -> Vec<Discounting> {
 fn variants(kind: Kind, baseline: Baseline) -> Vec<EstimatorConfig> {
     let base = estimator(kind, baseline);
     match kind {
-        Kind::Gae => [0.7, 1.0].map(|lambda| EstimatorConfig { lambda, ..base.clone() }).to_vec(),
+        Kind::Gae | Kind::VTrace => {
+            [0.7, 1.0].map(|lambda| EstimatorConfig { lambda, ..base.clone() }).to_vec()
+        }
         _ => vec![base],
     }
 }
@@ -128,6 +132,34 @@ fn policy_classes(cases: &mut Vec<Case>) {
             }
         }
     }
+}
+
+/// Trajectories of another policy, in every form and with all weights that go together.
+fn off_policy(cases: &mut Vec<Case>) {
+    let pairs = [
+        (Kind::TotalReturn, Baseline::None),
+        (Kind::TotalReturn, Baseline::LeaveOneOut),
+        (Kind::RewardToGo, Baseline::None),
+        (Kind::RewardToGo, Baseline::Value),
+        (Kind::Gae, Baseline::Value),
+        (Kind::VTrace, Baseline::Value),
+    ];
+    for problem in ["fork", "tiger-3"].map(Problem::named) {
+        let gamma = problem.gammas[problem.gammas.len() - 1];
+        for (kind, baseline) in pairs {
+            let base = Case::exact(problem, gamma, estimator(kind, baseline));
+            let fits = importances().filter(|i| i.obstacle(&base.estimator).is_none());
+            cases.extend(fits.map(|i| Case { importance: Some(i), ..base.clone() }));
+        }
+    }
+}
+
+fn importances() -> impl Iterator<Item = ImportanceConfig> {
+    let forms = [Form::Trajectory, Form::PerDecision, Form::FirstOrder];
+    let weightings = [Weighting::Ordinary, Weighting::SelfNormalised, Weighting::Clipped];
+    forms.into_iter().flat_map(move |form| {
+        weightings.map(move |weighting| ImportanceConfig { form, weighting, clip: 1.2 })
+    })
 }
 
 /// Estimators that trust a value function, with one that deserves it.
