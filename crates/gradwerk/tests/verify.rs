@@ -214,13 +214,13 @@ fn everything_behaves_as_declared() {
 
 /// A network or distribution of the list that no row covers would be believed without proof.
 #[test]
-fn every_discrete_policy_class_is_covered() {
+fn every_network_and_distribution_is_covered() {
     let cases = cases();
     for network in gradwerk_nn::NETWORKS {
         let covered = cases.iter().any(|c| (c.policy.network)().name() == *network);
         assert!(covered, "no row has the network {network}");
     }
-    for dist in ["categorical", "bernoulli"] {
+    for dist in gradwerk::dist::DISTRIBUTIONS.iter().map(|d| d.name) {
         assert!(cases.iter().any(|c| c.policy.dist == dist), "no row has {dist}");
     }
 }

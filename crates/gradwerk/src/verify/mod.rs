@@ -15,6 +15,7 @@
 
 mod case;
 mod exact;
+mod gaussian;
 mod policy;
 mod problem;
 mod registry;
@@ -28,7 +29,7 @@ pub use exact::{
     Derive, EXACT_TOLERANCE, MAX_BATCHES, PRECISION_TOLERANCE, Pipeline, derive, exact_row,
 };
 pub use policy::{POLICIES, PolicyClass};
-pub use problem::{PROBLEMS, Problem};
+pub use problem::{GaussianProblem, PROBLEMS, Problem, Source};
 pub use registry::cases;
 pub use report::{BatchRow, Report, Row, Verdict};
 pub use setup::Setup;

@@ -1,6 +1,6 @@
 //! The default set: which cases there are.
 
-use super::{Case, Critic, MeanOver, Method, POLICIES, PROBLEMS, Problem};
+use super::{Case, Critic, MeanOver, Method, POLICIES, PROBLEMS, Problem, Source};
 use crate::estimate::{
     BASELINES, Baseline, Discounting, ESTIMATORS, EstimatorConfig, Form, ImportanceConfig, Kind,
     Normalize, Weighting,
@@ -12,7 +12,9 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for problem in PROBLEMS {
         for &gamma in problem.gammas {
-            if problem.enumerable {
+            if let Source::Gaussian(_) = problem.source {
+                cases.extend(gaussian(problem, gamma));
+            } else if problem.enumerable {
                 estimators(problem, gamma, &mut cases);
                 cases.extend(normalized(problem, gamma));
             } else {
@@ -108,11 +110,24 @@ fn sampled(problem: &'static Problem, gamma: f64) -> Vec<Case> {
         (Kind::RewardToGo, Baseline::Value),
         (Kind::Gae, Baseline::Value),
     ];
-    let case = |(kind, baseline)| Case {
-        method: Method::Sampled,
-        ..Case::exact(problem, gamma, estimator(kind, baseline))
-    };
-    pairs.map(case).to_vec()
+    pairs.map(|pair| sampled_case(problem, gamma, pair)).to_vec()
+}
+
+fn sampled_case(problem: &'static Problem, gamma: f64, (kind, baseline): (Kind, Baseline)) -> Case {
+    let base = Case::exact(problem, gamma, estimator(kind, baseline));
+    Case { method: Method::Sampled, ..base }
+}
+
+/// Gaussian policies: the formulas are about the sum of the rewards, so that nothing bootstraps.
+fn gaussian(problem: &'static Problem, gamma: f64) -> Vec<Case> {
+    let pairs = [
+        (Kind::TotalReturn, Baseline::None),
+        (Kind::TotalReturn, Baseline::LeaveOneOut),
+        (Kind::TotalReturn, Baseline::BatchMean),
+        (Kind::RewardToGo, Baseline::None),
+        (Kind::RewardToGo, Baseline::TimeStep),
+    ];
+    pairs.map(|pair| sampled_case(problem, gamma, pair)).to_vec()
 }
 
 /// Every policy class where its distribution fits.
@@ -124,8 +139,7 @@ fn policy_classes(cases: &mut Vec<Case>) {
     ];
     for problem in ["fork", "chain-3", "tiger-3"].map(Problem::named) {
         let others = POLICIES.iter().filter(|p| p.name != problem.policy);
-        // The probability of one action of two is in range only where the index is 0.
-        for policy in others.filter(|p| p.dist != "bernoulli") {
+        for policy in others.filter(|p| p.dist == "categorical") {
             for (kind, baseline) in pairs {
                 let base = Case::exact(problem, problem.gammas[0], estimator(kind, baseline));
                 cases.push(Case { policy, ..base.clone() });

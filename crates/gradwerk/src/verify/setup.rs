@@ -46,7 +46,7 @@ impl Setup {
     /// # Errors
     /// If the parts do not go together or the value is infinite.
     pub fn of(case: &Case) -> Result<Self, Error> {
-        let world = World::of(&(case.problem.table)());
+        let world = World::of(&case.problem.source.table()?);
         let config = config(case)?;
         let theta = Self::engine(case, &config, &world)?.theta();
         let encoding = case.policy.encoding;
@@ -115,7 +115,7 @@ fn moved(theta: &[f64], scale: f64, key: u64) -> Vec<f64> {
 }
 
 /// The configuration of a training run with this estimator.
-fn config(case: &Case) -> Result<Config, Error> {
+pub(super) fn config(case: &Case) -> Result<Config, Error> {
     Ok(Config {
         seed: SEED,
         gamma: case.gamma,
