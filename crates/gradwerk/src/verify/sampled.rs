@@ -181,11 +181,11 @@ impl Sums {
 
     fn batch(&self, n: usize, expected: &[f64], grad: &[f64]) -> BatchRow {
         let (mut z, mut variance, mut mean) = (0.0_f64, 0.0, expected.to_vec());
-        for p in 0..mean.len() {
-            let (deviation, own, error) = self.moments(self.sum[p], self.square[p]);
-            mean[p] += deviation;
+        for (mean, (sum, square)) in mean.iter_mut().zip(self.sum.iter().zip(&self.square)) {
+            let (deviation, own, error) = self.moments(*sum, *square);
+            *mean += deviation;
             variance += own;
-            let score = if self.square[p] > 0.0 { deviation / error } else { 0.0 };
+            let score = if *square > 0.0 { deviation / error } else { 0.0 };
             // NaN compares as false: keep it where it appears.
             z = if score.abs() > z.abs() || score.is_nan() { score } else { z };
         }
