@@ -39,7 +39,7 @@ fn estimators(problem: &'static Problem, gamma: f64, cases: &mut Vec<Case>) {
                 if estimator.check(true, estimator.needs_value()).is_err() {
                     continue;
                 }
-                for discounting in discountings(gamma) {
+                for discounting in discountings(kind, gamma) {
                     let estimator = EstimatorConfig { discounting, ..estimator.clone() };
                     cases.push(Case::exact(problem, gamma, estimator));
                 }
@@ -48,11 +48,11 @@ fn estimators(problem: &'static Problem, gamma: f64, cases: &mut Vec<Case>) {
     }
 }
 
-/// Without a discount there is nothing to count.
-fn discountings(gamma: f64) -> Vec<Discounting> {
-    match gamma < 1.0 {
+/// Without a discount there is nothing to count, and total returns always count from the start.
+fn discountings(kind: Kind, gamma: f64) -> Vec<Discounting> {
+    match gamma < 1.0 && kind != Kind::TotalReturn {
         true => vec![Discounting::FromNow, Discounting::FromStart],
-        false => vec![Discounting::FromNow],
+        false => vec![Discounting::FromStart],
     }
 }
 
