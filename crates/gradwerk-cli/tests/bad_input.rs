@@ -6,6 +6,8 @@ use common::Bench;
 
 /// `(arguments, exit code, what the message must contain)`.
 const CASES: &[(&str, i32, &[&str])] = &[
+    ("verify --filter no-such-row", 2, &["`no-such-row`", "one-state, sparse, bandit"]),
+    ("verify --samples 1", 2, &["--samples 1", "at least 2"]),
     ("train CartPole-v2", 2, &["CartPole-v2", "did you mean `CartPole-v1`", "Pendulum-v1"]),
     (
         "train CartPole-v1 --algo poo",

@@ -243,3 +243,17 @@ fn the_page_about_the_command_line_is_complete() {
         assert!(flag == "--help" || page.contains(flag), "docs/cli.md lacks {flag}");
     }
 }
+
+#[test]
+fn verify_prints_its_rows() {
+    let bench = Bench::new();
+    let result = bench.json("verify --filter bandit --samples 50 --quiet");
+    let expected = ["comparisons", "failed", "ok", "passed", "reported", "rows", "wall_s"];
+    assert_eq!(keys(&result), expected);
+    assert_eq!((&result["passed"], &result["failed"]), (&true.into(), &0.into()));
+    let row = &result["rows"][0];
+    assert_eq!((&row["problem"], &row["verdict"]), (&"bandit".into(), &"ok".into()));
+    assert!(row["batches"][1]["bias"].as_f64().unwrap() < 1e-10);
+    let table = bench.run("verify --filter bandit --samples 50");
+    assert!(table.out.contains("bandit softmax-table gamma=1 total-return none"), "{}", table.out);
+}

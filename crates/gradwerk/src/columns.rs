@@ -4,14 +4,12 @@ use crate::estimate::{EstimatorConfig, Scratch, Steps, estimate};
 use crate::rollout::Rollout;
 use gradwerk_math::Real;
 
-/// The two factors of the ends, advantages, targets and the rows that count: what training and
-/// `gradwerk verify` hand to the learner, computed here and nowhere else.
+/// Ends, advantages, targets and the rows that count: what training and `gradwerk verify` hand to
+/// the learner, computed here and nowhere else.
 #[derive(Clone, Debug, Default)]
 pub struct Columns<E> {
-    /// `gamma`, but 0 where the episode terminated.
-    pub discount: Vec<E>,
-    /// 1, but 0 where the episode ended.
-    pub carry: Vec<E>,
+    /// How each step ended.
+    pub ends: Ends<E>,
     /// Advantages.
     pub advantage: Vec<E>,
     /// Value targets.
@@ -22,15 +20,43 @@ pub struct Columns<E> {
     pub scratch: Scratch,
 }
 
+/// The two factors per step that say how an episode ended.
+#[derive(Clone, Debug, Default)]
+pub struct Ends<E> {
+    /// `gamma`, but 0 where the episode terminated.
+    pub discount: Vec<E>,
+    /// 1, but 0 where the episode ended.
+    pub carry: Vec<E>,
+}
+
+impl<E: Real> Ends<E> {
+    /// The columns that estimators read, of the rollout that the factors are of.
+    #[must_use]
+    pub fn steps<'a>(&'a self, rollout: &'a Rollout<E>, gamma: E) -> Steps<'a, E> {
+        Steps {
+            t: rollout.t,
+            n: rollout.n,
+            reward: &rollout.reward,
+            discount: &self.discount,
+            carry: &self.carry,
+            value: &rollout.value,
+            next_value: &rollout.next_value,
+            valid: &rollout.valid,
+            time: &rollout.time,
+            gamma,
+        }
+    }
+}
+
 impl<E: Real> Columns<E> {
     /// Room for rollouts of up to `rows` rows.
     #[must_use]
     pub fn with_rows(rows: usize) -> Self {
+        let column = || Vec::with_capacity(rows);
         Self {
-            discount: Vec::with_capacity(rows),
-            carry: Vec::with_capacity(rows),
-            advantage: Vec::with_capacity(rows),
-            target: Vec::with_capacity(rows),
+            ends: Ends { discount: column(), carry: column() },
+            advantage: column(),
+            target: column(),
             rows: Vec::with_capacity(rows),
             scratch: Scratch::with_rows(rows),
         }
@@ -42,23 +68,17 @@ impl<E: Real> Columns<E> {
         self.rows.extend((0..rollout.rows() as u32).filter(|&row| rollout.valid[row as usize]));
     }
 
-    /// Advantages and targets of `rollout` under the discount `gamma`.
-    pub fn estimate(&mut self, config: &EstimatorConfig, gamma: E, rollout: &Rollout<E>) {
-        rollout.end_factors(gamma, &mut self.discount, &mut self.carry);
+    /// Get ends, and room for advantages and targets, of `rollout` under the discount `gamma`.
+    pub fn prepare(&mut self, gamma: E, rollout: &Rollout<E>) {
+        rollout.end_factors(gamma, &mut self.ends.discount, &mut self.ends.carry);
         self.advantage.resize(rollout.rows(), E::ZERO);
         self.target.resize(rollout.rows(), E::ZERO);
-        let steps = Steps {
-            t: rollout.t,
-            n: rollout.n,
-            reward: &rollout.reward,
-            discount: &self.discount,
-            carry: &self.carry,
-            value: &rollout.value,
-            next_value: &rollout.next_value,
-            valid: &rollout.valid,
-            time: &rollout.time,
-            gamma,
-        };
+    }
+
+    /// Advantages and targets of `rollout` under the discount `gamma`.
+    pub fn estimate(&mut self, config: &EstimatorConfig, gamma: E, rollout: &Rollout<E>) {
+        self.prepare(gamma, rollout);
+        let steps = self.ends.steps(rollout, gamma);
         estimate(config, &steps, &mut self.advantage, &mut self.target, &mut self.scratch);
     }
 }

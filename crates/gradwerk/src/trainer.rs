@@ -3,10 +3,11 @@
 use crate::Error;
 use crate::algo::{Algorithm, Tick, UpdateStats};
 use crate::collect::{Context, Episode, Plan, Shard, ShardState};
+use crate::columns::Columns;
 use crate::config::{Config, Invalid};
 use crate::diagnose::{BaselineProbe, BaselineQuality, Diagnosis};
 use crate::dist::Widths;
-use crate::estimate::{Normalize, Scratch, Steps, estimate};
+use crate::estimate::Normalize;
 use crate::learner::{Batch, Learner};
 use crate::model::Model;
 use crate::normalize::{Normalizers, ObsMap};
@@ -88,7 +89,7 @@ pub struct Trainer {
     pool: Pool,
     shards: Vec<Shard>,
     rollout: Rollout<f32>,
-    columns: Columns,
+    columns: Columns<f32>,
     learner: Learner<f32>,
     algorithm: Box<dyn Algorithm<f32>>,
     /// Work space of the measurements, if there are any.
@@ -104,52 +105,6 @@ pub struct Trainer {
     episodes: Vec<Episode>,
     limit: u64,
     exact_resume: bool,
-}
-
-/// Columns `[T, N]` that the trainer derives from a rollout.
-struct Columns {
-    ends: Ends,
-    advantage: Vec<f32>,
-    target: Vec<f32>,
-    rows: Vec<u32>,
-    scratch: Scratch,
-}
-
-/// The two factors per step that say how an episode ended.
-struct Ends {
-    discount: Vec<f32>,
-    carry: Vec<f32>,
-}
-
-impl Ends {
-    /// The columns that estimators read.
-    fn steps<'a>(&'a self, r: &'a Rollout<f32>, gamma: f32) -> Steps<'a, f32> {
-        Steps {
-            t: r.t,
-            n: r.n,
-            reward: &r.reward,
-            discount: &self.discount,
-            carry: &self.carry,
-            value: &r.value,
-            next_value: &r.next_value,
-            valid: &r.valid,
-            time: &r.time,
-            gamma,
-        }
-    }
-}
-
-impl Columns {
-    /// Room for rollouts of up to `rows` rows.
-    fn with_rows(rows: usize) -> Self {
-        Self {
-            ends: Ends { discount: Vec::with_capacity(rows), carry: Vec::with_capacity(rows) },
-            advantage: Vec::with_capacity(rows),
-            target: Vec::with_capacity(rows),
-            rows: Vec::with_capacity(rows),
-            scratch: Scratch::with_rows(rows),
-        }
-    }
 }
 
 impl Trainer {
@@ -296,10 +251,8 @@ impl Trainer {
     }
 
     fn count(&mut self) {
-        let rows = &mut self.columns.rows;
-        rows.clear();
-        rows.extend((0..self.rollout.rows() as u32).filter(|&r| self.rollout.valid[r as usize]));
-        self.counters.steps += rows.len() as u64;
+        self.columns.select(&self.rollout);
+        self.counters.steps += self.columns.rows.len() as u64;
         self.episodes.clear();
         for shard in &self.shards {
             self.episodes.extend_from_slice(&shard.episodes);
@@ -337,14 +290,8 @@ impl Trainer {
 
     /// 2. Estimate: how much better than expected each action was, and what V should be.
     fn estimate(&mut self) {
-        let (r, c) = (&self.rollout, &mut self.columns);
         let gamma = self.config.gamma as f32;
-        r.end_factors(gamma, &mut c.ends.discount, &mut c.ends.carry);
-        c.advantage.resize(r.rows(), 0.0);
-        c.target.resize(r.rows(), 0.0);
-        let steps = c.ends.steps(r, gamma);
-        let config = &self.config.estimator;
-        estimate(config, &steps, &mut c.advantage, &mut c.target, &mut c.scratch);
+        self.columns.estimate(&self.config.estimator, gamma, &self.rollout);
     }
 
     fn explained_variance(&self) -> Option<f64> {

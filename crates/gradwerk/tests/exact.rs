@@ -2,7 +2,10 @@
 
 use gradwerk::columns::Columns;
 use gradwerk::dist::DistConfig;
-use gradwerk::estimate::{Baseline, EstimatorConfig, Kind};
+use gradwerk::estimate::{
+    Baseline, EstimatorConfig, Form, ImportanceConfig, ImportanceScratch, Kind, Weighting,
+    estimate_off_policy,
+};
 use gradwerk::exact::{
     Agent, Encoding, MAX_TRAJECTORIES, Objective, PolicyTable, Trajectory, World, enumerate,
     fisher, moments, solve, visits,
@@ -301,5 +304,41 @@ fn enumeration_and_dynamic_programming_agree() {
         for (a, b) in information.data.iter().zip(&want.data) {
             assert!((a - b).abs() < 1e-11 * want.trace(), "{a} instead of {b}");
         }
+    }
+}
+
+/// Importance sampling on the sparse problem, behaviour `mu(a1) = m`: the estimate is
+/// `1[success] (theta/m)^n n/theta`, its mean `n theta^(n-1)`, its variance
+/// `n^2 theta^(2n-2) (m^-n - 1)`, n = 4.
+#[test]
+fn sparse_problem_off_policy() {
+    for (theta, m) in THETAS.into_iter().flat_map(|theta| [0.3, 0.6].map(|m| (theta, m))) {
+        let world = World::of(problems::ONE_STATE_SPARSE.table());
+        let mut pi = agent(&world, linear(), Encoding::Index, "bernoulli");
+        let mut mu = agent(&world, linear(), Encoding::Index, "bernoulli");
+        pi.set_theta(&[0.0, theta]);
+        mu.set_theta(&[0.0, m]);
+        let all = enumerate(&world, &PolicyTable::of(&mu), MAX_TRAJECTORIES).unwrap();
+        let ordinary =
+            ImportanceConfig { form: Form::Trajectory, weighting: Weighting::Ordinary, clip: 1.0 };
+        let mean = 4.0 * theta * theta * theta;
+        let moments = moments(&all, 1, &[0.0, mean], |batch| {
+            let (rollout, acted) = (pi.rollout(batch), mu.rollout(batch));
+            let pairs = rollout.log_prob.iter().zip(&acted.log_prob);
+            let log_ratio: Vec<f64> = pairs.map(|(pi, mu)| pi - mu).collect();
+            let mut c = Columns::default();
+            c.select(&rollout);
+            c.prepare(1.0, &rollout);
+            let steps = c.ends.steps(&rollout, 1.0);
+            let (a, t) = (&mut c.advantage, &mut c.target);
+            let scratch = &mut ImportanceScratch::default();
+            estimate_off_policy(&constant(0.0), &ordinary, &steps, &log_ratio, a, t, scratch)
+                .unwrap();
+            pi.gradient(&rollout, &c, false, 1)
+        });
+        let moments = moments.unwrap();
+        assert_relative("mean", moments.mean[1], mean, 1e-10);
+        let variance = mean * mean * (1.0 / (m * m * m * m) - 1.0);
+        assert_relative("variance", moments.covariance.at(1, 1), variance, 1e-10);
     }
 }

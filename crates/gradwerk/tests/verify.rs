@@ -4,7 +4,9 @@ use gradwerk::columns::Columns;
 use gradwerk::env::End;
 use gradwerk::estimate::EstimatorConfig;
 use gradwerk::rollout::Rollout;
-use gradwerk::verify::{Case, Method, Options, Pipeline, Row, Verdict, cases, exact_row, verify};
+use gradwerk::verify::{
+    self, Case, Method, Options, Pipeline, Row, Verdict, cases, exact_row, verify as run_verify,
+};
 
 /// Production, as a starting point for faults.
 fn derive(config: &EstimatorConfig, gamma: f64, rollout: &Rollout<f64>, c: &mut Columns<f64>) {
@@ -12,9 +14,22 @@ fn derive(config: &EstimatorConfig, gamma: f64, rollout: &Rollout<f64>, c: &mut 
     c.estimate(config, gamma, rollout);
 }
 
+/// The columns of trajectories of another policy, with a fault in the ratios.
+fn assert_ratio_fault_caught(
+    words: &str,
+    fault: impl Fn(&Rollout<f64>, &[f64]) -> Vec<f64> + Sync,
+) {
+    let faulty =
+        |case: &Case, r: &Rollout<f64>, log_ratio: Option<&[f64]>, c: &mut Columns<f64>| {
+            verify::derive(case, r, Some(&fault(r, log_ratio.unwrap())), c)
+        };
+    assert_pipeline_caught(words, &Pipeline { derive: &faulty });
+}
+
 fn exact_cases(words: &str) -> Vec<Case> {
     let matches = |c: &Case| words.split(' ').all(|w| c.name().split(' ').any(|own| own == w));
-    let judged = |c: &Case| c.method == Method::Exact && c.declared(1).factor().is_some();
+    let on = |c: &Case| c.importance.is_some() == words.contains("off-policy");
+    let judged = |c: &Case| on(c) && c.method == Method::Exact && c.declared(1).factor().is_some();
     let found: Vec<Case> = cases().into_iter().filter(|c| judged(c) && matches(c)).collect();
     assert!(!found.is_empty(), "no row has the words {words}");
     found
@@ -25,11 +40,19 @@ fn assert_caught(
     words: &str,
     fault: impl Fn(&EstimatorConfig, f64, &Rollout<f64>, &mut Columns<f64>) + Sync,
 ) {
+    let faulty = |case: &Case, r: &Rollout<f64>, _: Option<&[f64]>, c: &mut Columns<f64>| {
+        fault(&case.estimator, case.gamma, r, c);
+        Ok(())
+    };
+    assert_pipeline_caught(words, &Pipeline { derive: &faulty });
+}
+
+fn assert_pipeline_caught(words: &str, faulty: &Pipeline<'_>) {
     for case in exact_cases(words) {
         let row = |pipeline: &Pipeline<'_>| -> Row { exact_row(&case, pipeline).unwrap() };
         let sound = row(&Pipeline::default());
         assert_eq!(sound.verdict, Verdict::Ok, "{}: {:?}", sound.name, sound.failure);
-        let faulty = row(&Pipeline { derive: &fault });
+        let faulty = row(faulty);
         assert_eq!(faulty.verdict, Verdict::Failed, "{} let the fault pass", faulty.name);
         assert!(faulty.failure.is_some());
     }
@@ -137,6 +160,25 @@ fn wrong_ends_are_caught() {
     });
 }
 
+/// Every ratio 1: trajectories of another policy pass for one's own.
+#[test]
+fn a_missing_importance_ratio_is_caught() {
+    for words in [
+        "fork total-return none off-policy=trajectory ordinary",
+        "fork reward-to-go value off-policy=per-decision ordinary",
+        "tiger-3 reward-to-go none off-policy=per-decision ordinary",
+    ] {
+        assert_ratio_fault_caught(words, |_, log_ratio| vec![0.0; log_ratio.len()]);
+        // Only the ratio of an episode's first step is missing.
+        assert_ratio_fault_caught(words, |r, log_ratio| {
+            let first = |(x, time): (&f64, &u32)| if *time == 0 { 0.0 } else { *x };
+            log_ratio.iter().zip(&r.time).map(first).collect()
+        });
+        // Upside down: mu / pi.
+        assert_ratio_fault_caught(words, |_, log_ratio| log_ratio.iter().map(|x| -x).collect());
+    }
+}
+
 /// A baseline from the batch that forgets to leave the sample itself out.
 #[test]
 fn a_batch_mean_that_passes_for_leave_one_out_is_caught() {
@@ -158,7 +200,7 @@ fn a_wrong_prediction_is_caught() {
 /// Every row of the default set, with fewer samples than the command takes.
 #[test]
 fn everything_behaves_as_declared() {
-    let report = verify(&Options { samples: 400, ..Options::default() }).unwrap();
+    let report = run_verify(&Options { samples: 400, ..Options::default() }).unwrap();
     assert!(report.passed, "{}", report.table());
     assert_eq!(report.rows.len(), cases().len());
     assert!(report.ok > 100 && report.comparisons > 100, "{} rows judged", report.ok);
@@ -172,13 +214,13 @@ fn everything_behaves_as_declared() {
 
 /// A network or distribution of the list that no row covers would be believed without proof.
 #[test]
-fn every_discrete_policy_class_is_covered() {
+fn every_network_and_distribution_is_covered() {
     let cases = cases();
     for network in gradwerk_nn::NETWORKS {
         let covered = cases.iter().any(|c| (c.policy.network)().name() == *network);
         assert!(covered, "no row has the network {network}");
     }
-    for dist in ["categorical", "bernoulli"] {
+    for dist in gradwerk::dist::DISTRIBUTIONS.iter().map(|d| d.name) {
         assert!(cases.iter().any(|c| c.policy.dist == dist), "no row has {dist}");
     }
 }
@@ -195,7 +237,7 @@ fn rows_have_names_of_their_own() {
 #[test]
 fn a_filter_without_rows_is_an_error() {
     let options = Options { filter: "frok".into(), ..Options::default() };
-    let error = verify(&options).unwrap_err().to_string();
+    let error = run_verify(&options).unwrap_err().to_string();
     assert!(error.contains("`frok`") && error.contains("fork"), "{error}");
 }
 
@@ -204,7 +246,7 @@ fn a_filter_without_rows_is_an_error() {
 fn threads_change_nothing() {
     let run = |threads| {
         let options = Options { filter: "bandit".into(), samples: 50, threads };
-        verify(&options).unwrap().rows
+        run_verify(&options).unwrap().rows
     };
     assert_eq!(run(1), run(3));
 }

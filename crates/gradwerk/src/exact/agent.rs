@@ -72,24 +72,43 @@ impl<E: Engine> Agent<E> {
         kernel: Kernel,
     ) -> Result<Self, ExactError> {
         let (obs, act) = (encoding.space(observations), Space::Discrete { n: actions });
-        let failed = |error: crate::Error| ExactError::Model(error.to_string());
-        let model = Model::<E>::build(config, &obs, &act).map_err(failed)?;
+        let mut agent = Self::on_spaces(config, &obs, &act, kernel)?;
+        let model = &agent.learner.model;
         let raw: Vec<f32> = (0..observations).map(|o| o as f32).collect();
         let mut inputs = vec![0.0; observations * model.obs_width()];
         let map = ObsMap::new(model.encoder.width(), None, config.normalize.clip);
         model.encoder.encode(&map, &raw, &mut inputs);
-        let learner = Learner::new(model, &config.optimizer, config.seed, kernel);
-        let mut agent = Self {
-            learner: learner.map_err(failed)?,
-            pool: Pool::new(1),
-            observations,
-            actions,
-            features: inputs.into_iter().map(E::from_f32).collect(),
-            value: vec![E::ZERO; observations],
-            log_prob: vec![E::ZERO; observations * actions],
-        };
+        agent.features = inputs.into_iter().map(E::from_f32).collect();
+        agent.value = vec![E::ZERO; observations];
+        agent.log_prob = vec![E::ZERO; observations * actions];
+        (agent.observations, agent.actions) = (observations, actions);
         agent.refresh();
         Ok(agent)
+    }
+
+    /// An agent on any spaces, for rollouts from elsewhere: without tables of observations and
+    /// actions, so that [`Agent::rollout`] cannot be asked.
+    ///
+    /// # Errors
+    /// If network, distribution and spaces do not go together.
+    pub fn on_spaces(
+        config: &Config,
+        observation: &Space,
+        action: &Space,
+        kernel: Kernel,
+    ) -> Result<Self, ExactError> {
+        let failed = |error: crate::Error| ExactError::Model(error.to_string());
+        let model = Model::<E>::build(config, observation, action).map_err(failed)?;
+        let learner = Learner::new(model, &config.optimizer, config.seed, kernel);
+        Ok(Self {
+            learner: learner.map_err(failed)?,
+            pool: Pool::new(1),
+            observations: 0,
+            actions: 0,
+            features: Vec::new(),
+            value: Vec::new(),
+            log_prob: Vec::new(),
+        })
     }
 
     /// Number of observations O.

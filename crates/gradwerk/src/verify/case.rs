@@ -1,7 +1,10 @@
 //! What one row of the table is about, and what it must show.
 
 use super::{PolicyClass, Problem};
-use crate::estimate::{Baseline, Bias, Discounting, EstimatorConfig, Kind, Normalize};
+use crate::estimate::{
+    Baseline, Bias, Discounting, EstimatorConfig, Form, ImportanceConfig, Kind, Normalize,
+    Weighting,
+};
 
 /// How a row is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Case {
     pub gamma: f64,
     /// The estimator.
     pub estimator: EstimatorConfig,
+    /// How trajectories of another policy are weighed; none for those of the policy itself.
+    pub importance: Option<ImportanceConfig>,
     /// Its value function, if it reads one.
     pub critic: Critic,
     /// What is divided by.
@@ -96,6 +101,7 @@ impl Case {
             policy: PolicyClass::named(problem.policy),
             gamma,
             estimator,
+            importance: None,
             critic: Critic::Arbitrary,
             mean_over: MeanOver::Trajectories,
             method: Method::Exact,
@@ -112,7 +118,11 @@ impl Case {
         if self.critic == Critic::Exact && self.critic_is_all() {
             return Declared::Predicted(1.0, "V = V^pi");
         }
-        match e.bias(self.gamma) {
+        let bias = match &self.importance {
+            Some(importance) => importance.bias(e, self.gamma),
+            None => e.bias(self.gamma),
+        };
+        match bias {
             Bias::Unbiased => Declared::Unbiased,
             Bias::Biased(why) => Declared::Biased(why),
             Bias::Predicted(why) => Declared::Predicted(predicted_factor(e, n), why),
@@ -123,7 +133,7 @@ impl Case {
     fn critic_is_all(&self) -> bool {
         let e = &self.estimator;
         let discounted_right = self.gamma == 1.0 || e.discounting == Discounting::FromStart;
-        let trusts = matches!(e.kind, Kind::Gae | Kind::NStep);
+        let trusts = matches!(e.kind, Kind::Gae | Kind::NStep) && self.importance.is_none();
         trusts && discounted_right && e.normalize == Normalize::None
     }
 
@@ -140,6 +150,7 @@ impl Case {
         let e = &self.estimator;
         let kind = match e.kind {
             Kind::Gae => format!("gae({})", e.lambda),
+            Kind::VTrace => format!("v-trace({})", e.lambda),
             Kind::NStep => format!("n-step({})", e.n),
             other => other.entry().name.to_owned(),
         };
@@ -156,9 +167,26 @@ impl Case {
             Normalize::Batch => " normalize=batch",
             Normalize::Minibatch => " normalize=minibatch",
         };
+        if let Some(importance) = &self.importance {
+            name += &importance_words(importance);
+        }
         name += if self.critic == Critic::Exact { " V=V^pi" } else { "" };
         name += if self.mean_over == MeanOver::Rows { " mean-over-rows" } else { "" };
         name + method
+    }
+}
+
+/// Form and weights, as words of the row's name.
+fn importance_words(importance: &ImportanceConfig) -> String {
+    let form = match importance.form {
+        Form::Trajectory => "trajectory",
+        Form::PerDecision => "per-decision",
+        Form::FirstOrder => "first-order",
+    };
+    match importance.weighting {
+        Weighting::Ordinary => format!(" off-policy={form} ordinary"),
+        Weighting::SelfNormalised => format!(" off-policy={form} self-normalised"),
+        Weighting::Clipped => format!(" off-policy={form} clipped({})", importance.clip),
     }
 }
 

@@ -4,7 +4,7 @@ use super::report::relative;
 use super::{BatchRow, Case, Declared, MeanOver, Method, Row, Setup, Verdict};
 use crate::Error;
 use crate::columns::Columns;
-use crate::estimate::{EstimatorConfig, Normalize};
+use crate::estimate::{ImportanceScratch, Normalize, estimate_off_policy};
 use crate::exact::{Agent, Matrix, Trajectory, batches, fisher, moments};
 use crate::rollout::Rollout;
 use gradwerk_nn::Engine;
@@ -18,8 +18,11 @@ pub const PRECISION_TOLERANCE: f64 = 1e-5;
 /// Most batches that are visited for one batch size.
 pub const MAX_BATCHES: u64 = 12_000;
 
-/// From a rollout to the columns that the learner reads. Tests put faults in its place.
-pub type Derive<'a> = dyn Fn(&EstimatorConfig, f64, &Rollout<f64>, &mut Columns<f64>) + Sync + 'a;
+/// From a rollout to the columns that the learner reads, given the estimator of a case and, off
+/// policy, `log pi - log mu` `[T, N]`. Tests put faults in its place.
+pub type Derive<'a> = dyn Fn(&Case, &Rollout<f64>, Option<&[f64]>, &mut Columns<f64>) -> Result<(), Error>
+    + Sync
+    + 'a;
 
 /// The part of training under test.
 pub struct Pipeline<'a> {
@@ -30,19 +33,35 @@ pub struct Pipeline<'a> {
 impl Default for Pipeline<'_> {
     /// That of training.
     fn default() -> Self {
-        Self { derive: &derive::<f64> }
+        Self { derive: &derive }
     }
 }
 
-/// What the trainer does between sampling and ascending.
-fn derive<E: Engine>(
-    config: &EstimatorConfig,
-    gamma: f64,
+/// What training does between sampling and ascending: on policy the trainer, off policy the
+/// algorithm that stores batches.
+///
+/// # Errors
+/// If a log-ratio is not finite.
+pub fn derive<E: Engine>(
+    case: &Case,
     rollout: &Rollout<E>,
+    log_ratio: Option<&[E]>,
     columns: &mut Columns<E>,
-) {
+) -> Result<(), Error> {
+    let gamma = E::from_f64(case.gamma);
     columns.select(rollout);
-    columns.estimate(config, E::from_f64(gamma), rollout);
+    let (Some(importance), Some(log_ratio)) = (&case.importance, log_ratio) else {
+        columns.estimate(&case.estimator, gamma, rollout);
+        return Ok(());
+    };
+    columns.prepare(gamma, rollout);
+    let Columns { ends, advantage, target, .. } = columns;
+    let steps = ends.steps(rollout, gamma);
+    let mut scratch = ImportanceScratch::default();
+    let estimator = &case.estimator;
+    estimate_off_policy(estimator, importance, &steps, log_ratio, advantage, target, &mut scratch)
+        .map_err(Error::usage)?;
+    Ok(())
 }
 
 /// The estimate of one batch, `[P]`.
@@ -99,11 +118,13 @@ fn exact_batch(
         MeanOver::Rows => Some(fisher(&setup.world, &setup.policy)?.length),
         MeanOver::Trajectories => None,
     };
-    let (agent, grad) = (&mut setup.agent, &setup.solution.grad);
+    let (agent, behaviour) = (&mut setup.agent, &setup.behaviour);
+    let grad = &setup.solution.grad;
     let mut columns = Columns::default();
     let m = moments(trajectories, n, grad, |batch| {
-        let rollout = agent.rollout(batch);
-        (pipeline.derive)(&case.estimator, case.gamma, &rollout, &mut columns);
+        let mut rollout = agent.rollout(batch);
+        let log_ratio = behaviour.as_ref().map(|mu| swap_behaviour(mu, batch, &mut rollout));
+        (pipeline.derive)(case, &rollout, log_ratio.as_deref(), &mut columns)?;
         let mut g = estimate(case, agent, &rollout, &columns, n)?;
         if let Some(length) = length {
             g.iter_mut().for_each(|g| *g *= length);
@@ -118,6 +139,14 @@ fn exact_batch(
         variance: Some(trace(&m.covariance)),
         ..BatchRow::default()
     })
+}
+
+/// Let the rollout be one of the behaviour policy; returns `log pi - log mu`, `[T, N]`.
+fn swap_behaviour(mu: &Agent<f64>, batch: &[&Trajectory], rollout: &mut Rollout<f64>) -> Vec<f64> {
+    let acted = mu.rollout(batch).log_prob;
+    let log_ratio = rollout.log_prob.iter().zip(&acted).map(|(pi, mu)| pi - mu).collect();
+    rollout.log_prob = acted;
+    log_ratio
 }
 
 fn trace(covariance: &Matrix) -> f64 {
@@ -138,10 +167,10 @@ pub(super) fn precision_row(case: &Case) -> Result<Row, Error> {
     for trajectory in &trajectories {
         let batch = [trajectory];
         let rollout = setup.agent.rollout(&batch);
-        derive(&case.estimator, case.gamma, &rollout, &mut wide);
+        derive(case, &rollout, None, &mut wide)?;
         let want = estimate(case, &mut setup.agent, &rollout, &wide, 1)?;
         let rollout = engine.rollout(&batch);
-        derive(&case.estimator, case.gamma, &rollout, &mut narrow);
+        derive(case, &rollout, None, &mut narrow)?;
         let got = estimate(case, &mut engine, &rollout, &narrow, 1)?;
         for (got, want) in got.iter().zip(&want) {
             difference += trajectory.probability * (got - want) * (got - want);

@@ -15,6 +15,7 @@
 
 mod case;
 mod exact;
+mod gaussian;
 mod policy;
 mod problem;
 mod registry;
@@ -24,9 +25,11 @@ mod setup;
 mod stats;
 
 pub use case::{Case, Critic, Declared, MeanOver, Method};
-pub use exact::{EXACT_TOLERANCE, MAX_BATCHES, PRECISION_TOLERANCE, Pipeline, exact_row};
+pub use exact::{
+    Derive, EXACT_TOLERANCE, MAX_BATCHES, PRECISION_TOLERANCE, Pipeline, derive, exact_row,
+};
 pub use policy::{POLICIES, PolicyClass};
-pub use problem::{PROBLEMS, Problem};
+pub use problem::{GaussianProblem, PROBLEMS, Problem, Source};
 pub use registry::cases;
 pub use report::{BatchRow, Report, Row, Verdict};
 pub use setup::Setup;

@@ -72,6 +72,13 @@ pub const POLICIES: &[PolicyClass] = &[
         dist: "categorical",
         jitter: 0.0,
     },
+    PolicyClass {
+        name: "gaussian-linear",
+        network: linear,
+        encoding: Encoding::Index,
+        dist: "gaussian",
+        jitter: 0.0,
+    },
     features("softmax-polynomial", Encoding::Index, || named("polynomial")),
     features("softmax-fourier", Encoding::Index, || named("fourier")),
     features("softmax-rbf", Encoding::Index, || named("rbf")),

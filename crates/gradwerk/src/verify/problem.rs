@@ -1,5 +1,7 @@
 //! The problems of the default set.
 
+use crate::Error;
+use gradwerk_env::exact_gaussian::{CONDITIONING, QuadraticBandit, REGULATOR};
 use gradwerk_env::finite::{Mdp, problems};
 
 /// A finite problem and the discounts under which it is verified.
@@ -9,8 +11,8 @@ pub struct Problem {
     pub name: &'static str,
     /// One line about it.
     pub summary: &'static str,
-    /// Its table.
-    pub table: fn() -> Mdp,
+    /// Where its numbers come from.
+    pub source: Source,
     /// Discount factors.
     pub gammas: &'static [f64],
     /// The policy class with which every estimator and baseline is tried; see [`super::POLICIES`].
@@ -19,12 +21,35 @@ pub struct Problem {
     pub enumerable: bool,
 }
 
+/// What is known exactly of a problem.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// Its table.
+    Finite(fn() -> Mdp),
+    /// The gradient of a Gaussian policy in closed form.
+    Gaussian(GaussianProblem),
+}
+
+/// A continuous problem on which a linear Gaussian policy has a gradient in closed form.
+#[derive(Clone, Copy, Debug)]
+pub struct GaussianProblem {
+    /// The environment's name.
+    pub env: &'static str,
+    /// The parameter of the mean that the formula is about; the mean's other one is 0.
+    pub mean: &'static str,
+    /// Its value, and `ln sigma`.
+    pub at: [f64; 2],
+    /// `[dJ / d mean parameter, dJ / d ln sigma]` at a mean parameter and a sigma; no other
+    /// parameter of the policy has a gradient.
+    pub gradient: fn(f64, f64) -> [f64; 2],
+}
+
 /// Every problem, from the smallest on.
 pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "one-state",
         summary: "the homework's: action 0 pays 1 and stays, action 1 ends; no horizon",
-        table: || problems::ONE_STATE.table().as_ref().clone(),
+        source: Source::Finite(|| problems::ONE_STATE.table().as_ref().clone()),
         gammas: &[1.0, 0.9],
         policy: "probability",
         enumerable: true,
@@ -32,7 +57,7 @@ pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "sparse",
         summary: "the homework's sparse variant: four times action 0, then 1 is paid",
-        table: || problems::ONE_STATE_SPARSE.table().as_ref().clone(),
+        source: Source::Finite(|| problems::ONE_STATE_SPARSE.table().as_ref().clone()),
         gammas: &[1.0],
         policy: "probability",
         enumerable: true,
@@ -40,7 +65,7 @@ pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "bandit",
         summary: "three arms, one step",
-        table: || problems::BANDIT.table().as_ref().clone(),
+        source: Source::Finite(|| problems::BANDIT.table().as_ref().clone()),
         gammas: &[1.0],
         policy: "softmax-table",
         enumerable: true,
@@ -48,7 +73,7 @@ pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "fork",
         summary: "three states, one to three steps, always terminates: a value function can be exact",
-        table: fork,
+        source: Source::Finite(fork),
         gammas: &[1.0, 0.8],
         policy: "softmax-table",
         enumerable: true,
@@ -56,7 +81,7 @@ pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "chain-2",
         summary: "a corridor cut after 2 steps: truncation bootstraps",
-        table: || problems::chain(2),
+        source: Source::Finite(|| problems::chain(2)),
         gammas: &[0.9],
         policy: "softmax-table",
         enumerable: true,
@@ -64,7 +89,7 @@ pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "chain-3",
         summary: "a corridor cut after 4 steps: for policy classes",
-        table: || problems::chain(3),
+        source: Source::Finite(|| problems::chain(3)),
         gammas: &[0.9],
         policy: "softmax-mlp",
         enumerable: true,
@@ -72,7 +97,10 @@ pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "tiger-3",
         summary: "partially observed, cut after 3 steps: observations replace states",
-        table: || Mdp { horizon: Some(3), ..problems::TIGER.table().as_ref().clone() },
+        source: Source::Finite(|| Mdp {
+            horizon: Some(3),
+            ..problems::TIGER.table().as_ref().clone()
+        }),
         gammas: &[0.95],
         policy: "softmax-table",
         enumerable: true,
@@ -80,7 +108,7 @@ pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "gridworld",
         summary: "11 cells, up to 100 steps: too many trajectories, so samples",
-        table: || problems::GRID_WORLD.table().as_ref().clone(),
+        source: Source::Finite(|| problems::GRID_WORLD.table().as_ref().clone()),
         gammas: &[0.95],
         policy: "softmax-table",
         enumerable: false,
@@ -88,9 +116,48 @@ pub const PROBLEMS: &[Problem] = &[
     Problem {
         name: "frozen-lake",
         summary: "FrozenLake-v1, slippery, up to 100 steps: samples",
-        table: || problems::FROZEN_LAKE.table().as_ref().clone(),
+        source: Source::Finite(|| problems::FROZEN_LAKE.table().as_ref().clone()),
         gammas: &[0.99],
         policy: "softmax-table",
+        enumerable: false,
+    },
+    Problem {
+        name: "gaussian-bandit",
+        summary: "one step, r = -(a - 1/2)^2",
+        source: Source::Gaussian(GaussianProblem {
+            env: "gaussian/bandit",
+            mean: "policy.0.bias",
+            at: [0.25, -0.5],
+            gradient: |mean, sigma| QuadraticBandit { target: 0.5 }.gradient(mean, sigma),
+        }),
+        gammas: &[1.0],
+        policy: "gaussian-linear",
+        enumerable: false,
+    },
+    Problem {
+        name: "lqr",
+        summary: "the scalar linear-quadratic regulator, 10 steps",
+        source: Source::Gaussian(GaussianProblem {
+            env: "gaussian/lqr",
+            mean: "policy.0.weight",
+            at: [-1.25, -0.75],
+            gradient: |gain, sigma| REGULATOR.gradient(gain, sigma),
+        }),
+        gammas: &[1.0],
+        policy: "gaussian-linear",
+        enumerable: false,
+    },
+    Problem {
+        name: "conditioning",
+        summary: "the lecture's poor conditioning: r = -s^2 - a^2, s' = s + a, 10 steps",
+        source: Source::Gaussian(GaussianProblem {
+            env: "gaussian/conditioning",
+            mean: "policy.0.weight",
+            at: [-0.5, -1.5],
+            gradient: |gain, sigma| CONDITIONING.gradient(gain, sigma),
+        }),
+        gammas: &[1.0],
+        policy: "gaussian-linear",
         enumerable: false,
     },
 ];
@@ -104,6 +171,19 @@ impl Problem {
     pub fn named(name: &str) -> &'static Self {
         let found = PROBLEMS.iter().find(|p| p.name == name);
         found.unwrap_or_else(|| panic!("unknown problem `{name}`"))
+    }
+}
+
+impl Source {
+    /// The table of a finite problem.
+    ///
+    /// # Errors
+    /// If it is not one.
+    pub fn table(&self) -> Result<Mdp, Error> {
+        match self {
+            Self::Finite(table) => Ok(table()),
+            Self::Gaussian(g) => Err(Error::Usage(format!("{} has no table", g.env))),
+        }
     }
 }
 

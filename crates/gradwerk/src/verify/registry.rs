@@ -1,8 +1,9 @@
 //! The default set: which cases there are.
 
-use super::{Case, Critic, MeanOver, Method, POLICIES, PROBLEMS, Problem};
+use super::{Case, Critic, MeanOver, Method, POLICIES, PROBLEMS, Problem, Source};
 use crate::estimate::{
-    BASELINES, Baseline, Discounting, ESTIMATORS, EstimatorConfig, Kind, Normalize,
+    BASELINES, Baseline, Discounting, ESTIMATORS, EstimatorConfig, Form, ImportanceConfig, Kind,
+    Normalize, Weighting,
 };
 
 /// Every case, in the order of the table.
@@ -11,7 +12,9 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for problem in PROBLEMS {
         for &gamma in problem.gammas {
-            if problem.enumerable {
+            if let Source::Gaussian(_) = problem.source {
+                cases.extend(gaussian(problem, gamma));
+            } else if problem.enumerable {
                 estimators(problem, gamma, &mut cases);
                 cases.extend(normalized(problem, gamma));
             } else {
@@ -24,6 +27,7 @@ pub fn cases() -> Vec<Case> {
     }
     policy_classes(&mut cases);
     exact_critics(&mut cases);
+    off_policy(&mut cases);
     cases
 }
 
@@ -35,7 +39,7 @@ fn estimators(problem: &'static Problem, gamma: f64, cases: &mut Vec<Case>) {
                 if estimator.check(true, estimator.needs_value()).is_err() {
                     continue;
                 }
-                for discounting in discountings(gamma) {
+                for discounting in discountings(kind, gamma) {
                     let estimator = EstimatorConfig { discounting, ..estimator.clone() };
                     cases.push(Case::exact(problem, gamma, estimator));
                 }
@@ -44,11 +48,11 @@ fn estimators(problem: &'static Problem, gamma: f64, cases: &mut Vec<Case>) {
     }
 }
 
-/// Without a discount there is nothing to count.
-fn discountings(gamma: f64) -> Vec<Discounting> {
-    match gamma < 1.0 {
+/// Without a discount there is nothing to count, and total returns always count from the start.
+fn discountings(kind: Kind, gamma: f64) -> Vec<Discounting> {
+    match gamma < 1.0 && kind != Kind::TotalReturn {
         true => vec![Discounting::FromNow, Discounting::FromStart],
-        false => vec![Discounting::FromNow],
+        false => vec![Discounting::FromStart],
     }
 }
 
@@ -56,7 +60,9 @@ fn discountings(gamma: f64) -> Vec<Discounting> {
 fn variants(kind: Kind, baseline: Baseline) -> Vec<EstimatorConfig> {
     let base = estimator(kind, baseline);
     match kind {
-        Kind::Gae => [0.7, 1.0].map(|lambda| EstimatorConfig { lambda, ..base.clone() }).to_vec(),
+        Kind::Gae | Kind::VTrace => {
+            [0.7, 1.0].map(|lambda| EstimatorConfig { lambda, ..base.clone() }).to_vec()
+        }
         _ => vec![base],
     }
 }
@@ -104,11 +110,24 @@ fn sampled(problem: &'static Problem, gamma: f64) -> Vec<Case> {
         (Kind::RewardToGo, Baseline::Value),
         (Kind::Gae, Baseline::Value),
     ];
-    let case = |(kind, baseline)| Case {
-        method: Method::Sampled,
-        ..Case::exact(problem, gamma, estimator(kind, baseline))
-    };
-    pairs.map(case).to_vec()
+    pairs.map(|pair| sampled_case(problem, gamma, pair)).to_vec()
+}
+
+fn sampled_case(problem: &'static Problem, gamma: f64, (kind, baseline): (Kind, Baseline)) -> Case {
+    let base = Case::exact(problem, gamma, estimator(kind, baseline));
+    Case { method: Method::Sampled, ..base }
+}
+
+/// Gaussian policies: the formulas are about the sum of the rewards, so that nothing bootstraps.
+fn gaussian(problem: &'static Problem, gamma: f64) -> Vec<Case> {
+    let pairs = [
+        (Kind::TotalReturn, Baseline::None),
+        (Kind::TotalReturn, Baseline::LeaveOneOut),
+        (Kind::TotalReturn, Baseline::BatchMean),
+        (Kind::RewardToGo, Baseline::None),
+        (Kind::RewardToGo, Baseline::TimeStep),
+    ];
+    pairs.map(|pair| sampled_case(problem, gamma, pair)).to_vec()
 }
 
 /// Every policy class where its distribution fits.
@@ -120,14 +139,41 @@ fn policy_classes(cases: &mut Vec<Case>) {
     ];
     for problem in ["fork", "chain-3", "tiger-3"].map(Problem::named) {
         let others = POLICIES.iter().filter(|p| p.name != problem.policy);
-        // The probability of one action of two is in range only where the index is 0.
-        for policy in others.filter(|p| p.dist != "bernoulli") {
+        for policy in others.filter(|p| p.dist == "categorical") {
             for (kind, baseline) in pairs {
                 let base = Case::exact(problem, problem.gammas[0], estimator(kind, baseline));
                 cases.push(Case { policy, ..base.clone() });
             }
         }
     }
+}
+
+/// Trajectories of another policy, in every form and with all weights that go together.
+fn off_policy(cases: &mut Vec<Case>) {
+    let pairs = [
+        (Kind::TotalReturn, Baseline::None),
+        (Kind::TotalReturn, Baseline::LeaveOneOut),
+        (Kind::RewardToGo, Baseline::None),
+        (Kind::RewardToGo, Baseline::Value),
+        (Kind::Gae, Baseline::Value),
+        (Kind::VTrace, Baseline::Value),
+    ];
+    for problem in ["fork", "tiger-3"].map(Problem::named) {
+        let gamma = problem.gammas[problem.gammas.len() - 1];
+        for (kind, baseline) in pairs {
+            let base = Case::exact(problem, gamma, estimator(kind, baseline));
+            let fits = importances().filter(|i| i.obstacle(&base.estimator).is_none());
+            cases.extend(fits.map(|i| Case { importance: Some(i), ..base.clone() }));
+        }
+    }
+}
+
+fn importances() -> impl Iterator<Item = ImportanceConfig> {
+    let forms = [Form::Trajectory, Form::PerDecision, Form::FirstOrder];
+    let weightings = [Weighting::Ordinary, Weighting::SelfNormalised, Weighting::Clipped];
+    forms.into_iter().flat_map(move |form| {
+        weightings.map(move |weighting| ImportanceConfig { form, weighting, clip: 1.2 })
+    })
 }
 
 /// Estimators that trust a value function, with one that deserves it.

@@ -120,7 +120,7 @@ impl Row {
         }
     }
 
-    fn line(&self) -> String {
+    fn line(&self, width: usize) -> String {
         let mark = match self.verdict {
             Verdict::Ok => "ok      ",
             Verdict::Failed => "FAILED  ",
@@ -131,7 +131,7 @@ impl Row {
         let variances: Vec<String> = variances.map(|v| format!("{v:.4}")).collect();
         let sizes: Vec<String> = self.batches.iter().map(|b| b.n.to_string()).collect();
         let mut line = format!(
-            "{mark}  {:<72}  {:<9}  {:<5}  {:<26}  {}",
+            "{mark}  {:<width$}  {:<9}  {:<5}  {:<26}  {}",
             self.name,
             self.declared,
             sizes.join(" "),
@@ -189,11 +189,12 @@ impl Report {
     /// The table for people.
     #[must_use]
     pub fn table(&self) -> String {
+        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
         let mut lines = vec![format!(
-            "{:<8}  {:<72}  {:<9}  {:<5}  {:<26}  {}",
+            "{:<8}  {:<width$}  {:<9}  {:<5}  {:<26}  {}",
             "", "row", "declared", "N", "relative bias at each N", "variance at each N"
         )];
-        lines.extend(self.rows.iter().map(Row::line));
+        lines.extend(self.rows.iter().map(|row| row.line(width)));
         lines.push(format!(
             "{} rows: {} as declared, {} failed, {} biased and reported; {:.1} s",
             self.rows.len(),

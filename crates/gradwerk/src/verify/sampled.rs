@@ -1,9 +1,12 @@
 //! Rows over what the production collector samples.
 
-use super::exact::estimate;
+use super::exact::{derive, estimate};
 use super::report::relative;
 use super::setup::SEED;
-use super::{BatchRow, Case, Declared, Row, Setup, chi_square_tail, two_sided_p};
+use super::{
+    BatchRow, Case, Declared, GaussianProblem, Row, Setup, Source, chi_square_tail, gaussian,
+    two_sided_p,
+};
 use crate::Error;
 use crate::collect::{Context, Plan, Shard};
 use crate::columns::Columns;
@@ -11,7 +14,7 @@ use crate::exact::{Agent, Encoding, Trajectory, Visit};
 use crate::normalize::ObsMap;
 use gradwerk_env::finite::MdpEnv;
 use gradwerk_env::registry::custom;
-use gradwerk_env::{Action, Env, EnvSettings, EpisodeKeys, Space, Step};
+use gradwerk_env::{Action, Env, EnvFactory, EnvSettings, EpisodeKeys, Space, Step};
 use gradwerk_math::Stream;
 use std::sync::Arc;
 
@@ -50,11 +53,14 @@ struct Sampler {
 }
 
 impl Sampler {
-    fn new(case: &Case, setup: &Setup, engine: &Agent<f32>) -> Self {
-        let (mdp, encoding) = (Arc::new((case.problem.table)()), case.policy.encoding);
+    fn finite(case: &Case, setup: &Setup, engine: &Agent<f32>) -> Result<Self, Error> {
+        let (mdp, encoding) = (Arc::new(case.problem.source.table()?), case.policy.encoding);
         let limit = setup.world.horizon.unwrap_or(LONGEST);
         let make = move || Shown { env: MdpEnv::new(mdp.clone()), encoding };
-        let factory = custom(case.problem.name, Some(limit), make);
+        Ok(Self::new(&*custom(case.problem.name, Some(limit), make), limit, engine))
+    }
+
+    fn new(factory: &dyn EnvFactory, limit: u32, engine: &Agent<f32>) -> Self {
         let settings = EnvSettings { time_limit: Some(limit), frame_skip: 1 };
         let env = factory.make(SEED, EpisodeKeys::Training { first: 0 }, ENVS, &settings);
         let plan = Plan::Episodes { quota: EPISODES, longest: limit as usize };
@@ -78,12 +84,41 @@ impl Sampler {
     }
 }
 
+/// What is sampled, and what its mean should be.
+struct Subject {
+    engine: Agent<f32>,
+    sampler: Sampler,
+    grad: Vec<f64>,
+}
+
+impl Subject {
+    fn of(case: &Case) -> Result<Self, Error> {
+        match &case.problem.source {
+            Source::Finite(_) => Self::finite(case),
+            Source::Gaussian(problem) => Self::gaussian(case, problem),
+        }
+    }
+
+    fn finite(case: &Case) -> Result<Self, Error> {
+        let setup = Setup::of(case)?;
+        let engine = Setup::engine(case, &setup.config, &setup.world)?;
+        let sampler = Sampler::finite(case, &setup, &engine)?;
+        Ok(Self { engine, sampler, grad: setup.solution.grad })
+    }
+
+    fn gaussian(case: &Case, problem: &GaussianProblem) -> Result<Self, Error> {
+        let env = gradwerk_env::find(problem.env)?;
+        let (engine, grad) = gaussian::agent(case, problem, env)?;
+        let limit = env.default_time_limit().unwrap_or(LONGEST);
+        let sampler = Sampler::new(env, limit, &engine);
+        Ok(Self { engine, sampler, grad })
+    }
+}
+
 /// The mean of `samples` estimates from batches of 8 episodes.
 pub(super) fn sampled_row(case: &Case, samples: usize) -> Result<Row, Error> {
-    let setup = Setup::of(case)?;
-    let mut engine = Setup::engine(case, &setup.config, &setup.world)?;
-    let mut sampler = Sampler::new(case, &setup, &engine);
-    let (n, grad) = (ENVS * EPISODES, &setup.solution.grad);
+    let Subject { mut engine, mut sampler, grad } = Subject::of(case)?;
+    let (n, grad) = (ENVS * EPISODES, &grad);
     let factor = case.declared(n).factor().unwrap_or(1.0);
     let expected: Vec<f64> = grad.iter().map(|g| factor * g).collect();
     let mut sums = Sums::new(grad.len());
@@ -91,16 +126,13 @@ pub(super) fn sampled_row(case: &Case, samples: usize) -> Result<Row, Error> {
     for _ in 0..samples {
         sampler.collect(&engine)?;
         let rollout = &sampler.shard.rollout;
-        columns.select(rollout);
-        columns.estimate(&case.estimator, case.gamma as f32, rollout);
+        derive(case, rollout, None, &mut columns)?;
         let g = estimate(case, &mut engine, rollout, &columns, n)?;
         sums.add(&g, &expected, grad);
     }
     let mut row = Row::new(case, case.declared(n));
-    if samples > 1 {
-        row.batches.push(sums.batch(n, &expected, grad));
-        row.comparisons = sums.compared();
-    }
+    row.batches.push(sums.batch(n, &expected, grad));
+    row.comparisons = sums.compared();
     if let Declared::Biased(_) = case.declared(n) {
         row.comparisons = 0;
         row.batches.iter_mut().for_each(|b| b.p = None);
@@ -149,11 +181,11 @@ impl Sums {
 
     fn batch(&self, n: usize, expected: &[f64], grad: &[f64]) -> BatchRow {
         let (mut z, mut variance, mut mean) = (0.0_f64, 0.0, expected.to_vec());
-        for (mean, (&sum, &square)) in mean.iter_mut().zip(self.sum.iter().zip(&self.square)) {
-            let (deviation, own, error) = self.moments(sum, square);
+        for (mean, (sum, square)) in mean.iter_mut().zip(self.sum.iter().zip(&self.square)) {
+            let (deviation, own, error) = self.moments(*sum, *square);
             *mean += deviation;
             variance += own;
-            let score = if square > 0.0 { deviation / error } else { 0.0 };
+            let score = if *square > 0.0 { deviation / error } else { 0.0 };
             // NaN compares as false: keep it where it appears.
             z = if score.abs() > z.abs() || score.is_nan() { score } else { z };
         }
@@ -175,7 +207,7 @@ pub(super) fn sampler_row(case: &Case, samples: usize) -> Result<Row, Error> {
     let setup = Setup::of(case)?;
     let trajectories = setup.trajectories()?;
     let engine = Setup::engine(case, &setup.config, &setup.world)?;
-    let mut sampler = Sampler::new(case, &setup, &engine);
+    let mut sampler = Sampler::finite(case, &setup, &engine)?;
     let mut bins = Bins::new(&trajectories);
     for _ in 0..samples.div_ceil(ENVS * EPISODES) {
         sampler.collect(&engine)?;

@@ -13,6 +13,10 @@ use gradwerk_math::{Kernel, Purpose, Stream};
 /// Seed of parameters and samples: rows show the same numbers every time.
 pub(super) const SEED: u64 = 20_191_209;
 
+/// Standard deviation of the parameters of the policy that acted around those of the present one:
+/// enough for ratios from about 0.5 to 2.
+const BEHAVIOUR: f64 = 0.4;
+
 /// Everything that measuring a case needs.
 #[derive(Debug)]
 pub struct Setup {
@@ -22,6 +26,8 @@ pub struct Setup {
     pub config: Config,
     /// The agent in double precision.
     pub agent: Agent<f64>,
+    /// The agent that acted, where it is another one.
+    pub behaviour: Option<Agent<f64>>,
     /// Its policy with derivatives.
     pub policy: PolicyTable,
     /// `J` and its gradient; bootstrapped where episodes are truncated, as the estimator does.
@@ -40,7 +46,7 @@ impl Setup {
     /// # Errors
     /// If the parts do not go together or the value is infinite.
     pub fn of(case: &Case) -> Result<Self, Error> {
-        let world = World::of(&(case.problem.table)());
+        let world = World::of(&case.problem.source.table()?);
         let config = config(case)?;
         let theta = Self::engine(case, &config, &world)?.theta();
         let encoding = case.policy.encoding;
@@ -57,7 +63,11 @@ impl Setup {
             set_values(&mut agent, &world, &solution.value);
             solution = solved(&agent)?;
         }
-        Ok(Self { world, config, agent, policy, solution })
+        let behaviour = match case.importance {
+            Some(_) => Some(behaviour(case, &config, &world, &theta)?),
+            None => None,
+        };
+        Ok(Self { world, config, agent, behaviour, policy, solution })
     }
 
     /// The agent in the engine's precision; its first parameters are those of every precision.
@@ -69,25 +79,43 @@ impl Setup {
         let (o, a) = (world.observations, world.actions);
         let mut agent = Agent::new(config, case.policy.encoding, o, a, Kernel::detect())?;
         if case.policy.jitter > 0.0 {
-            let mut rng = Stream::new(SEED, Purpose::Test, 0, 0);
-            let moved = agent.theta().into_iter();
-            let moved = moved.map(|x| x + case.policy.jitter * rng.normal_pair::<f64>()[0]);
-            agent.set_theta(&moved.collect::<Vec<_>>());
+            agent.set_theta(&moved(&agent.theta(), case.policy.jitter, 0));
         }
         Ok(agent)
     }
 
-    /// All trajectories.
+    /// All trajectories of the policy that acted.
     ///
     /// # Errors
     /// If there are too many.
     pub fn trajectories(&self) -> Result<Vec<Trajectory>, Error> {
-        Ok(enumerate(&self.world, &self.policy, MAX_TRAJECTORIES)?)
+        let acted = self.behaviour.as_ref().map(PolicyTable::of);
+        let policy = acted.as_ref().unwrap_or(&self.policy);
+        Ok(enumerate(&self.world, policy, MAX_TRAJECTORIES)?)
     }
 }
 
+/// An agent at some distance from `theta`.
+fn behaviour(
+    case: &Case,
+    config: &Config,
+    world: &World,
+    theta: &[f64],
+) -> Result<Agent<f64>, ExactError> {
+    let (o, a) = (world.observations, world.actions);
+    let mut agent = Agent::new(config, case.policy.encoding, o, a, Kernel::Portable)?;
+    agent.set_theta(&moved(theta, BEHAVIOUR, 1));
+    Ok(agent)
+}
+
+/// `theta` plus independent normals of deviation `scale`.
+fn moved(theta: &[f64], scale: f64, key: u64) -> Vec<f64> {
+    let mut rng = Stream::new(SEED, Purpose::Test, key, 0);
+    theta.iter().map(|x| x + scale * rng.normal_pair::<f64>()[0]).collect()
+}
+
 /// The configuration of a training run with this estimator.
-fn config(case: &Case) -> Result<Config, Error> {
+pub(super) fn config(case: &Case) -> Result<Config, Error> {
     Ok(Config {
         seed: SEED,
         gamma: case.gamma,
