@@ -251,7 +251,9 @@ fn verify_prints_its_rows() {
     let expected = ["comparisons", "failed", "ok", "passed", "reported", "rows", "wall_s"];
     assert_eq!(keys(&result), expected);
     assert_eq!((&result["passed"], &result["failed"]), (&true.into(), &0.into()));
-    let row = &result["rows"][0];
+    // The first row, GAE with lambda below 1, is declared biased; the second, lambda 1, is not.
+    assert_eq!(result["rows"][0]["verdict"], "reported");
+    let row = &result["rows"][1];
     assert_eq!((&row["problem"], &row["verdict"]), (&"bandit".into(), &"ok".into()));
     assert!(row["batches"][1]["bias"].as_f64().unwrap() < 1e-10);
     let table = bench.run("verify --filter bandit --samples 50");
