@@ -1,7 +1,8 @@
 //! Where words go: results to standard output, everything else to standard error.
 
+use gradwerk::Error;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 /// A line for people on standard error. A closed pipe is nobody's fault and no reason to stop.
 pub fn human(text: &str) {
@@ -9,18 +10,30 @@ pub fn human(text: &str) {
 }
 
 /// A result on standard output. A reader that stops reading (`| head`) ends the output.
-pub fn result(text: &str) {
+///
+/// # Errors
+/// If the result cannot be written (a disk that is full): it is lost then.
+pub fn result(text: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    if !text.ends_with('\n') {
-        let _ = out.write_all(b"\n");
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let written = out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.write_all(end.as_bytes()))
+        .and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::io("write", "standard output")(error))
+        }
+        _ => Ok(()),
     }
-    let _ = out.flush();
 }
 
 /// One JSON object on one line of standard output.
-pub fn json(value: &impl Serialize) {
-    result(&serde_json::to_string(value).expect("results are made of JSON's types"));
+///
+/// # Errors
+/// As [`result`].
+pub fn json(value: &impl Serialize) -> Result<(), Error> {
+    result(&serde_json::to_string(value).expect("results are made of JSON's types"))
 }
 
 /// How much a verb says.
@@ -36,14 +49,15 @@ pub struct Verbosity {
 
 impl Verbosity {
     /// A final text for people: on standard output unless the JSON object goes there.
-    pub fn finish(self, text: &str, value: &impl Serialize) {
+    ///
+    /// # Errors
+    /// As [`result`].
+    pub fn finish(self, text: &str, value: &impl Serialize) -> Result<(), Error> {
         match (self.quiet, self.json) {
-            (false, false) => result(text),
+            (false, false) => result(text)?,
             (false, true) => human(text),
             (true, _) => {}
         }
-        if self.json {
-            json(value);
-        }
+        if self.json { json(value) } else { Ok(()) }
     }
 }

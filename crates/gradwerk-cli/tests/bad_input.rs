@@ -47,6 +47,17 @@ const CASES: &[(&str, i32, &[&str])] = &[
         &["env.num_envs = 0 (from --set env.num_envs=0)"],
     ),
     ("train CartPole-v1 --set network.hidden=[0]", 2, &["network.hidden", "0"]),
+    ("train CartPole-v1 --set network.hidden=[70000]", 2, &["network.hidden", "70000", "65536"]),
+    (
+        "train CartPole-v1 --set rollout.steps=200000000",
+        2,
+        &["rollout.steps = 200000000 (from --set", "env.num_envs"],
+    ),
+    (
+        "train CartPole-v1 --algo reinforce --set rollout.episodes=1000000000 --set env.num_envs=8",
+        2,
+        &["rollout.episodes = 1000000000", "env.num_envs"],
+    ),
     ("train CartPole-v1 --set algo.epochs=0", 2, &["algo.epochs = 0"]),
     (
         "train CartPole-v1 --set steps=many",

@@ -42,8 +42,17 @@ fn train_and_eval_print_one_object_with_the_documented_keys() {
     assert_eq!(result["params_sha256"].as_str().unwrap().len(), 64);
 
     let eval = bench.json("eval runs/CartPole-v1-ppo-s3-1 --episodes 7 --seed 5");
-    let mut expected =
-        vec!["env", "episodes", "mean_return", "std_return", "ci95", "min", "max", "mean_length"];
+    let mut expected = vec![
+        "env",
+        "episodes",
+        "mean_return",
+        "std_return",
+        "ci95",
+        "min",
+        "max",
+        "mean_length",
+        "cut",
+    ];
     expected.sort_unstable();
     assert_eq!(keys(&eval), expected);
     assert_eq!(eval["episodes"], 7);

@@ -195,3 +195,147 @@ fn a_resumed_run_keeps_its_kernel() {
     let done = bench.json("resume parts --quiet");
     assert_eq!(hashes(&done), hashes(&whole));
 }
+
+#[test]
+fn a_warm_start_refuses_a_policy_that_would_be_another_function() {
+    let bench = Bench::new();
+    let line = |rest: &str| {
+        format!("train CartPole-v1 --set preset=none --steps 1100 --json --quiet {rest}")
+    };
+    let done = bench.run(&line("--set normalize.observations=true --run-dir first"));
+    assert_eq!(done.code, 0, "{}", done.err);
+    let normal = "--set normalize.observations=true";
+    for (rest, parts) in [
+        // (what the second run says, what the message must contain)
+        (
+            String::new(),
+            [
+                "normalize.observations = false",
+                "trained with true",
+                "set normalize.observations=true",
+            ],
+        ),
+        (
+            format!("{normal} --set network.activation=relu"),
+            ["network.activation = \"relu\"", "from --set", "set network.activation=\"tanh\""],
+        ),
+        (
+            format!("{normal} --set network.hidden=[32]"),
+            ["network.hidden = [32]", "[64, 64]", "set network.hidden=[64, 64]"],
+        ),
+        (
+            format!("{normal} --set normalize.clip=5"),
+            ["normalize.clip = 5", "trained with 10", "set normalize.clip=10"],
+        ),
+        (
+            format!("{normal} --set normalize.rewards=true"),
+            ["normalize.rewards = true", "trained with false", "set normalize.rewards=false"],
+        ),
+    ] {
+        let ran = bench.run(&line(&format!("{rest} --init first --run-dir second")));
+        assert_eq!(ran.code, 2, "{rest}: {}", ran.err);
+        for part in parts {
+            assert!(ran.err.contains(part), "{rest}: {part:?} is not in {:?}", ran.err);
+        }
+        assert!(!bench.path("second").exists());
+    }
+    // How parameters begin does not matter to a policy that has some.
+    let ran = bench.run(&line(&format!(
+        "{normal} --set network.policy_gain=1 --set policy.kind=categorical --init first --run-dir third"
+    )));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
+fn a_damaged_manifest_does_not_change_the_kernel() {
+    let bench = Bench::new();
+    let line = |dir: &str| format!("{} --kernel portable", train("CartPole-v1", "ppo", 3000, dir));
+    let whole = bench.run(&line("whole")).json();
+    bench.run(&format!("{} --stop-at 1000", line("parts")));
+    bench.write("parts/manifest.json", "{");
+    let ran = bench.run("resume parts --json --quiet");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("warning") && ran.err.contains("manifest.json"), "{}", ran.err);
+    assert_eq!(hashes(&ran.json()), hashes(&whole));
+}
+
+#[test]
+fn settings_edited_between_sessions_are_refused() {
+    let bench = Bench::new();
+    bench.run(&format!("{} --stop-at 1000", train("CartPole-v1", "ppo", 3000, "run")));
+    let edit = |from: &str, to: &str| {
+        let path = bench.path("run/config.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains(from), "{text}");
+        bench.write("run/config.toml", &text.replace(from, to));
+    };
+    edit("gamma = 0.99", "gamma = 0.5");
+    edit("num_envs = 4", "num_envs = 8");
+    let ran = bench.run("resume run");
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    for part in ["gamma = 0.5 (was 0.99)", "env.num_envs = 8 (was 4)", "config.toml"] {
+        assert!(ran.err.contains(part), "{part:?} is not in {}", ran.err);
+    }
+    edit("gamma = 0.5", "gamma = 0.99");
+    edit("num_envs = 8", "num_envs = 4");
+    // How often something is written may change.
+    edit("every_s = 0.01", "every_s = 5.0");
+    assert_eq!(bench.run("resume run --quiet").code, 0);
+}
+
+#[test]
+fn lost_metrics_do_not_stop_a_run() {
+    let bench = Bench::new();
+    let whole = bench.run(&train("CartPole-v1", "ppo", 3000, "whole")).json();
+    for (dir, left) in [("gone", None), ("short", Some("{\"steps\":1}\n{\"ste"))] {
+        bench.run(&format!("{} --stop-at 1000", train("CartPole-v1", "ppo", 3000, dir)));
+        match left {
+            None => std::fs::remove_file(bench.path(&format!("{dir}/metrics.jsonl"))).unwrap(),
+            Some(text) => drop(bench.write(&format!("{dir}/metrics.jsonl"), text)),
+        }
+        let ran = bench.run(&format!("resume {dir} --json --quiet"));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains("metrics.jsonl") && ran.err.contains("lost"), "{}", ran.err);
+        assert_eq!(hashes(&ran.json()), hashes(&whole), "{dir}");
+        assert!(metrics(&bench.path(dir)).len() > 1);
+    }
+}
+
+#[test]
+fn one_failed_seed_does_not_discard_the_others() {
+    let bench = Bench::new();
+    let line = "train CartPole-v1 --steps 500 --seeds 1..2 --run-dir all --json --quiet";
+    bench.write("file", "");
+    std::fs::create_dir_all(bench.path("all/s2/x")).unwrap();
+    let ran = bench.run(line);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains("s2") && !bench.path("all/s1").exists(), "{}", ran.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let bench = Bench::new();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ran = bench.command("list envs --json").stdout(full).output().unwrap();
+    let words = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{words}");
+    assert!(words.contains("standard output"), "{words}");
+}
+
+#[test]
+fn a_checkpoint_is_no_policy() {
+    let bench = Bench::new();
+    bench.run(&train("CartPole-v1", "ppo", 1000, "run"));
+    let file = std::fs::read_dir(bench.path("run/checkpoints")).unwrap().next().unwrap().unwrap();
+    let file = file.path().display().to_string();
+    for line in [format!("eval {file}"), format!("train CartPole-v1 --steps 500 --init {file}")] {
+        let ran = bench.run(&line);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(ran.err.contains(&file) && ran.err.contains("policy.safetensors"), "{}", ran.err);
+    }
+    let ran = bench.run("eval run --best");
+    assert!(ran.err.contains("eval.every") && ran.err.lines().count() == 1, "{}", ran.err);
+    let ran = bench.run("resume run/config.toml");
+    assert!(ran.code == 2 && ran.err.contains("not a run directory"), "{}", ran.err);
+}

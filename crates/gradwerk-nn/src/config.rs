@@ -188,9 +188,14 @@ fn gain(field: &str, value: f64) -> Result<(), NnError> {
     }
 }
 
+/// Widest layer: a wider one is a slip of the hand, not a network for a CPU.
+const MAX_WIDTH: usize = 65_536;
+
 pub(crate) fn widths(field: &str, widths: &[usize]) -> Result<(), NnError> {
-    match widths.iter().position(|&w| w == 0) {
-        Some(i) => Err(NnError::setting(format!("{field}[{i}]"), 0, "must be at least 1")),
+    match widths.iter().position(|w| !(1..=MAX_WIDTH).contains(w)) {
+        Some(i) => {
+            Err(NnError::setting(format!("{field}[{i}]"), widths[i], "must be from 1 to 65536"))
+        }
         None => Ok(()),
     }
 }
@@ -305,7 +310,9 @@ mod tests {
         let message = |config: MlpConfig| NetworkConfig::Mlp(config).validate().unwrap_err();
         let base = MlpConfig::default();
         let hidden = message(MlpConfig { hidden: vec![64, 0], ..base.clone() });
-        assert_eq!(hidden.to_string(), "hidden[1] = 0: must be at least 1");
+        assert_eq!(hidden.to_string(), "hidden[1] = 0: must be from 1 to 65536");
+        let wide = message(MlpConfig { hidden: vec![65_537], ..base.clone() });
+        assert_eq!(wide.to_string(), "hidden[0] = 65537: must be from 1 to 65536");
         let gain = message(MlpConfig { policy_gain: f64::NAN, ..base.clone() });
         assert_eq!(gain.to_string(), "policy_gain = NaN: must be finite and not negative");
         let shared = MlpConfig { shared: true, value_hidden: Some(vec![8]), ..base };

@@ -406,7 +406,7 @@ pub struct ShardState {
 }
 
 /// Name and value of the first number that is not finite.
-fn check_finite(obs: &[f32], reward: f64) -> Result<(), (String, f64)> {
+pub(crate) fn check_finite(obs: &[f32], reward: f64) -> Result<(), (String, f64)> {
     if !reward.is_finite() {
         return Err(("reward".into(), reward));
     }

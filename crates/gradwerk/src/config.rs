@@ -300,9 +300,10 @@ impl Config {
             steps,
             "must be at least 1 (or set rollout.episodes)",
         )?;
-        let rows = if episodes > 0 { episodes } else { steps };
+        let (key, rows) =
+            if episodes > 0 { ("rollout.episodes", episodes) } else { ("rollout.steps", steps) };
         let fits = rows.checked_mul(n).is_some_and(|rows| rows < 1 << 31);
-        require(fits, "rollout.steps", rows, "times env.num_envs must be below 2^31")?;
+        require(fits, key, rows, "times env.num_envs must be below 2^31")?;
         require(
             episodes % n == 0,
             "rollout.episodes",

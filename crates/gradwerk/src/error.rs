@@ -16,7 +16,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// A NaN or an infinity where only finite numbers may be.
-    #[error("{what} is {value} at {place}; nothing was changed after the last good checkpoint")]
+    #[error("{what} is {value} at {place}")]
     NonFinite {
         /// The quantity ("reward", "observation entry 3", "gradient", ...).
         what: String,

@@ -4,10 +4,12 @@
 //! finish first would favour short ones.
 
 use crate::Error;
+use crate::collect::check_finite;
 use crate::policy::{ActionBatch, Policy};
 use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, StepRows, VecEnv};
 use gradwerk_math::{Pool, Purpose, Stream};
 use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What to evaluate.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,8 @@ pub struct Evaluation {
     pub max: f64,
     /// Mean length in agent steps.
     pub mean_length: f64,
+    /// Episodes that only `eval.longest` ended (0 where the environment has a time limit).
+    pub cut: usize,
     /// Return of every episode, in the order of the keys.
     #[serde(skip)]
     pub returns: Vec<f64>,
@@ -65,12 +69,31 @@ pub fn evaluate(
     options: EvalOptions,
     pool: &Pool,
 ) -> Result<Evaluation, Error> {
+    let never = AtomicBool::new(false);
+    let result = evaluate_until(policy, env, options, pool, &never)?;
+    Ok(result.expect("nobody else can set the flag"))
+}
+
+/// [`evaluate`] that can be stopped: `None` within a step after `interrupt` was set.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_until(
+    policy: &Policy,
+    env: &dyn EnvFactory,
+    options: EvalOptions,
+    pool: &Pool,
+    interrupt: &AtomicBool,
+) -> Result<Option<Evaluation>, Error> {
     policy.check_env(env)?;
     if options.episodes == 0 {
         return Err(Error::Usage("episodes = 0: must be at least 1".into()));
     }
     let mut settings = policy.config().env_settings(env.default_time_limit());
-    settings.time_limit.get_or_insert(policy.config().eval.longest);
+    let longest = policy.config().eval.longest;
+    // In agent steps; of no meaning where the environment has a limit of its own.
+    let cut_at = settings.time_limit.is_none().then(|| longest.div_ceil(settings.frame_skip));
+    settings.time_limit.get_or_insert(longest);
     let slots = options.episodes.min(SLOTS * pool.threads());
     let mut players: Vec<Player> = (0..slots)
         .step_by(SLOTS)
@@ -81,19 +104,29 @@ pub fn evaluate(
             Player::new(policy.clone(), batch, first, slots, options)
         })
         .collect();
-    pool.for_each(&mut players, |_, player| player.result = player.play());
-    let mut played: Vec<(usize, f64, u32)> = Vec::with_capacity(options.episodes);
+    pool.for_each(&mut players, |_, player| player.result = player.play(interrupt));
+    let mut played: Vec<Played> = Vec::new();
     for player in players {
-        player.result?;
+        if !player.result? {
+            return Ok(None);
+        }
         played.extend(player.played);
     }
-    played.sort_unstable_by_key(|p| p.0);
-    Ok(summarize(env.id(), &played))
+    played.sort_unstable_by_key(|p| p.episode);
+    Ok(Some(summarize(env.id(), &played, cut_at)))
 }
 
-fn summarize(env: &str, played: &[(usize, f64, u32)]) -> Evaluation {
+/// A finished episode.
+struct Played {
+    episode: usize,
+    total: f64,
+    length: u32,
+    end: End,
+}
+
+fn summarize(env: &str, played: &[Played], cut_at: Option<u32>) -> Evaluation {
     let n = played.len() as f64;
-    let returns: Vec<f64> = played.iter().map(|p| p.1).collect();
+    let returns: Vec<f64> = played.iter().map(|p| p.total).collect();
     let mean_return = returns.iter().sum::<f64>() / n;
     let square: f64 = returns.iter().map(|r| (r - mean_return) * (r - mean_return)).sum();
     let std_return = if returns.len() > 1 { (square / (n - 1.0)).sqrt() } else { 0.0 };
@@ -105,7 +138,8 @@ fn summarize(env: &str, played: &[(usize, f64, u32)]) -> Evaluation {
         ci95: 1.959_964 * std_return / n.sqrt(),
         min: returns.iter().copied().fold(f64::INFINITY, f64::min),
         max: returns.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        mean_length: played.iter().map(|p| f64::from(p.2)).sum::<f64>() / n,
+        mean_length: played.iter().map(|p| f64::from(p.length)).sum::<f64>() / n,
+        cut: played.iter().filter(|p| p.end == End::Truncated && Some(p.length) == cut_at).count(),
         returns,
     }
 }
@@ -120,8 +154,9 @@ struct Player {
     time: Vec<u32>,
     total: Vec<f64>,
     active: Vec<bool>,
-    played: Vec<(usize, f64, u32)>,
-    result: Result<(), Error>,
+    played: Vec<Played>,
+    /// Whether all episodes were played.
+    result: Result<bool, Error>,
 }
 
 impl Player {
@@ -143,16 +178,23 @@ impl Player {
             total: vec![0.0; n],
             active: vec![true; n],
             played: Vec::new(),
-            result: Ok(()),
+            result: Ok(false),
         }
     }
 
-    fn play(&mut self) -> Result<(), Error> {
+    /// Play to the end; false if interrupted before.
+    fn play(&mut self, interrupt: &AtomicBool) -> Result<bool, Error> {
         let (n, d) = (self.env.num_envs(), self.env.observation_space().width());
         let (mut obs, mut final_obs) = (vec![0.0; n * d], vec![0.0; n * d]);
         let (mut reward, mut end) = (vec![0.0; n], vec![End::Continue; n]);
         self.env.reset(&mut obs);
+        for i in 0..n {
+            self.check(i, &obs[i * d..(i + 1) * d], 0.0)?;
+        }
         while self.active.contains(&true) {
+            if interrupt.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
             let actions = self.act(&obs);
             let mut rows = StepRows {
                 obs: &mut obs,
@@ -162,13 +204,16 @@ impl Player {
             };
             let batch = Actions { discrete: &actions.discrete, continuous: &actions.continuous };
             self.env.step(batch, &self.active, &mut rows);
-            for i in 0..n {
-                if self.active[i] {
-                    self.record(i, reward[i], end[i], &obs[i * d..(i + 1) * d])?;
+            for i in (0..n).filter(|&i| self.active[i]).collect::<Vec<_>>() {
+                let entries = i * d..(i + 1) * d;
+                self.check(i, &obs[entries.clone()], reward[i])?;
+                if end[i].is_end() {
+                    self.check(i, &final_obs[entries], 0.0)?;
                 }
+                self.record(i, reward[i], end[i]);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn act(&mut self, obs: &[f32]) -> ActionBatch {
@@ -184,22 +229,24 @@ impl Player {
         self.policy.sample(obs, &streams)
     }
 
-    fn record(&mut self, i: usize, reward: f64, end: End, obs: &[f32]) -> Result<(), Error> {
-        if !reward.is_finite() || obs.iter().any(|x| !x.is_finite()) {
-            return Err(Error::NonFinite {
-                what: "observation or reward".into(),
-                value: reward,
-                place: format!("evaluation episode {}, step {}", self.episode[i], self.time[i]),
-            });
-        }
+    /// A NaN or an infinity ends the evaluation.
+    fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
+        check_finite(obs, reward).map_err(|(what, value)| Error::NonFinite {
+            what,
+            value,
+            place: format!("evaluation episode {}, step {}", self.episode[i], self.time[i]),
+        })
+    }
+
+    fn record(&mut self, i: usize, reward: f64, end: End) {
         self.total[i] += reward;
         self.time[i] += 1;
         if end.is_end() {
-            self.played.push((self.episode[i], self.total[i], self.time[i]));
+            let (episode, total, length) = (self.episode[i], self.total[i], self.time[i]);
+            self.played.push(Played { episode, total, length, end });
             self.episode[i] += self.stride;
             (self.total[i], self.time[i]) = (0.0, 0);
             self.active[i] = self.episode[i] < self.options.episodes;
         }
-        Ok(())
     }
 }

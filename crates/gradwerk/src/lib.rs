@@ -76,7 +76,7 @@ pub mod verify;
 
 pub use config::Config;
 pub use error::Error;
-pub use evaluate::{EvalOptions, Evaluation, evaluate};
+pub use evaluate::{EvalOptions, Evaluation, evaluate, evaluate_until};
 pub use gradwerk_env as env;
 pub use gradwerk_math::{Kernel, Pool};
 pub use policy::Policy;

@@ -34,6 +34,9 @@ pub struct ActionBatch {
     pub continuous: Vec<f32>,
 }
 
+/// What a policy's file says that it is.
+const KIND: &str = "gradwerk policy";
+
 impl Policy {
     pub(crate) fn new(
         config: &Config,
@@ -181,7 +184,14 @@ impl Policy {
     /// # Errors
     /// If the file is missing, damaged or not a policy.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        Self::from_state(&checkpoint::read(path)?)
+        let state = checkpoint::read(path)?;
+        let mismatch = |reason| StateError::Mismatch { path: path.to_owned(), reason };
+        if state.get_meta::<String>("kind").is_ok_and(|kind| kind == KIND) {
+            return Self::from_state(&state).map_err(|error| mismatch(error.to_string()).into());
+        }
+        let reason = "holds no policy (a checkpoint holds what training needs): name the run \
+                      directory, or its policy.safetensors";
+        Err(Error::Usage(mismatch(reason.into()).to_string()))
     }
 
     /// Everything as named tensors, one per entry of the network's layout.
@@ -190,7 +200,7 @@ impl Policy {
     /// None in practice; building a [`State`] is checked.
     pub fn state(&self) -> Result<State, Error> {
         let mut state = State::new();
-        state.put_meta("kind", "gradwerk policy")?;
+        state.put_meta("kind", KIND)?;
         state.put_meta("config", &self.config)?;
         save_space(&mut state, "observation_space", &self.model.observation_space)?;
         save_space(&mut state, "action_space", &self.model.action_space)?;

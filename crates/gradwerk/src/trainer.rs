@@ -180,6 +180,7 @@ impl Trainer {
         let model = Model::build(config, &env.observation_space(), &env.action_space())?;
         let settings = config.env_settings(env.default_time_limit());
         let plan = plan(config, settings.time_limit)?;
+        size::check(config, &model, plan)?;
         let n = config.env.num_envs;
         let shards: Vec<Shard> = shard_sizes(n, runtime.threads)
             .map(|(first, count)| {
@@ -487,28 +488,6 @@ impl Trainer {
     pub fn state_sha256(&self) -> Result<String, Error> {
         Ok(self.state()?.sha256())
     }
-
-    /// Start from the parameters and the normaliser of another policy.
-    ///
-    /// # Errors
-    /// If its network has another shape.
-    pub fn warm_start(&mut self, policy: &Policy) -> Result<(), Error> {
-        self.learner.load_policy(policy)?;
-        let theirs = policy.normalizers();
-        for (own, theirs) in [
-            (&mut self.normalizers.observations, &theirs.observations),
-            (&mut self.normalizers.returns, &theirs.returns),
-            (&mut self.normalizers.targets, &theirs.targets),
-        ] {
-            if let (Some(own), Some(theirs)) = (own, theirs) {
-                own.clone_from(theirs);
-            }
-        }
-        if let Some(moments) = &self.normalizers.observations {
-            self.obs_map.refresh(moments);
-        }
-        Ok(())
-    }
 }
 
 /// Sum of the squared deviations from the mean, in two passes.
@@ -543,3 +522,5 @@ fn shard_sizes(n: usize, threads: usize) -> impl Iterator<Item = (usize, usize)>
 }
 
 mod save;
+mod size;
+mod warm;

@@ -48,13 +48,16 @@ fn config(algo: &str, estimator: EstimatorConfig, whole_episodes: bool) -> Confi
 
 /// Whether the combination is possible, said independently of the production check.
 fn possible(algo: &str, e: &EstimatorConfig, whole_episodes: bool) -> bool {
-    let critic = matches!(e.kind, Kind::Gae | Kind::NStep) || e.baseline == Baseline::Value;
-    let baseline_fits = e.kind != Kind::Gae || e.baseline == Baseline::Value;
+    let contains_value = matches!(e.kind, Kind::Gae | Kind::VTrace);
+    let critic = contains_value || e.kind == Kind::NStep || e.baseline == Baseline::Value;
+    let baseline_fits = !contains_value || e.baseline == Baseline::Value;
+    // V-trace clips its ratios itself; the weights of off_policy_pg are clipped as they come.
+    let ratios_fit = e.kind != Kind::VTrace || algo != "off_policy_pg";
     let ends_known = match e.kind {
         Kind::TotalReturn => whole_episodes,
         _ => whole_episodes || critic,
     };
-    baseline_fits && ends_known && (algo != "a2c" || critic)
+    baseline_fits && ratios_fit && ends_known && (algo != "a2c" || critic)
 }
 
 fn three_updates(config: &Config) -> Result<String, String> {
@@ -84,8 +87,12 @@ fn every_possible_combination_trains_and_no_other() {
                     }
                     Err(error) => {
                         assert!(!possible, "{place}: {error}");
-                        let named =
-                            ["estimator.kind = \"", "estimator.baseline = \"", "algo.kind = "];
+                        let named = [
+                            "estimator.kind = \"",
+                            "estimator.baseline = \"",
+                            "algo.kind = ",
+                            "algo.form = ",
+                        ];
                         assert!(named.iter().any(|n| error.starts_with(n)), "{error}");
                         let choices = error.contains("expected ") || error.contains("choose ");
                         assert!(choices, "{error}");
@@ -95,8 +102,8 @@ fn every_possible_combination_trains_and_no_other() {
             }
         }
     }
-    // Algorithms x 2 ways to collect x 4 estimators x 6 baselines x 3 x 2.
-    assert_eq!(trained + refused, ALGORITHMS.len() * 2 * 4 * 6 * 3 * 2);
+    // Algorithms x 2 ways to collect x 5 estimators x 6 baselines x 3 x 2.
+    assert_eq!(trained + refused, ALGORITHMS.len() * 2 * 5 * 6 * 3 * 2);
     assert!(trained > 300, "{trained} trained");
 }
 
@@ -109,7 +116,7 @@ fn every_choice_makes_a_difference() {
     for baseline in BASELINES.iter().map(|e| e.baseline) {
         hashes.push(of(EstimatorConfig { baseline, ..base.clone() }));
     }
-    for kind in [Kind::Gae, Kind::TotalReturn, Kind::NStep] {
+    for kind in [Kind::Gae, Kind::TotalReturn, Kind::NStep, Kind::VTrace] {
         hashes.push(of(EstimatorConfig { kind, ..base.clone() }));
     }
     hashes.push(of(EstimatorConfig { discounting: Discounting::FromStart, ..base.clone() }));
@@ -133,12 +140,13 @@ fn refusals_say_what_to_set() {
     assert_eq!(
         refusal(Kind::RewardToGo, Baseline::None, false),
         "estimator.kind = \"reward-to-go\": without a value function it needs whole episodes; \
-         expected rollout.episodes above 0, or estimator.baseline = \"value\", or one of gae, n-step"
+         expected rollout.episodes above 0, or estimator.baseline = \"value\", or one of gae, n-step, \
+         v-trace"
     );
     assert_eq!(
         refusal(Kind::TotalReturn, Baseline::Value, false),
         "estimator.kind = \"total-return\": it needs whole episodes; expected rollout.episodes \
-         above 0, or one of gae, reward-to-go, n-step"
+         above 0, or one of gae, reward-to-go, n-step, v-trace"
     );
     assert_eq!(
         refusal(Kind::Gae, Baseline::TimeStep, true),

@@ -166,3 +166,85 @@ fn a_wrong_configuration_leaves_no_directory() {
     assert_eq!(error.exit_code(), 2);
     assert!(!dir.exists());
 }
+
+/// Asks to stop after a number of steps; an episode takes ten.
+struct Stopping {
+    inner: Faulty,
+    after: u32,
+    flag: Arc<AtomicBool>,
+}
+
+impl Env for Stopping {
+    fn observation_space(&self) -> Space {
+        self.inner.observation_space()
+    }
+    fn action_space(&self) -> Space {
+        self.inner.action_space()
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        self.inner.reset(rng, obs);
+    }
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
+        if self.inner.steps.load(Ordering::Relaxed) == self.after {
+            self.flag.store(true, Ordering::Relaxed);
+        }
+        self.inner.step(action, rng, obs)
+    }
+}
+
+fn evaluations(dir: &Path) -> Vec<(Option<f64>, Option<f64>)> {
+    let rows = gradwerk::run::metrics::read(&dir.join("metrics.jsonl")).unwrap();
+    rows.iter().map(|row| (row.get("steps"), row.get("eval_mean_return"))).collect()
+}
+
+#[test]
+fn an_interrupted_evaluation_is_made_up_on_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config();
+    (config.eval.every, config.eval.episodes) = (80, 3);
+    let whole_dir = folder.path().join("whole");
+    let never = AtomicBool::new(false);
+    let whole = run(&*faulty(0), &config, &whole_dir, &mut (), &never).unwrap();
+    // Evaluations after 80 and 160 steps, of 3 x 10 steps each: step 85 lies in the first, step
+    // 160 + 30 + 5 in the second, when all training is done.
+    for (after, updates) in [(85, 5), (195, 10)] {
+        let dir = folder.path().join(format!("{after}"));
+        let flag = Arc::new(AtomicBool::new(false));
+        let (steps, shared) = (Arc::new(AtomicU32::new(0)), flag.clone());
+        let env = custom("user/faulty", None, move || {
+            let inner = Faulty { time: 0, steps: steps.clone(), fault: 0 };
+            Stopping { inner, after, flag: shared.clone() }
+        });
+        let part = run(&*env, &config, &dir, &mut (), &flag).unwrap();
+        assert_eq!((part.outcome, part.updates), (Outcome::Interrupted, updates), "{after}");
+        assert_eq!(evaluations(&dir).len() as u64, updates - 1, "the row waits for its evaluation");
+        let watch = Watch { observer: &mut (), interrupt: &never };
+        let done = resume_env(&dir, &*faulty(0), None, &options(&dir), watch).unwrap();
+        assert_eq!((done.outcome, &done.state_sha256), (Outcome::Finished, &whole.state_sha256));
+        assert_eq!(evaluations(&dir), evaluations(&whole_dir));
+        assert!(dir.join("best.safetensors").exists());
+    }
+}
+
+#[test]
+fn cut_episodes_are_counted_and_a_nan_names_its_entry() {
+    let trainer = |env: &dyn EnvFactory, config: &Config| {
+        gradwerk::Trainer::with_env(config, env, Runtime { threads: 1, ..Runtime::default() })
+    };
+    let options = gradwerk::EvalOptions { episodes: 4, ..gradwerk::EvalOptions::default() };
+    let pool = gradwerk::Pool::new(1);
+    let mut config = config();
+    for (longest, cut) in [(7, 4), (10, 0), (11, 0)] {
+        config.eval.longest = longest;
+        let env = faulty(0);
+        let policy = trainer(&*env, &config).unwrap().policy();
+        // Episodes end by themselves at their tenth step.
+        let result = gradwerk::evaluate(&policy, &*env, options, &pool).unwrap();
+        assert_eq!((result.cut, result.max), (cut, f64::from(longest.min(10))), "{longest}");
+    }
+    let env = faulty(6);
+    let policy = trainer(&*env, &config).unwrap().policy();
+    // Four episodes side by side: the sixth step taken is the second of the second episode.
+    let error = gradwerk::evaluate(&policy, &*env, options, &pool).unwrap_err().to_string();
+    assert_eq!(error, "reward is NaN at evaluation episode 1, step 1");
+}

@@ -180,14 +180,16 @@ fn several_updates_stay_close_to_the_reference() {
             algo.settings().check(&with).is_ok()
         });
         let name = possible.next().unwrap();
-        let algo = AlgoConfig::by_name(name).unwrap();
+        drop(possible);
+        let mut config = Config { algo: AlgoConfig::by_name(name).unwrap(), ..config };
+        config.env.num_envs = N;
         // Solving with the Fisher matrix multiplies rounding by its condition number.
         let bound = if matches!(name, "npg" | "trpo") { 2e-2 } else { 1e-4 };
         let start = learner::<f32>(&config, &action, Kernel::Portable);
         let data = data(&start);
         let wide = widened(&data);
         let mut double = reference(&config, &action, &start);
-        run(&algo, &mut double, &pool, &wide);
+        run(&config, &mut double, &pool, &wide);
         let way = |to: f64, from: f32| to - f64::from(from);
         let want: Vec<f64> = double
             .weights
@@ -198,7 +200,7 @@ fn several_updates_stay_close_to_the_reference() {
             .collect();
         for kernel in Kernel::available() {
             let mut single = learner::<f32>(&config, &action, kernel);
-            run(&algo, &mut single, &pool, &data);
+            run(&config, &mut single, &pool, &data);
             let got: Vec<f32> = single
                 .weights
                 .theta
@@ -213,8 +215,10 @@ fn several_updates_stay_close_to_the_reference() {
     }
 }
 
-fn run<E: Engine>(algo: &AlgoConfig, learner: &mut Learner<E>, pool: &Pool, data: &Data<E>) {
-    let mut algorithm = algo.build::<E>();
+fn run<E: Engine>(config: &Config, learner: &mut Learner<E>, pool: &Pool, data: &Data<E>) {
+    let mut algorithm = config.algo.build::<E>();
+    algorithm.configure(config);
+    algorithm.reserve(learner, T * N);
     for update in 0..4 {
         let tick = Tick { seed: SEED, update, progress: 0.0, lr: 3e-4, max_grad_norm: 0.5 };
         algorithm.update(learner, pool, &data.batch(), &tick).unwrap();

@@ -170,6 +170,19 @@ fn everything_behaves_as_declared() {
     assert!(pairs > 100, "{pairs} rows with batches of more than one");
 }
 
+/// A network or distribution of the list that no row covers would be believed without proof.
+#[test]
+fn every_discrete_policy_class_is_covered() {
+    let cases = cases();
+    for network in gradwerk_nn::NETWORKS {
+        let covered = cases.iter().any(|c| (c.policy.network)().name() == *network);
+        assert!(covered, "no row has the network {network}");
+    }
+    for dist in ["categorical", "bernoulli"] {
+        assert!(cases.iter().any(|c| c.policy.dist == dist), "no row has {dist}");
+    }
+}
+
 #[test]
 fn rows_have_names_of_their_own() {
     let mut names: Vec<String> = cases().iter().map(Case::name).collect();

@@ -41,7 +41,7 @@ impl Check {
             .map(|check| json!({"name": check.name, "passed": check.failure.is_none(), "failure": check.failure}))
             .collect();
         let object = json!({"env": report.id, "passed": report.passed(), "checks": checks, "skipped": report.skipped});
-        self.verbosity.finish(&lines.join("\n"), &object);
+        self.verbosity.finish(&lines.join("\n"), &object)?;
         Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

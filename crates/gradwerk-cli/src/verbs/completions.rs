@@ -3,6 +3,7 @@
 use crate::{Cli, output};
 use clap::CommandFactory;
 use clap_complete::Shell;
+use gradwerk::Error;
 use std::process::ExitCode;
 
 /// Arguments of `completions`.
@@ -14,10 +15,13 @@ pub struct Completions {
 
 impl Completions {
     /// Print.
-    pub fn run(self) -> ExitCode {
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn run(self) -> Result<ExitCode, Error> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "gradwerk", &mut script);
-        output::result(&String::from_utf8_lossy(&script));
-        ExitCode::SUCCESS
+        output::result(&String::from_utf8_lossy(&script))?;
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -30,13 +30,13 @@ impl Config {
     /// Settings that cannot be used.
     pub fn run(self) -> Result<ExitCode, Error> {
         match self.what {
-            What::Show(settings) => output::result(&settings.resolve()?.with_origins()),
+            What::Show(settings) => output::result(&settings.resolve()?.with_origins())?,
             What::Default(settings) => {
-                output::result(&resolve::to_documented_toml(&settings.resolve()?.config));
+                output::result(&resolve::to_documented_toml(&settings.resolve()?.config))?;
             }
             What::Validate(settings) => {
                 settings.resolve()?.check()?;
-                output::result(&format!("{}: valid", settings.target));
+                output::result(&format!("{}: valid", settings.target))?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -1,11 +1,11 @@
 //! `gradwerk eval`: how good a trained policy is.
 
-use super::train::Machine;
-use crate::number;
+use super::train::{Machine, exit_code};
 use crate::output::{self, Verbosity};
+use crate::{number, signals};
 use gradwerk::run::dir::RunDir;
 use gradwerk::run::driver;
-use gradwerk::{Error, EvalOptions, Policy, evaluate};
+use gradwerk::{Error, EvalOptions, Evaluation, Policy, evaluate_until};
 use gradwerk_math::Pool;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,9 +49,14 @@ impl Eval {
             seed: self.seed,
             stochastic: self.stochastic,
         };
-        let result = evaluate(&policy, env, options, &Pool::new(runtime.threads))?;
+        let pool = Pool::new(runtime.threads);
+        let interrupt = signals::watch("stopping the evaluation");
+        let Some(result) = evaluate_until(&policy, env, options, &pool, interrupt)? else {
+            output::human("stopped before the last episode: no result");
+            return Ok(exit_code(true));
+        };
         let text = format!(
-            "{}: mean return {:.2} +- {:.2} (95 %) over {} episodes, std {:.2}, from {:.2} to {:.2}, mean length {:.1}",
+            "{}: mean return {:.2} +- {:.2} (95 %) over {} episodes, std {:.2}, from {:.2} to {:.2}, mean length {:.1}{}",
             result.env,
             result.mean_return,
             result.ci95,
@@ -59,9 +64,10 @@ impl Eval {
             result.std_return,
             result.min,
             result.max,
-            result.mean_length
+            result.mean_length,
+            cut(&result)
         );
-        self.verbosity.finish(&text, &result);
+        self.verbosity.finish(&text, &result)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -71,9 +77,19 @@ impl Eval {
         }
         let best = RunDir::open(&self.run)?.best();
         if !best.exists() {
-            output::human("note: the run kept no best policy; set eval.every to have one");
-            return Err(Error::Usage(format!("{}: does not exist", best.display())));
+            return Err(Error::Usage(format!(
+                "{}: the run kept no best policy; train with --set eval.every=STEPS to have one",
+                self.run.display()
+            )));
         }
         Policy::load(&best)
+    }
+}
+
+/// Episodes without an end are worth a word: their return is what `eval.longest` left of it.
+fn cut(result: &Evaluation) -> String {
+    match result.cut {
+        0 => String::new(),
+        n => format!(", {} cut by eval.longest", number::grouped(n as u64)),
     }
 }

@@ -1,8 +1,8 @@
 //! `gradwerk list`: the things there are to choose from.
 
 use crate::output;
-use gradwerk::Config;
 use gradwerk::layers::Schema;
+use gradwerk::{Config, Error};
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 
@@ -70,15 +70,18 @@ impl What {
 
 impl List {
     /// Print.
-    pub fn run(self) -> ExitCode {
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn run(self) -> Result<ExitCode, Error> {
         let entries = self.what.entries();
         if self.json {
             let list = Map::from_iter([(self.what.name().to_owned(), Value::Array(entries))]);
-            output::json(&list);
+            output::json(&list)?;
         } else {
-            output::result(&table(&entries));
+            output::result(&table(&entries))?;
         }
-        ExitCode::SUCCESS
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -52,13 +52,13 @@ impl Verb {
             Self::Train(verb) => verb.run(started),
             Self::Resume(verb) => verb.run(started),
             Self::Eval(verb) => verb.run(),
-            Self::List(verb) => Ok(verb.run()),
+            Self::List(verb) => verb.run(),
             Self::Config(verb) => verb.run(),
             Self::Check(verb) => verb.run(),
             Self::Verify(verb) => verb.run(),
             Self::Plot(verb) => verb.run(),
             Self::Bench(verb) => verb.run(),
-            Self::Completions(verb) => Ok(verb.run()),
+            Self::Completions(verb) => verb.run(),
         }
     }
 }

@@ -41,9 +41,9 @@ impl Resume {
             options.runtime.threads = usize::from(threads);
         }
         let mut observer = Screen::new(self.verbosity.quiet).observer("");
-        let watch = Watch { observer: &mut *observer, interrupt: signals::watch() };
+        let watch = Watch { observer: &mut *observer, interrupt: signals::watch(signals::RUN) };
         let result = driver::resume(&self.run, self.steps, &options, watch)?;
-        self.verbosity.finish(&summary::one(&result), &result);
+        self.verbosity.finish(&summary::one(&result), &result)?;
         Ok(exit_code(result.outcome == Outcome::Interrupted))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::summary;
 use crate::number::{self, SeedRange};
-use crate::output::Verbosity;
+use crate::output::{self, Verbosity};
 use crate::progress::Screen;
 use crate::settings::{Settings, integer, known_env};
 use crate::signals::{self, INTERRUPTED};
@@ -81,7 +81,7 @@ impl Train {
             command: std::env::args().collect(),
             started,
         };
-        let interrupt = signals::watch();
+        let interrupt = signals::watch(signals::RUN);
         match &self.seeds {
             Some(seeds) => self.several(&resolved, &seeds.0, &options, interrupt),
             None => self.one(&resolved, &options, interrupt),
@@ -110,7 +110,7 @@ impl Train {
         let mut observer = Screen::new(self.verbosity.quiet).observer("");
         let watch = Watch { observer: &mut *observer, interrupt };
         let result = driver::train(&resolved.config, options, watch)?;
-        self.verbosity.finish(&summary::one(&result), &result);
+        self.verbosity.finish(&summary::one(&result), &result)?;
         Ok(exit_code(result.outcome == Outcome::Interrupted))
     }
 
@@ -124,8 +124,15 @@ impl Train {
         let screen = Screen::new(self.verbosity.quiet);
         let observer = |seed: u64| screen.observer(&format!("seed {seed}"));
         let result = train_seeds(&resolved.config, seeds, options, &observer, interrupt)?;
-        self.verbosity.finish(&summary::several(&result), &result);
-        Ok(exit_code(result.runs.len() < seeds.len() || result.interrupted()))
+        self.verbosity.finish(&summary::several(&result), &result)?;
+        for failure in &result.failed {
+            output::human(&format!("error: seed {}: {}", failure.seed, failure.error));
+        }
+        let done = result.runs.len() + result.failed.len();
+        if result.interrupted() || done < seeds.len() {
+            return Ok(exit_code(true));
+        }
+        Ok(if result.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

@@ -40,7 +40,7 @@ impl Verify {
         let samples = usize::try_from(self.samples)
             .map_err(|_| Error::Usage(format!("--samples {}: too many", self.samples)))?;
         let report = verify(&Options { filter: self.filter, samples, threads })?;
-        self.verbosity.finish(&report.table(), &report);
+        self.verbosity.finish(&report.table(), &report)?;
         Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

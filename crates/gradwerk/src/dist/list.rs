@@ -110,6 +110,17 @@ impl DistConfig {
         })
     }
 
+    /// These settings with `auto` replaced by what it stands for on `space`, if anything acts
+    /// there.
+    #[must_use]
+    pub fn resolved(&self, space: &Space) -> Self {
+        let auto = || DISTRIBUTIONS.iter().map(|entry| (entry.config)());
+        match self {
+            Self::Auto {} => auto().find(|c| c.try_build(space).is_some()).unwrap_or(Self::Auto {}),
+            chosen => chosen.clone(),
+        }
+    }
+
     /// The distribution for actions in `space`.
     ///
     /// # Errors

@@ -7,17 +7,19 @@ use crate::dist::{ActionRow, Distribution};
 use crate::learner::{Batch, Learner, Objective};
 use crate::loss::Surrogate;
 use crate::model::{Inference, Model};
+use crate::normalize::ObsMap;
 use crate::rollout::Rollout;
 use gradwerk_env::Space;
 use gradwerk_math::{Kernel, Pool};
 use gradwerk_nn::Engine;
 
-/// How the index of an observation becomes the input of a network.
+/// How the index of an observation is shown to a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// The index itself, as the environment shows it: one number.
+    /// The index as one number, as if it were a coordinate.
     Index,
-    /// 1 at the index, 0 elsewhere: a linear policy is then a table.
+    /// As an index, of which training makes a row with a 1 at the index and 0 elsewhere: a linear
+    /// policy is then a table.
     OneHot,
 }
 
@@ -26,23 +28,12 @@ impl Encoding {
     #[must_use]
     pub fn space(self, observations: usize) -> Space {
         match self {
-            Self::Index => Space::Discrete { n: observations },
-            Self::OneHot => Space::uniform_box(observations, 0.0, 1.0),
+            Self::Index => Space::uniform_box(1, 0.0, observations.saturating_sub(1).max(1) as f32),
+            Self::OneHot => Space::Discrete { n: observations },
         }
     }
 
-    /// Write the input that stands for the observation `index`.
-    pub fn write(self, index: usize, out: &mut [f32]) {
-        match self {
-            Self::Index => out[0] = index as f32,
-            Self::OneHot => {
-                out.fill(0.0);
-                out[index] = 1.0;
-            }
-        }
-    }
-
-    /// The index that [`Encoding::write`] wrote; `u32::MAX` if it wrote none of this kind.
+    /// The index that an encoded observation stands for; `u32::MAX` if it is none.
     #[must_use]
     pub fn read(self, input: &[f32]) -> u32 {
         match self {
@@ -83,16 +74,17 @@ impl<E: Engine> Agent<E> {
         let (obs, act) = (encoding.space(observations), Space::Discrete { n: actions });
         let failed = |error: crate::Error| ExactError::Model(error.to_string());
         let model = Model::<E>::build(config, &obs, &act).map_err(failed)?;
+        let raw: Vec<f32> = (0..observations).map(|o| o as f32).collect();
+        let mut inputs = vec![0.0; observations * model.obs_width()];
+        let map = ObsMap::new(model.encoder.width(), None, config.normalize.clip);
+        model.encoder.encode(&map, &raw, &mut inputs);
         let learner = Learner::new(model, &config.optimizer, config.seed, kernel);
-        let d = obs.width();
-        let mut raw = vec![0.0; observations * d];
-        raw.chunks_exact_mut(d).enumerate().for_each(|(o, x)| encoding.write(o, x));
         let mut agent = Self {
             learner: learner.map_err(failed)?,
             pool: Pool::new(1),
             observations,
             actions,
-            features: raw.into_iter().map(E::from_f32).collect(),
+            features: inputs.into_iter().map(E::from_f32).collect(),
             value: vec![E::ZERO; observations],
             log_prob: vec![E::ZERO; observations * actions],
         };
@@ -197,11 +189,9 @@ impl<E: Engine> Agent<E> {
         rollout.next_value[row] = self.value[next];
     }
 
-    /// The estimate of `grad J` from a rollout of `trajectories` whole trajectories, `[P]`:
-    /// `1/N sum_i sum_t A_t grad log pi(a_t|s_t)`, by the learner's gradient.
-    ///
-    /// The learner's loss has a minus sign, which is undone here; the rest is what REINFORCE
-    /// steps along.
+    /// The estimate of `grad J` from a rollout of `episodes` whole trajectories, `[P]`:
+    /// `1/N sum_i sum_t A_t grad log pi(a_t|s_t)`, by the learner's gradient (of a loss: its minus
+    /// sign is undone). With `episodes` 0, the mean over the rows instead.
     ///
     /// # Errors
     /// If the loss is not finite.
@@ -210,14 +200,14 @@ impl<E: Engine> Agent<E> {
         rollout: &Rollout<E>,
         columns: &Columns<E>,
         normalize_advantage: bool,
-        trajectories: usize,
+        episodes: usize,
     ) -> Result<Vec<f64>, crate::Error> {
         let batch = Batch {
             rollout,
             advantage: &columns.advantage,
             target: &columns.target,
             rows: &columns.rows,
-            episodes: trajectories,
+            episodes,
             normalize_advantage,
         };
         let objective = Objective {

@@ -6,6 +6,7 @@
 //! tuned for one kind mean nothing for another.
 
 mod check;
+pub mod differ;
 pub mod document;
 pub mod origin;
 pub mod presets;

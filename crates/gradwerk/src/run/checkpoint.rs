@@ -50,6 +50,15 @@ pub fn write(path: &Path, state: &State) -> Result<(), StateError> {
     replace(path, &encode(state)?, |temporary| File::create(temporary), File::sync_all)
 }
 
+/// Replace `path` by `bytes`, durably and atomically, as [`write()`] does.
+pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match replace(path, bytes, |temporary| File::create(temporary), File::sync_all) {
+        Err(StateError::Io { source, .. }) => Err(source),
+        Err(other) => Err(io::Error::other(other)),
+        Ok(()) => Ok(()),
+    }
+}
+
 /// The bytes of the file that holds `state`. Equal states give equal bytes.
 ///
 /// # Errors

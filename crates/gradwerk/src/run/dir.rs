@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::checkpoint;
 use serde::{Deserialize, Serialize};
 
 /// Where runs go unless told otherwise, relative to the working directory.
@@ -45,27 +46,39 @@ impl RunDir {
     /// # Errors
     /// [`DirError::NotEmpty`], [`DirError::NotADirectory`], [`DirError::Io`].
     pub fn create(root: &Path) -> Result<Self, DirError> {
-        if root.exists() && !root.is_dir() {
+        Self::check_free(root)?;
+        create_all(root)?;
+        Self { root: root.to_owned() }.with_folders()
+    }
+
+    /// Whether [`RunDir::create`] may use `root`; nothing is created.
+    ///
+    /// # Errors
+    /// As [`RunDir::create`].
+    pub fn check_free(root: &Path) -> Result<(), DirError> {
+        if !root.exists() {
+            return Ok(());
+        }
+        if !root.is_dir() {
             return Err(DirError::NotADirectory(root.to_owned()));
         }
-        create_all(root)?;
         let mut entries = fs::read_dir(root).map_err(|e| DirError::io("list", root, e))?;
         if entries.next().is_some() {
             return Err(DirError::NotEmpty(root.to_owned()));
         }
-        Self { root: root.to_owned() }.with_folders()
+        Ok(())
     }
 
     /// Open an existing run directory: one that has a `config.toml`.
     ///
     /// # Errors
-    /// [`DirError::Absent`], [`DirError::NotADirectory`], [`DirError::NotARun`].
+    /// [`DirError::Absent`], [`DirError::NotARun`].
     pub fn open(root: &Path) -> Result<Self, DirError> {
         if !root.exists() {
             return Err(DirError::Absent(root.to_owned()));
         }
         if !root.is_dir() {
-            return Err(DirError::NotADirectory(root.to_owned()));
+            return Err(DirError::NotARun(root.to_owned()));
         }
         let run = Self { root: root.to_owned() };
         if !run.config().is_file() {
@@ -159,7 +172,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Write it to [`RunDir::manifest`] as indented JSON.
+    /// Write it to [`RunDir::manifest`] as indented JSON, whole or not at all.
     ///
     /// # Errors
     /// [`DirError::Io`].
@@ -167,7 +180,8 @@ impl Manifest {
         let path = run.manifest();
         let mut text = serde_json::to_string_pretty(self).expect("strings and numbers");
         text.push('\n');
-        fs::write(&path, text).map_err(|source| DirError::io("write", &path, source))
+        checkpoint::write_bytes(&path, text.as_bytes())
+            .map_err(|source| DirError::io("write", &path, source))
     }
 
     /// Read it back.
@@ -254,7 +268,7 @@ pub enum DirError {
     #[error("run directory {}: does not exist", .0.display())]
     Absent(PathBuf),
     /// A directory that no run was started in.
-    #[error("{}: not a run directory (no config.toml in it)", .0.display())]
+    #[error("{}: not a run directory (a folder with a config.toml)", .0.display())]
     NotARun(PathBuf),
     /// The manifest cannot be understood.
     #[error("{}: {source}", path.display())]

@@ -25,7 +25,7 @@
 use super::checkpoint;
 use super::curve;
 use super::dir::{self, Machine, Manifest, RunDir};
-use super::metrics::{Row, Writer};
+use super::metrics::{MetricsError, Row, Writer};
 use super::observe::{Begun, Observer, Progress};
 use super::plot::Options;
 use super::state::{State, StateError};
@@ -34,13 +34,15 @@ use super::summary::{Journal, Outcome, Summary};
 use crate::Error;
 use crate::config::Config;
 use crate::diagnose::Diagnosis;
-use crate::evaluate::{EvalOptions, evaluate};
+use crate::evaluate::{EvalOptions, evaluate_until};
 use crate::layers;
+use crate::layers::differ::differences;
 use crate::policy::Policy;
 use crate::trainer::{Report, Runtime, Trainer};
 use gradwerk_env::EnvFactory;
 use gradwerk_math::{Kernel, Pool};
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
@@ -171,29 +173,91 @@ pub fn resume_env<'a>(
     let dir = RunDir::open(run_dir)?;
     let lock = lock(&dir)?;
     let config = layers::resolve::load(&dir.config())?;
+    let found = newest_state(&dir, watch.observer)?;
+    let recorded = found.as_ref().map(|(path, state)| recorded(path, state)).transpose()?;
+    if let Some(journal) = &recorded {
+        same_settings(&dir, &config, &journal.config)?;
+    }
     let mut options = options.clone();
-    options.runtime.kernel = same_kernel(&dir, options.runtime.kernel, watch.observer);
+    let kernel = begun_kernel(&dir, recorded.as_ref(), watch.observer);
+    options.runtime.kernel = same_kernel(kernel, options.runtime.kernel, watch.observer);
     let mut trainer = Trainer::with_env(&config, env, options.runtime)?;
-    let state = newest_state(&dir, watch.observer)?;
-    let (mut journal, metrics, mean_return) = match &state {
-        Some((path, state)) => {
-            let foreign = |error: Error| StateError::Foreign {
-                path: path.clone(),
-                reason: format!("it does not continue this run: {error}"),
-            };
-            trainer.restore(state).map_err(foreign)?;
-            let journal: Journal = state.get_meta(JOURNAL).map_err(|e| foreign(e.into()))?;
-            let metrics = Writer::truncate_to(&dir.metrics(), journal.metrics_bytes)?;
-            (journal, metrics, window_mean(state)?)
-        }
-        None => (new_journal(&config, &options), Writer::create(&dir.metrics())?, None),
+    let mut mean_return = None;
+    if let Some((path, state)) = &found {
+        trainer.restore(state).map_err(|error| foreign(path, &error))?;
+        mean_return = window_mean(state)?;
+    }
+    let metrics = match &recorded {
+        Some(journal) => go_on_with_metrics(&dir, journal.metrics_bytes, watch.observer)?,
+        None => Writer::create(&dir.metrics())?,
     };
+    let mut journal = recorded.unwrap_or_else(|| new_journal(&config, &options));
+    journal.config = config;
+    journal.kernel = options.runtime.kernel.to_string();
     if !dir.manifest().exists() {
-        manifest(&config, env, &options).write(&dir)?;
+        manifest(&journal.config, env, &options).write(&dir)?;
     }
     journal.limit = new_limit(limit, journal.limit, trainer.counters().steps)?;
     trainer.set_limit(journal.limit);
     Run::new(Parts { dir, lock, trainer, env, metrics, journal, mean_return }, &options, watch).go()
+}
+
+/// What the driver knew when it wrote a checkpoint.
+fn recorded(path: &Path, state: &State) -> Result<Journal, Error> {
+    state.get_meta(JOURNAL).map_err(|error| foreign(path, &error).into())
+}
+
+/// A checkpoint that a run cannot go on from.
+fn foreign(path: &Path, error: &dyn std::fmt::Display) -> StateError {
+    StateError::Mismatch { path: path.to_owned(), reason: error.to_string() }
+}
+
+/// Settings that may change between sessions: they do not touch what is learned.
+const FREE: &[&str] = &["eval.", "checkpoint."];
+
+/// The settings that the checkpoint was made with, except those that may change.
+fn same_settings(dir: &RunDir, now: &Config, then: &Config) -> Result<(), Error> {
+    let changed: Vec<String> = differences(now, then)
+        .into_iter()
+        .filter(|found| !FREE.iter().any(|start| found.key.starts_with(start)))
+        .map(|found| format!("{} = {} (was {})", found.key, found.left, found.right))
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "{}: changed since the run's checkpoint: {}; undo that, or begin another run from this \
+         one's policy with `gradwerk train CONFIG.toml --init {}` (only eval.*, checkpoint.* and, \
+         with --steps, the end of a run may change)",
+        dir.config().display(),
+        changed.join(", "),
+        dir.root().display()
+    )))
+}
+
+/// The metrics up to the checkpoint. They are a record, not a part of the run: where they are
+/// lost, the run goes on without them.
+fn go_on_with_metrics(
+    dir: &RunDir,
+    bytes: u64,
+    observer: &mut dyn Observer,
+) -> Result<Writer, Error> {
+    let path = dir.metrics();
+    let error = match Writer::truncate_to(&path, bytes) {
+        Ok(writer) => return Ok(writer),
+        Err(error) => error,
+    };
+    match &error {
+        MetricsError::TooShort { .. } | MetricsError::NotALineEnd { .. } => {
+            observer.warning(&format!("{error}; going on without the rows that are lost"));
+            Ok(Writer::append_to(&path)?)
+        }
+        MetricsError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            observer.warning(&format!("{error}; going on without the rows that are lost"));
+            Ok(Writer::create(&path)?)
+        }
+        _ => Err(error.into()),
+    }
 }
 
 /// The policy of a run directory, or of a policy file.
@@ -243,6 +307,8 @@ fn new_limit(asked: Option<u64>, old: u64, steps: u64) -> Result<u64, Error> {
 
 fn new_journal(config: &Config, options: &RunOptions) -> Journal {
     Journal {
+        config: config.clone(),
+        kernel: options.runtime.kernel.to_string(),
         limit: config.steps,
         until: options.until,
         wall_s: 0.0,
@@ -251,6 +317,7 @@ fn new_journal(config: &Config, options: &RunOptions) -> Journal {
         solved_at_s: None,
         best_evaluation: None,
         next_evaluation: config.eval.every,
+        pending: None,
         metrics_bytes: 0,
     }
 }
@@ -292,12 +359,28 @@ fn lock(dir: &RunDir) -> Result<File, Error> {
     }
 }
 
+/// The kernel that the run began with: that of its checkpoint, of its manifest before the first.
+fn begun_kernel(
+    dir: &RunDir,
+    recorded: Option<&Journal>,
+    observer: &mut dyn Observer,
+) -> Option<String> {
+    let manifest = match Manifest::read(dir) {
+        Ok(manifest) => Some(manifest.kernel),
+        Err(error) if dir.manifest().exists() => {
+            observer.warning(&format!("{error}; the run goes on without its manifest"));
+            None
+        }
+        Err(_) => None,
+    };
+    recorded.map(|journal| journal.kernel.clone()).or(manifest)
+}
+
 /// The kernel that the run began with, so that its bits go on; the given one with a warning if
 /// this machine does not have it.
-fn same_kernel(dir: &RunDir, given: Kernel, observer: &mut dyn Observer) -> Kernel {
-    let Ok(manifest) = Manifest::read(dir) else { return given };
-    manifest.kernel.parse().unwrap_or_else(|error| {
-        let name = &manifest.kernel;
+fn same_kernel(begun: Option<String>, given: Kernel, observer: &mut dyn Observer) -> Kernel {
+    let Some(name) = begun else { return given };
+    name.parse().unwrap_or_else(|error| {
         observer.warning(&format!(
             "the run began with the kernel {name}, going on with {given}: {error}; the result \
              will differ in its last bits from an uninterrupted run"
@@ -415,15 +498,17 @@ impl<'a> Run<'a> {
     /// Update until something says stop, then leave everything on the disk.
     fn go(mut self) -> Result<Summary, Error> {
         self.begin();
+        let mut next = self.make_up();
         let outcome = loop {
-            if let Some(outcome) = self.outcome() {
+            if let (Ok(()), Some(outcome)) = (&next, self.outcome()) {
                 break outcome;
             }
-            if let Err(error) = self.update() {
+            if let Err(error) = next.and_then(|()| self.update()) {
                 self.watch.observer.ended();
                 self.point_to_checkpoint();
                 return Err(error);
             }
+            next = Ok(());
         };
         self.watch.observer.ended();
         self.close(outcome)
@@ -434,6 +519,9 @@ impl<'a> Run<'a> {
         let Some((steps, path, _)) =
             checkpoint::latest(&self.dir.checkpoints()).ok().and_then(|latest| latest.found)
         else {
+            self.watch
+                .observer
+                .warning("the run has no checkpoint yet: `gradwerk resume` begins it again");
             return;
         };
         let path = path.display();
@@ -460,7 +548,10 @@ impl<'a> Run<'a> {
         let steps = self.trainer.counters().steps;
         // A run that was solved and is resumed goes on to its end.
         let solved_now = self.journal.solved_at_steps == Some(steps) && steps > self.steps_before;
-        if self.trainer.finished() {
+        if self.journal.pending.is_some() {
+            // Not even a finished run is done before its last evaluation.
+            Some(Outcome::Interrupted)
+        } else if self.trainer.finished() {
             Some(Outcome::Finished)
         } else if solved_now {
             Some(Outcome::Solved)
@@ -479,9 +570,8 @@ impl<'a> Run<'a> {
         self.journal.wall_s = self.wall_s();
         self.note_return(&report);
         self.warn_of_dropped(&report);
-        let mut row = self.row(&report)?;
-        self.evaluate(&report, &mut row)?;
-        self.metrics.append(&row)?;
+        let row = self.row(&report)?;
+        self.evaluate_and_append(row)?;
         let due =
             |at: Instant| at.elapsed().as_secs_f64() >= self.trainer.config().checkpoint.every_s;
         if due(self.saved.map_or(self.options.started, |saved| saved.1)) {
@@ -582,19 +672,37 @@ impl<'a> Run<'a> {
         Ok(row)
     }
 
-    /// Evaluate if it is due, and keep the best policy.
-    fn evaluate(&mut self, report: &Report, row: &mut Row) -> Result<(), Error> {
+    /// The evaluation that was interrupted when the run stopped.
+    fn make_up(&mut self) -> Result<(), Error> {
+        let Some(line) = self.journal.pending.take() else { return Ok(()) };
+        self.evaluate_and_append(Row::parse(&line).map_err(Error::usage)?)?;
+        self.save()
+    }
+
+    /// Evaluate if it is due, and write the row of the update.
+    fn evaluate_and_append(&mut self, mut row: Row) -> Result<(), Error> {
+        if self.evaluate(&mut row)? {
+            self.metrics.append(&row)?;
+        } else {
+            self.journal.pending = Some(row.to_json());
+        }
+        Ok(())
+    }
+
+    /// Evaluate if it is due, and keep the best policy; false if that was interrupted.
+    fn evaluate(&mut self, row: &mut Row) -> Result<bool, Error> {
         let (every, episodes) =
             (self.trainer.config().eval.every, self.trainer.config().eval.episodes);
-        let steps = report.counters.steps;
+        let steps = self.trainer.counters().steps;
         if every == 0 || steps < self.journal.next_evaluation {
-            return Ok(());
+            return Ok(true);
         }
-        self.journal.next_evaluation = (steps / every + 1) * every;
         let pool = self.pool.get_or_insert_with(|| Pool::new(self.options.runtime.threads));
         let policy = self.trainer.policy();
         let options = EvalOptions { episodes, seed: self.trainer.config().seed, stochastic: false };
-        let result = evaluate(&policy, self.env, options, pool)?;
+        let result = evaluate_until(&policy, self.env, options, pool, self.watch.interrupt)?;
+        let Some(result) = result else { return Ok(false) };
+        self.journal.next_evaluation = (steps / every + 1) * every;
         row.set("eval_mean_return", result.mean_return)?;
         row.set("eval_std_return", result.std_return)?;
         let best = self.journal.best_evaluation.is_none_or(|best| result.mean_return > best);
@@ -603,7 +711,7 @@ impl<'a> Run<'a> {
             policy.save(&self.dir.best())?;
         }
         self.watch.observer.evaluated(steps, &result, best);
-        Ok(())
+        Ok(true)
     }
 
     /// Write a checkpoint and the policy.

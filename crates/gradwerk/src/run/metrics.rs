@@ -153,7 +153,7 @@ impl Row {
     }
 
     /// The row in one line of JSON. Keys of a newer gradwerk are skipped.
-    fn parse(line: &str) -> Result<Self, String> {
+    pub(super) fn parse(line: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
         let object = value.as_object().ok_or("not a JSON object")?;
         let mut values = [None; KEYS.len()];
@@ -225,6 +225,16 @@ impl Writer {
         file.set_len(bytes).map_err(io("truncate"))?;
         file.seek(SeekFrom::Start(bytes)).map_err(io("write"))?;
         Ok(Self { file, path: path.to_owned(), bytes })
+    }
+
+    /// Go on at the end of the file's last whole line, whatever is there.
+    ///
+    /// # Errors
+    /// [`MetricsError::Io`].
+    pub fn append_to(path: &Path) -> Result<Self, MetricsError> {
+        let whole = fs::read(path).map_err(|e| MetricsError::io("read", path, e))?;
+        let end = whole.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        Self::truncate_to(path, end as u64)
     }
 
     /// Append one row.

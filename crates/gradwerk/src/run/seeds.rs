@@ -1,5 +1,6 @@
 //! The same run with several seeds, some at a time, and what they have in common.
 
+use super::dir::RunDir;
 use super::driver::{RunOptions, Watch, train};
 use super::observe::Observer;
 use super::stats;
@@ -27,6 +28,17 @@ pub struct Seeds {
     pub aggregate: Aggregate,
     /// One result per seed.
     pub runs: Vec<Summary>,
+    /// The seeds whose runs failed, and why.
+    pub failed: Vec<Failure>,
+}
+
+/// A run that failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// What went wrong.
+    pub error: String,
 }
 
 /// Statistics over the runs' final `mean_return_100` (over those runs that have one).
@@ -49,7 +61,8 @@ pub struct Aggregate {
 /// `observer(seed)` makes the observer of a run. A run that fails does not stop the others.
 ///
 /// # Errors
-/// The first error in the order of the seeds.
+/// A directory of a run that is not free, before any run begins; the first error in the order of
+/// the seeds if every run fails. Otherwise failures are in the result.
 pub fn train_seeds<'a>(
     config: &Config,
     seeds: &[u64],
@@ -59,6 +72,9 @@ pub fn train_seeds<'a>(
 ) -> Result<Seeds, Error> {
     if seeds.is_empty() {
         return Err(Error::Usage("no seeds: expected A..B with A at most B".into()));
+    }
+    if let Some(base) = &options.run_dir {
+        seeds.iter().try_for_each(|seed| RunDir::check_free(&seed_dir(base, *seed)))?;
     }
     let workers = options.runtime.threads.clamp(1, seeds.len());
     let next = AtomicUsize::new(0);
@@ -81,8 +97,20 @@ pub fn train_seeds<'a>(
     let mut results = results.into_inner().expect("no panic while locked");
     let place = |seed: u64| seeds.iter().position(|s| *s == seed);
     results.sort_by_key(|(seed, _)| place(*seed));
-    let runs = results.into_iter().map(|(_, result)| result).collect::<Result<Vec<_>, _>>()?;
-    Ok(Seeds::of(config, runs, options))
+    if results.iter().all(|(_, result)| result.is_err()) {
+        if let Some((_, Err(error))) = results.into_iter().next() {
+            return Err(error);
+        }
+        return Ok(Seeds::of(config, Vec::new(), Vec::new(), options));
+    }
+    let (mut runs, mut failed) = (Vec::new(), Vec::new());
+    for (seed, result) in results {
+        match result {
+            Ok(run) => runs.push(run),
+            Err(error) => failed.push(Failure { seed, error: error.to_string() }),
+        }
+    }
+    Ok(Seeds::of(config, runs, failed, options))
 }
 
 fn one(
@@ -106,7 +134,7 @@ fn seed_dir(base: &Path, seed: u64) -> std::path::PathBuf {
 }
 
 impl Seeds {
-    fn of(config: &Config, runs: Vec<Summary>, options: &RunOptions) -> Self {
+    fn of(config: &Config, runs: Vec<Summary>, failed: Vec<Failure>, options: &RunOptions) -> Self {
         let finals: Vec<f64> = runs.iter().filter_map(|run| run.mean_return_100).collect();
         let times: Vec<f64> = runs.iter().filter_map(|run| run.solved_at_s).collect();
         let aggregate = Aggregate {
@@ -122,6 +150,7 @@ impl Seeds {
             wall_s: options.started.elapsed().as_secs_f64(),
             aggregate,
             runs,
+            failed,
         }
     }
 

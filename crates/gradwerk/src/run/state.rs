@@ -387,6 +387,14 @@ pub enum StateError {
         /// How one can tell.
         reason: String,
     },
+    /// A whole file of gradwerk that does not go with what it was read for.
+    #[error("{}: {reason}", path.display())]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
     /// A file of gradwerk whose content is not what was written.
     #[error("{}: corrupt: {reason}", path.display())]
     Corrupt {

@@ -1,5 +1,6 @@
 //! What a run has come to: the result it prints, and the part of it that checkpoints carry.
 
+use crate::config::Config;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -20,6 +21,10 @@ pub enum Outcome {
 /// checkpoint, but it is not part of `state_sha256`: it holds times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
+    /// All settings of the run: those of `config.toml` must still be the same.
+    pub config: Config,
+    /// The kernel that computes it.
+    pub kernel: String,
     /// Steps at which the run ends (`--steps`).
     pub limit: u64,
     /// Mean return at which it may end earlier (`--until`).
@@ -36,6 +41,8 @@ pub struct Journal {
     pub best_evaluation: Option<f64>,
     /// Steps from which the next periodic evaluation is due.
     pub next_evaluation: u64,
+    /// The row of an update whose evaluation was interrupted: it is made up for on resume.
+    pub pending: Option<String>,
     /// Length of `metrics.jsonl`; what a crash left behind it is cut off.
     pub metrics_bytes: u64,
 }

@@ -30,8 +30,8 @@ pub enum Critic {
 pub enum MeanOver {
     /// The number of trajectories: the lecture's estimate.
     Trajectories,
-    /// The number of rows, times the expected number of rows per trajectory: what gradient steps
-    /// of training follow, in the same units.
+    /// The number of rows, times the expected number of rows per trajectory for the same units:
+    /// what gradient steps divide by where rollouts are not whole episodes.
     Rows,
 }
 

@@ -54,7 +54,8 @@ pub(super) fn estimate<E: Engine>(
     n: usize,
 ) -> Result<Vec<f64>, Error> {
     let minibatch = case.estimator.normalize == Normalize::Minibatch;
-    agent.gradient(rollout, columns, minibatch, n)
+    let episodes = if case.mean_over == MeanOver::Rows { 0 } else { n };
+    agent.gradient(rollout, columns, minibatch, episodes)
 }
 
 /// Exact mean and covariance for batches of 1, 2 and 4 trajectories, as far as they are few
@@ -105,8 +106,7 @@ fn exact_batch(
         (pipeline.derive)(&case.estimator, case.gamma, &rollout, &mut columns);
         let mut g = estimate(case, agent, &rollout, &columns, n)?;
         if let Some(length) = length {
-            let scale = length * n as f64 / columns.rows.len() as f64;
-            g.iter_mut().for_each(|g| *g *= scale);
+            g.iter_mut().for_each(|g| *g *= length);
         }
         Ok::<_, Error>(g)
     })?;

@@ -14,6 +14,9 @@ pub struct PolicyClass {
     pub encoding: Encoding,
     /// Name of the distribution.
     pub dist: &'static str,
+    /// Standard deviation of what is added to the first parameters: feature maps start at 0, where
+    /// the policy is uniform and hides mistakes.
+    pub jitter: f64,
 }
 
 fn linear() -> NetworkConfig {
@@ -25,6 +28,20 @@ fn mlp(shared: bool) -> NetworkConfig {
     NetworkConfig::Mlp(MlpConfig { hidden: vec![3], policy_gain: 0.7, shared, ..config })
 }
 
+/// A network of the list with its default settings.
+fn named(name: &str) -> NetworkConfig {
+    NetworkConfig::named(name).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A feature map in front of a softmax.
+const fn features(
+    name: &'static str,
+    encoding: Encoding,
+    network: fn() -> NetworkConfig,
+) -> PolicyClass {
+    PolicyClass { name, network, encoding, dist: "categorical", jitter: 0.5 }
+}
+
 /// Every class.
 pub const POLICIES: &[PolicyClass] = &[
     PolicyClass {
@@ -32,30 +49,40 @@ pub const POLICIES: &[PolicyClass] = &[
         network: linear,
         encoding: Encoding::OneHot,
         dist: "categorical",
+        jitter: 0.0,
     },
     PolicyClass {
         name: "softmax-linear",
         network: linear,
         encoding: Encoding::Index,
         dist: "categorical",
+        jitter: 0.0,
     },
     PolicyClass {
         name: "softmax-mlp",
         network: || mlp(false),
         encoding: Encoding::OneHot,
         dist: "categorical",
+        jitter: 0.0,
     },
     PolicyClass {
         name: "softmax-mlp-shared",
         network: || mlp(true),
         encoding: Encoding::OneHot,
         dist: "categorical",
+        jitter: 0.0,
     },
+    features("softmax-polynomial", Encoding::Index, || named("polynomial")),
+    features("softmax-fourier", Encoding::Index, || named("fourier")),
+    features("softmax-rbf", Encoding::Index, || named("rbf")),
+    features("softmax-tile-coding", Encoding::Index, || named("tile-coding")),
+    features("softmax-tabular", Encoding::OneHot, || named("tabular")),
     PolicyClass {
         name: "probability",
         network: linear,
         encoding: Encoding::Index,
         dist: "bernoulli",
+        jitter: 0.0,
     },
 ];
 

@@ -21,14 +21,13 @@ const EPISODES: usize = 2;
 /// Where a problem has no horizon, episodes are cut here: too late to matter.
 const LONGEST: u32 = 2000;
 
-/// Plays a problem and shows what the network reads.
-struct Encoded {
+/// Plays a problem; says of its indices what they are to the network.
+struct Shown {
     env: MdpEnv,
     encoding: Encoding,
-    shown: [f32; 1],
 }
 
-impl Env for Encoded {
+impl Env for Shown {
     fn observation_space(&self) -> Space {
         self.encoding.space(self.env.mdp().observations())
     }
@@ -36,13 +35,10 @@ impl Env for Encoded {
         self.env.action_space()
     }
     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
-        self.env.reset(rng, &mut self.shown);
-        self.encoding.write(self.shown[0] as usize, obs);
+        self.env.reset(rng, obs);
     }
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
-        let step = self.env.step(action, rng, &mut self.shown);
-        self.encoding.write(self.shown[0] as usize, obs);
-        step
+        self.env.step(action, rng, obs)
     }
 }
 
@@ -57,14 +53,14 @@ impl Sampler {
     fn new(case: &Case, setup: &Setup, engine: &Agent<f32>) -> Self {
         let (mdp, encoding) = (Arc::new((case.problem.table)()), case.policy.encoding);
         let limit = setup.world.horizon.unwrap_or(LONGEST);
-        let make = move || Encoded { env: MdpEnv::new(mdp.clone()), encoding, shown: [0.0] };
+        let make = move || Shown { env: MdpEnv::new(mdp.clone()), encoding };
         let factory = custom(case.problem.name, Some(limit), make);
         let settings = EnvSettings { time_limit: Some(limit), frame_skip: 1 };
         let env = factory.make(SEED, EpisodeKeys::Training { first: 0 }, ENVS, &settings);
         let plan = Plan::Episodes { quota: EPISODES, longest: limit as usize };
         let learner = &engine.learner;
         let shard = Shard::new(0, env, &learner.model, plan, learner.kernel());
-        Self { shard, plan, obs_map: ObsMap::new(learner.model.obs_width(), None, 10.0) }
+        Self { shard, plan, obs_map: ObsMap::new(learner.model.encoder.width(), None, 10.0) }
     }
 
     /// One rollout of [`ENVS`] x [`EPISODES`] whole episodes, left in the shard.

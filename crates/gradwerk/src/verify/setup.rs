@@ -8,7 +8,7 @@ use crate::exact::{
     Agent, ExactError, MAX_TRAJECTORIES, Objective, PolicyTable, Solution, Trajectory, World,
     enumerate, solve,
 };
-use gradwerk_math::Kernel;
+use gradwerk_math::{Kernel, Purpose, Stream};
 
 /// Seed of parameters and samples: rows show the same numbers every time.
 pub(super) const SEED: u64 = 20_191_209;
@@ -67,7 +67,14 @@ impl Setup {
         world: &World,
     ) -> Result<Agent<f32>, ExactError> {
         let (o, a) = (world.observations, world.actions);
-        Agent::new(config, case.policy.encoding, o, a, Kernel::detect())
+        let mut agent = Agent::new(config, case.policy.encoding, o, a, Kernel::detect())?;
+        if case.policy.jitter > 0.0 {
+            let mut rng = Stream::new(SEED, Purpose::Test, 0, 0);
+            let moved = agent.theta().into_iter();
+            let moved = moved.map(|x| x + case.policy.jitter * rng.normal_pair::<f64>()[0]);
+            agent.set_theta(&moved.collect::<Vec<_>>());
+        }
+        Ok(agent)
     }
 
     /// All trajectories.

@@ -88,7 +88,7 @@ impl Bench {
     pub fn run(self) -> Result<ExitCode, Error> {
         if self.list {
             let lines = works().into_iter().map(|w| format!("{:32} {}\n", w.name, w.summary));
-            crate::output::result(&lines.collect::<String>());
+            crate::output::result(&lines.collect::<String>())?;
             return Ok(ExitCode::SUCCESS);
         }
         let chosen = choose(&self.works)?;
@@ -112,7 +112,7 @@ impl Bench {
         };
         let memory = results.peak_memory_mb.map_or_else(String::new, |mb| format!(", {mb:.0} MB"));
         let text = format!("{} threads, {}{memory}", results.threads, results.kernel);
-        self.verbosity.finish(&text, &results);
+        self.verbosity.finish(&text, &results)?;
         Ok(ExitCode::SUCCESS)
     }
 }
