@@ -169,9 +169,8 @@ impl Shard {
 
     fn try_collect(&mut self, ctx: &Context<'_>) -> Result<(), Error> {
         self.begin(ctx.plan);
-        let d = self.rollout.obs_width;
-        for (i, obs) in self.obs.chunks_exact(d).enumerate() {
-            check_finite(obs, 0.0).map_err(|(what, value)| self.non_finite(&what, value, i))?;
+        for (i, obs) in self.obs.chunks_exact(self.encoder.raw_width()).enumerate() {
+            self.check(i, obs, 0.0)?;
         }
         let mut t = 0;
         while self.goes_on(ctx.plan, t) {

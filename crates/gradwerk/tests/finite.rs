@@ -82,9 +82,17 @@ fn moments_of_indices_are_refused() {
     );
 }
 
-/// Says that it has three states and shows a fourth.
+/// Says that it has three states and shows a fourth, `wrong`, at a step (0: at the reset).
 struct Liar {
     steps: u32,
+    lies_at: u32,
+    wrong: f32,
+}
+
+impl Liar {
+    fn show(&self, obs: &mut [f32]) {
+        obs[0] = if self.steps == self.lies_at { self.wrong } else { 0.0 };
+    }
 }
 
 impl Env for Liar {
@@ -95,24 +103,27 @@ impl Env for Liar {
         Space::Discrete { n: 2 }
     }
     fn reset(&mut self, _rng: &mut Stream, obs: &mut [f32]) {
-        (self.steps, obs[0]) = (0, 2.0);
+        self.steps = 0;
+        self.show(obs);
     }
     fn step(&mut self, _action: Action<'_>, _rng: &mut Stream, obs: &mut [f32]) -> Step {
         self.steps += 1;
-        obs[0] = if self.steps == 4 { 3.0 } else { 0.0 };
+        self.show(obs);
         Step { reward: 0.0, end: End::Continue }
     }
 }
 
 #[test]
 fn an_index_outside_its_space_stops_the_run_and_is_located() {
-    let env = custom("liar", Some(10), || Liar { steps: 0 });
-    let mut config = Config::default();
-    config.env.num_envs = 2;
-    let mut trainer = Trainer::with_env(&config, &*env, Runtime::default()).unwrap();
-    let error = trainer.update().unwrap_err();
-    assert!(matches!(error, Error::Env(_)));
-    let text = error.to_string();
-    let expected = "environment 0, its step 3: observation 3, expected a whole number in 0..3";
-    assert_eq!(text, expected);
+    for (lies_at, wrong, place) in [(4, 3.0, 3), (0, 3.0, 0), (2, 0.5, 1)] {
+        let env = custom("liar", Some(10), move || Liar { steps: 0, lies_at, wrong });
+        let mut config = Config::default();
+        config.env.num_envs = 2;
+        let mut trainer = Trainer::with_env(&config, &*env, Runtime::default()).unwrap();
+        let error = trainer.update().unwrap_err();
+        assert!(matches!(error, Error::Env(_)));
+        let text = error.to_string();
+        let shown = format!("environment 0, its step {place}: observation {wrong}, ");
+        assert_eq!(text, shown + "expected a whole number in 0..3");
+    }
 }

@@ -7,7 +7,7 @@
 //!   discount, and what of the state is shown ([`Observation`]);
 //! - [`Mdp::validate`]: every row checked, errors with state, action and outcome;
 //! - [`MdpEnv`]: plays it; [`MdpFactory`]: makes batches of it by name;
-//! - [`problems`]: the built-in tables; [`file`]: your own from TOML or JSON.
+//! - [`problems`]: the built-in tables; [`mod@file`]: your own from TOML or JSON.
 //!
 //! The table of a named problem: `find("FrozenLake-v1")?.mdp()`.
 

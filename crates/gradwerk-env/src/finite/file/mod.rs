@@ -1,6 +1,6 @@
 //! Finite problems from files: TOML (`.mdp.toml`) and JSON (`.mdp.json`).
 //!
-//! Both are read into the same tree of values with lines ([`node`]), from which one reader builds
+//! Both are read into the same tree of values with lines (`node.rs`), from which one reader builds
 //! the table. Unknown keys, wrong types and unknown states are errors with file and line, and so
 //! is what [`Mdp::validate`] finds. The format is described in `docs/mdp-files.md`.
 
