@@ -34,8 +34,7 @@ def main() -> None:
         skip_initial_evaluation=True,
         agent_kwargs={"activation": work.get("activation", "tanh"),
                       "hidden_layer_sizes": (64, 64)},
-        eval_callback=lambda algo, state, rng: (),
-    )
+    ).replace(eval_callback=lambda algo, state, rng: ())
     train = jax.jit(algo.train)
     jax.block_until_ready(train(jax.random.PRNGKey(0)))
     start, runs = time.perf_counter(), 0
