@@ -2,12 +2,11 @@
 //! after a few steps of every environment, one gradient step on
 //! `-log pi(a_t|s_t) A_t + c_v (V(s_t) - target_t)^2 / 2 - c_H H(pi(.|s_t))`.
 
-use super::reinforce::check_coefficients;
+use super::reinforce::{ascend, check_coefficients};
 use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
 use crate::Error;
 use crate::config::{Config, Invalid};
-use crate::learner::{Batch, Learner, Objective};
-use crate::loss::Surrogate;
+use crate::learner::{Batch, Learner};
 use crate::schedule::Schedule;
 use gradwerk_math::Pool;
 use gradwerk_nn::Engine;
@@ -64,15 +63,7 @@ impl<E: Engine> Algorithm<E> for A2c {
         batch: &Batch<'_, E>,
         tick: &Tick,
     ) -> Result<UpdateStats, Error> {
-        let objective = Objective {
-            surrogate: Surrogate::LogProb,
-            entropy_coef: E::from_f64(self.settings.entropy_coef.at(tick.progress)),
-            value_coef: E::from_f64(self.settings.value_coef),
-            value_clip: None,
-            divisor: batch.trajectories(),
-        };
-        let sums = learner.gradient(pool, batch, batch.rows, &objective)?;
-        let grad_norm = learner.step(tick.lr, tick.max_grad_norm)?;
-        Ok(UpdateStats { sums, grad_norm, lr: tick.lr, epochs: 1, ..UpdateStats::default() })
+        let A2cSettings { entropy_coef, value_coef } = self.settings;
+        ascend(learner, pool, batch, tick, entropy_coef, value_coef)
     }
 }

@@ -67,15 +67,29 @@ impl<E: Engine> Algorithm<E> for Reinforce {
         batch: &Batch<'_, E>,
         tick: &Tick,
     ) -> Result<UpdateStats, Error> {
-        let objective = Objective {
-            surrogate: Surrogate::LogProb,
-            entropy_coef: E::from_f64(self.settings.entropy_coef.at(tick.progress)),
-            value_coef: E::from_f64(self.settings.value_coef),
-            value_clip: None,
-            divisor: batch.trajectories(),
-        };
-        let sums = learner.gradient(pool, batch, batch.rows, &objective)?;
-        let grad_norm = learner.step(tick.lr, tick.max_grad_norm)?;
-        Ok(UpdateStats { sums, grad_norm, lr: tick.lr, epochs: 1, ..UpdateStats::default() })
+        let ReinforceSettings { entropy_coef, value_coef } = self.settings;
+        ascend(learner, pool, batch, tick, entropy_coef, value_coef)
     }
+}
+
+/// One step along `1/N sum_i sum_t grad log pi(a_t|s_t) A_t`, with the entropy bonus and, where
+/// there is a value function, its loss. A2C takes the same step after shorter rollouts.
+pub(super) fn ascend<E: Engine>(
+    learner: &mut Learner<E>,
+    pool: &Pool,
+    batch: &Batch<'_, E>,
+    tick: &Tick,
+    entropy_coef: Schedule,
+    value_coef: f64,
+) -> Result<UpdateStats, Error> {
+    let objective = Objective {
+        surrogate: Surrogate::LogProb,
+        entropy_coef: E::from_f64(entropy_coef.at(tick.progress)),
+        value_coef: E::from_f64(value_coef),
+        value_clip: None,
+        divisor: batch.trajectories(),
+    };
+    let sums = learner.gradient(pool, batch, batch.rows, &objective)?;
+    let grad_norm = learner.step(tick.lr, tick.max_grad_norm)?;
+    Ok(UpdateStats { sums, grad_norm, lr: tick.lr, epochs: 1, ..UpdateStats::default() })
 }
