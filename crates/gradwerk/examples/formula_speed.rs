@@ -81,6 +81,7 @@ fn estimators() {
         carry: &vec![1.0; t * n],
         value: &values,
         next_value: &next_value,
+        score_square: &[],
         valid: &vec![true; t * n],
         time: &(0..t * n).map(|row| (row / n) as u32).collect::<Vec<_>>(),
         gamma: 0.99,

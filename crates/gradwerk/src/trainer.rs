@@ -7,7 +7,7 @@ use crate::columns::Columns;
 use crate::config::{Config, Invalid};
 use crate::diagnose::{BaselineProbe, BaselineQuality, Diagnosis};
 use crate::dist::Widths;
-use crate::estimate::Normalize;
+use crate::estimate::{Normalize, Steps};
 use crate::learner::{Batch, Learner};
 use crate::model::Model;
 use crate::normalize::{Normalizers, ObsMap};
@@ -151,6 +151,8 @@ impl Trainer {
         algorithm.configure(config);
         let rows = plan.capacity() * n;
         algorithm.reserve(&mut learner, rows);
+        let mut columns = Columns::with_rows(rows);
+        columns.reserve_scores(&config.estimator, &mut learner, rows);
         if config.diagnose.every > 0 {
             learner.begin_probe();
             learner.end_probe();
@@ -160,7 +162,7 @@ impl Trainer {
             pool: Pool::new(runtime.threads),
             shards,
             rollout: Rollout::new(plan.capacity(), n, d, wd, wc),
-            columns: Columns::with_rows(rows),
+            columns,
             learner,
             algorithm,
             probe: (config.diagnose.every > 0).then(|| BaselineProbe::with_rows(rows)),
@@ -197,6 +199,8 @@ impl Trainer {
         let estimated = Instant::now();
         let stats = self.ascend()?;
         let gradient = if due { self.learner.end_probe() } else { None };
+        let own = || self.learner.baseline_quality();
+        let baseline = if due && self.columns.per_parameter().is_some() { own() } else { baseline };
         self.merge_observations();
         self.counters.updates += 1;
         let diagnosis = due.then_some(Diagnosis { gradient, baseline });
@@ -213,17 +217,9 @@ impl Trainer {
         let (probe, r, c) = (self.probe.as_mut()?, &self.rollout, &mut self.columns);
         probe.choose(&c.rows);
         let gamma = self.config.gamma as f32;
-        let steps = c.ends.steps(r, gamma);
+        let steps = Steps { score_square: &c.score_square, ..c.ends.steps(r, gamma) };
         probe.returns(&self.config.estimator, &steps, &mut c.scratch);
-        let batch = Batch {
-            rollout: r,
-            advantage: &c.advantage,
-            target: &c.target,
-            rows: &c.rows,
-            episodes: 0,
-            normalize_advantage: false,
-        };
-        self.learner.head_score_squares(&batch, &probe.rows, &mut probe.scores);
+        self.learner.head_score_squares(r, &probe.rows, &mut probe.scores);
         probe.quality()
     }
 
@@ -290,8 +286,9 @@ impl Trainer {
 
     /// 2. Estimate: how much better than expected each action was, and what V should be.
     fn estimate(&mut self) {
-        let gamma = self.config.gamma as f32;
-        self.columns.estimate(&self.config.estimator, gamma, &self.rollout);
+        let (gamma, config) = (self.config.gamma as f32, &self.config.estimator);
+        self.columns.score(config, gamma, &self.rollout, &mut self.learner, &self.pool);
+        self.columns.estimate(config, gamma, &self.rollout);
     }
 
     fn explained_variance(&self) -> Option<f64> {
@@ -334,6 +331,7 @@ impl Trainer {
             rows: &self.columns.rows,
             episodes: if self.config.whole_episodes() { self.episodes.len() } else { 0 },
             normalize_advantage: self.config.estimator.normalize == Normalize::Minibatch,
+            per_parameter: self.columns.per_parameter(),
         };
         self.algorithm.update(&mut self.learner, &self.pool, &batch, &tick)
     }

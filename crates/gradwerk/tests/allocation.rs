@@ -5,7 +5,7 @@
 
 use gradwerk::algo::{ALGORITHMS, AlgoConfig};
 use gradwerk::config::Config;
-use gradwerk::estimate::{Baseline, Kind, Normalize};
+use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
 use gradwerk::{Runtime, Trainer};
 use gradwerk_nn::{NETWORKS, NetworkConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -98,6 +98,18 @@ fn updates_do_not_allocate() {
                     let place = format!("{} on {env}, {threads} threads", algo.name);
                     failures.push(format!("{place}, whole episodes {episodes}: {calls} calls"));
                 }
+            }
+        }
+    }
+    for baseline in BASELINES.iter().filter(|b| b.needs_score) {
+        for (kind, threads) in
+            [(Kind::TotalReturn, 1), (Kind::TotalReturn, 2), (Kind::RewardToGo, 2)]
+        {
+            let mut config = config("reinforce", "CartPole-v1", true);
+            (config.estimator.kind, config.estimator.baseline) = (kind, baseline.baseline);
+            let calls = calls(&config, threads, 1, 6);
+            if calls > 0 {
+                failures.push(format!("{} of {kind:?}: {calls} calls", baseline.name));
             }
         }
     }

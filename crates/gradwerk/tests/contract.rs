@@ -2,7 +2,7 @@
 
 use gradwerk::algo::{ALGORITHMS, AlgoConfig};
 use gradwerk::config::Config;
-use gradwerk::estimate::{Baseline, Kind, Normalize};
+use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
 use gradwerk::schedule::Schedule;
 use gradwerk::{Error, Runtime, Trainer};
 use gradwerk_env::probe::BestAction;
@@ -42,6 +42,22 @@ fn small(algo: &str, env: &str) -> Config {
     config
 }
 
+/// Runs of every algorithm on every kind of environment, and of REINFORCE with baselines that weigh
+/// by scores.
+fn runs() -> Vec<(String, Config)> {
+    let algos = ALGORITHMS.iter().flat_map(|a| ENVS.map(|e| (a.name, e)));
+    let mut runs: Vec<_> =
+        algos.map(|(algo, env)| (format!("{algo} on {env}"), small(algo, env))).collect();
+    for baseline in BASELINES.iter().filter(|b| b.needs_score) {
+        for (kind, env) in [Kind::TotalReturn, Kind::RewardToGo].into_iter().zip(ENVS) {
+            let mut config = small("reinforce", env);
+            (config.estimator.kind, config.estimator.baseline) = (kind, baseline.baseline);
+            runs.push((format!("{} on {env}", baseline.name), config));
+        }
+    }
+    runs
+}
+
 fn runtime(threads: usize) -> Runtime {
     Runtime { threads, kernel: Kernel::detect() }
 }
@@ -57,13 +73,13 @@ const ENVS: [&str; 3] = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1"];
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
-    for (algo, env) in ALGORITHMS.iter().flat_map(|a| ENVS.map(|e| (a.name, e))) {
+    for (name, config) in runs() {
         let hashes = [1, 2, 3, 4].map(|threads| {
-            let mut trainer = Trainer::new(&small(algo, env), runtime(threads)).unwrap();
+            let mut trainer = Trainer::new(&config, runtime(threads)).unwrap();
             run(&mut trainer, 4);
             (trainer.params_sha256(), trainer.state_sha256().unwrap())
         });
-        assert!(hashes.iter().all(|h| *h == hashes[0]), "{algo} on {env}: {hashes:?}");
+        assert!(hashes.iter().all(|h| *h == hashes[0]), "{name}: {hashes:?}");
     }
 }
 
@@ -81,8 +97,7 @@ fn another_seed_gives_other_bits() {
 
 #[test]
 fn a_restored_trainer_goes_on_with_the_same_bits() {
-    for (algo, env) in ALGORITHMS.iter().flat_map(|a| ENVS.map(|e| (a.name, e))) {
-        let config = small(algo, env);
+    for (name, config) in runs() {
         let mut whole = Trainer::new(&config, runtime(2)).unwrap();
         run(&mut whole, 5);
         let mut first = Trainer::new(&config, runtime(1)).unwrap();
@@ -90,9 +105,9 @@ fn a_restored_trainer_goes_on_with_the_same_bits() {
         let state = first.state().unwrap();
         let mut second = Trainer::new(&config, runtime(3)).unwrap();
         second.restore(&state).unwrap();
-        assert_eq!(second.state_sha256().unwrap(), state.sha256(), "{algo} on {env}");
+        assert_eq!(second.state_sha256().unwrap(), state.sha256(), "{name}");
         run(&mut second, 3);
-        assert_eq!(second.params_sha256(), whole.params_sha256(), "{algo} on {env}");
+        assert_eq!(second.params_sha256(), whole.params_sha256(), "{name}");
         assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap());
     }
 }

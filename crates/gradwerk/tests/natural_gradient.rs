@@ -110,6 +110,7 @@ impl Problem {
             rows: &self.rows,
             episodes: 0,
             normalize_advantage: true,
+            per_parameter: None,
         };
         (&mut self.learner, &self.pool, batch)
     }

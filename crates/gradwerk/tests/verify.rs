@@ -2,7 +2,7 @@
 
 use gradwerk::columns::Columns;
 use gradwerk::env::End;
-use gradwerk::estimate::EstimatorConfig;
+use gradwerk::estimate::{EstimatorConfig, Steps, WeightedTotal};
 use gradwerk::rollout::Rollout;
 use gradwerk::verify::{
     self, Case, Method, Options, Pipeline, Row, Verdict, cases, exact_row, verify as run_verify,
@@ -221,7 +221,8 @@ fn every_network_and_distribution_is_covered() {
         assert!(covered, "no row has the network {network}");
     }
     for dist in gradwerk::dist::DISTRIBUTIONS.iter().map(|d| d.name) {
-        assert!(cases.iter().any(|c| c.policy.dist == dist), "no row has {dist}");
+        let covered = cases.iter().any(|c| (c.policy.dist)().name() == dist);
+        assert!(covered, "no row has {dist}");
     }
 }
 
@@ -249,4 +250,39 @@ fn threads_change_nothing() {
         run_verify(&options).unwrap().rows
     };
     assert_eq!(run(1), run(3));
+}
+
+/// The optimal baseline from the same batch: it knows the action that it is subtracted from.
+#[test]
+fn an_optimal_baseline_of_the_same_batch_is_caught() {
+    let words = ["fork gamma=1 total-return optimal", "chain-2 reward-to-go optimal from-start"];
+    for (words, per_trajectory) in words.into_iter().zip([true, false]) {
+        assert_caught(words, |config, gamma, rollout, c| {
+            let baseline = gradwerk::estimate::Baseline::None;
+            derive(&EstimatorConfig { baseline, ..config.clone() }, gamma, rollout, c);
+            let mut first = vec![true; rollout.n];
+            let mut total = WeightedTotal::default();
+            for row in c.rows.iter().map(|&row| row as usize) {
+                // A trajectory counts once, at its first row.
+                if !per_trajectory || std::mem::replace(&mut first[row % rollout.n], false) {
+                    total.add(c.score_square[row], c.advantage[row]);
+                }
+                first[row % rollout.n] |= rollout.end[row].is_end();
+            }
+            let b = total.without(0.0, 0.0);
+            c.rows.iter().for_each(|&row| c.advantage[row as usize] -= b);
+        });
+    }
+}
+
+/// A baseline per parameter that leaves out its own step, but not the rest of its trajectory.
+#[test]
+fn a_baseline_of_its_own_trajectory_is_caught() {
+    let words = "fork gamma=1 total-return optimal-per-parameter";
+    assert_caught(words, |config, gamma, rollout, c| {
+        derive(config, gamma, rollout, c);
+        let alone = vec![0.0; rollout.rows()];
+        let steps = Steps { carry: &alone, ..c.ends.steps(rollout, gamma) };
+        c.samples.set_trajectories(&steps);
+    });
 }

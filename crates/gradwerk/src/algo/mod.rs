@@ -12,6 +12,7 @@ pub mod trpo;
 
 use crate::Error;
 use crate::config::{Config, Invalid};
+use crate::estimate::{BASELINES, Baseline};
 use crate::learner::{Batch, Learner, LossSums};
 use crate::natural::NaturalStats;
 use crate::run::state::State;
@@ -117,6 +118,29 @@ pub trait AlgoSettings {
     /// # Errors
     /// The first one that is out of range or impossible here.
     fn check(&self, config: &Config) -> Result<(), Invalid>;
+}
+
+/// Refuse baselines that an algorithm cannot use, naming those that it can.
+fn refuse_baselines(
+    config: &Config,
+    refused: impl Fn(Baseline) -> bool,
+    reason: &str,
+) -> Result<(), Invalid> {
+    let entry = config.estimator.baseline.entry();
+    if !refused(entry.baseline) {
+        return Ok(());
+    }
+    let choices: Vec<_> =
+        BASELINES.iter().filter(|e| !refused(e.baseline)).map(|e| e.name).collect();
+    let reason = format!("{reason}; expected one of {}", choices.join(", "));
+    Err(Invalid::new("estimator.baseline", format!("\"{}\"", entry.name), reason))
+}
+
+/// Refuse a baseline per parameter: the surrogate of the algorithm is not `log pi A`.
+fn refuse_per_parameter(config: &Config) -> Result<(), Invalid> {
+    let reason = "it is subtracted from the gradient of log pi A over whole batches, which only \
+                  reinforce and a2c follow";
+    refuse_baselines(config, |b| b == Baseline::OptimalPerParameter, reason)
 }
 
 /// A line of `gradwerk list algos`.

@@ -1,7 +1,7 @@
 //! Natural policy gradient (Kakade 2001): `theta <- theta + alpha F^-1 g` with a fixed alpha, `g`
 //! the gradient of the surrogate and `F` the mean Fisher matrix of the visited states.
 
-use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
+use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_per_parameter};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
 use crate::learner::{Batch, Learner, LossSums};
@@ -67,6 +67,7 @@ impl AlgoSettings for NpgSettings {
         let kl = self.target_kl;
         require(fine(kl), "algo.target_kl", kl, "must be finite and not negative (0: off)")?;
         self.natural().check(config)?;
+        refuse_per_parameter(config)?;
         self.value_fit().check()
     }
 }

@@ -6,12 +6,12 @@
 //! [`estimate_off_policy`], and one step on `-log pi(a_t|s_t) A_t` with the ratios inside `A_t`.
 
 use super::reinforce::check_coefficients;
-use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
+use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_baselines};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
 use crate::dist::Widths;
 use crate::estimate::{
-    Ess, EstimatorConfig, Form, ImportanceConfig, ImportanceScratch, Steps, Weighting,
+    Baseline, Ess, EstimatorConfig, Form, ImportanceConfig, ImportanceScratch, Steps, Weighting,
     effective_sample_size, estimate_off_policy, log_weights,
 };
 use crate::learner::{Batch, Learner, Objective};
@@ -95,6 +95,9 @@ impl OffPolicySettings {
 impl AlgoSettings for OffPolicySettings {
     fn check(&self, config: &Config) -> Result<(), Invalid> {
         self.check_numbers()?;
+        let needs_score = |b: Baseline| b.entry().needs_score;
+        let reason = "importance weights change which baseline is optimal";
+        refuse_baselines(config, needs_score, reason)?;
         if let Some(reason) = self.importance().obstacle(&config.estimator) {
             return Err(Invalid::new("algo.form", name_of(self.form), reason));
         }
@@ -300,6 +303,7 @@ impl<E: Engine> OffPolicyPg<E> {
             rows: &self.rows,
             episodes: if batch.episodes > 0 { self.stored_episodes() } else { 0 },
             normalize_advantage: batch.normalize_advantage,
+            per_parameter: None,
         };
         let objective = self.objective(tick.progress, all.trajectories());
         stats.sums = learner.gradient(pool, &all, &self.rows, &objective)?;
@@ -323,6 +327,7 @@ fn steps<'a, E: Engine>(
         carry,
         value: &store.value,
         next_value: &store.next_value,
+        score_square: &[],
         valid: &store.valid,
         time: &store.time,
         gamma: E::from_f64(gamma),

@@ -2,7 +2,7 @@
 //! `F^-1 g` whose KL divergence from the old policy is at most eps and that improves the
 //! surrogate `mean(pi / pi_old A)`, found by backtracking from `alpha = sqrt(2 eps / g^T F^-1 g)`.
 
-use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
+use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_per_parameter};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
 use crate::learner::{Batch, Comparison, Learner, LossSums};
@@ -75,6 +75,7 @@ impl AlgoSettings for TrpoSettings {
             "must be in (0, 1)",
         )?;
         self.natural().check(config)?;
+        refuse_per_parameter(config)?;
         self.value_fit().check()
     }
 }

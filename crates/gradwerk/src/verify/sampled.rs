@@ -126,6 +126,7 @@ pub(super) fn sampled_row(case: &Case, samples: usize) -> Result<Row, Error> {
     for _ in 0..samples {
         sampler.collect(&engine)?;
         let rollout = &sampler.shard.rollout;
+        engine.score(&case.estimator, case.gamma, rollout, &mut columns);
         derive(case, rollout, None, &mut columns)?;
         let g = estimate(case, &mut engine, rollout, &columns, n)?;
         sums.add(&g, &expected, grad);
