@@ -207,9 +207,9 @@ fn everything_behaves_as_declared() {
     // Every batch of a judged row has its number, and N > 1 occurs.
     for row in report.rows.iter().filter(|r| r.method == "exact" && r.verdict == Verdict::Ok) {
         assert!(row.batches.iter().all(|b| b.deviation.is_some()), "{}", row.name);
+        // How bias and variance change with the batch is part of what a row shows.
+        assert!(row.batches.len() > 1, "{} has batches of one size only", row.name);
     }
-    let pairs = report.rows.iter().filter(|r| r.batches.iter().any(|b| b.n > 1)).count();
-    assert!(pairs > 100, "{pairs} rows with batches of more than one");
 }
 
 /// A network or distribution of the list that no row covers would be believed without proof.

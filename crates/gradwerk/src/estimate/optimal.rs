@@ -1,7 +1,7 @@
 //! The optimal baseline: the number whose subtraction leaves the least variance.
 //!
 //! For an estimate `g (R - b)` the variance is least at `b* = E[g^2 R] / E[g^2]`, `g` being the
-//! score and `g^2` its squared length (Greensmith et al. 2004, theorem 8; Weaver and Tao 2001): the
+//! score and `g^2` its squared length (Weaver and Tao 2001; Greensmith et al. 2004): the
 //! derivative of `E[g^2 (R - b)^2]` vanishes there, and the mean does not depend on b. Where each
 //! parameter may have a number of its own, `g` is that parameter's entry.
 //!
