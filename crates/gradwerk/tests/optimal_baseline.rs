@@ -3,13 +3,13 @@
 
 use gradwerk::columns::Columns;
 use gradwerk::estimate::{
-    Baseline, EstimatorConfig, Kind, Samples, Scratch, Steps, estimate, subtract_optimal,
+    Baseline, Discounting, EstimatorConfig, Kind, Samples, Steps, subtract_optimal,
 };
 use gradwerk::exact::{Agent, PolicyTable, Trajectory, moments};
 use gradwerk::verify::{Case, Options, Problem, Setup, verify};
 
 fn config(kind: Kind, baseline: Baseline) -> EstimatorConfig {
-    let discounting = gradwerk::estimate::Discounting::FromStart;
+    let discounting = Discounting::FromStart;
     EstimatorConfig { kind, baseline, discounting, ..EstimatorConfig::default() }
 }
 
@@ -33,18 +33,14 @@ impl Subject {
         Self { all: setup.trajectories().unwrap(), setup, gamma: problem.gammas[0] }
     }
 
-    /// Columns of a batch as training derives them.
-    fn columns(&mut self, config: &EstimatorConfig, batch: &[&Trajectory]) -> Columns<f64> {
-        columns(&mut self.setup.agent, self.gamma, config, batch)
-    }
-
-    fn gradient(&mut self, config: &EstimatorConfig, batch: &[&Trajectory]) -> Vec<f64> {
-        gradient(&mut self.setup.agent, self.gamma, config, batch)
+    fn learning(&mut self) -> Learning<'_> {
+        Learning { agent: &mut self.setup.agent, gamma: self.gamma }
     }
 
     /// `|g|^2` and the return of one trajectory, from the production code.
     fn weighed(&mut self, trajectory: &Trajectory) -> (f64, f64) {
-        let columns = self.columns(&config(Kind::TotalReturn, Baseline::Optimal), &[trajectory]);
+        let columns =
+            self.learning().columns(&config(Kind::TotalReturn, Baseline::Optimal), &[trajectory]);
         // Without another trajectory nothing is subtracted.
         (columns.score_square[0], columns.advantage[0])
     }
@@ -72,37 +68,36 @@ impl Subject {
 
     /// Exact variance of every parameter's estimate from one trajectory.
     fn variances(&mut self, config: &EstimatorConfig) -> Vec<f64> {
-        let (agent, gamma) = (&mut self.setup.agent, self.gamma);
+        let mut learning = Learning { agent: &mut self.setup.agent, gamma: self.gamma };
         let m = moments(&self.all, 1, &self.setup.solution.grad, |batch| {
-            Ok::<_, ()>(gradient(agent, gamma, config, batch))
+            Ok::<_, ()>(learning.gradient(config, batch))
         });
         let covariance = m.unwrap().covariance;
         (0..self.setup.policy.params).map(|p| covariance.at(p, p)).collect()
     }
 }
 
-fn columns(
-    agent: &mut Agent<f64>,
+/// The part of training that turns a batch into a gradient.
+struct Learning<'a> {
+    agent: &'a mut Agent<f64>,
     gamma: f64,
-    config: &EstimatorConfig,
-    batch: &[&Trajectory],
-) -> Columns<f64> {
-    let rollout = agent.rollout(batch);
-    let mut columns = Columns::default();
-    columns.select(&rollout);
-    agent.score(config, gamma, &rollout, &mut columns);
-    columns.estimate(config, gamma, &rollout);
-    columns
 }
 
-fn gradient(
-    agent: &mut Agent<f64>,
-    gamma: f64,
-    config: &EstimatorConfig,
-    batch: &[&Trajectory],
-) -> Vec<f64> {
-    let columns = columns(agent, gamma, config, batch);
-    agent.gradient(&agent.rollout(batch), &columns, false, batch.len()).unwrap()
+impl Learning<'_> {
+    fn columns(&mut self, config: &EstimatorConfig, batch: &[&Trajectory]) -> Columns<f64> {
+        let rollout = self.agent.rollout(batch);
+        let mut columns = Columns::default();
+        columns.select(&rollout);
+        self.agent.score(config, self.gamma, &rollout, &mut columns);
+        columns.estimate(config, self.gamma, &rollout);
+        columns
+    }
+
+    fn gradient(&mut self, config: &EstimatorConfig, batch: &[&Trajectory]) -> Vec<f64> {
+        let columns = self.columns(config, batch);
+        let rollout = self.agent.rollout(batch);
+        self.agent.gradient(&rollout, &columns, false, batch.len()).unwrap()
+    }
 }
 
 fn square(g: &[f64]) -> f64 {
@@ -151,7 +146,7 @@ fn squares_are_those_of_the_exact_scores() {
         let batch: Vec<&Trajectory> = picked.iter().collect();
         let n = batch.len().div_ceil(2);
         for kind in [Kind::TotalReturn, Kind::RewardToGo] {
-            let columns = subject.columns(&config(kind, Baseline::Optimal), &batch);
+            let columns = subject.learning().columns(&config(kind, Baseline::Optimal), &batch);
             for (i, pair) in batch.chunks(2).enumerate() {
                 let mut t = 0;
                 for trajectory in pair {
@@ -170,45 +165,47 @@ fn squares_are_those_of_the_exact_scores() {
     }
 }
 
+/// The baselines of episodes of one step in one environment.
+fn baselines(weights: &[f64], x: &[f64], time: &[u32], per_trajectory: bool) -> Vec<f64> {
+    let zeros = vec![0.0; x.len()];
+    let steps = Steps {
+        t: x.len(),
+        n: 1,
+        reward: &zeros,
+        discount: &zeros,
+        carry: &zeros,
+        value: &zeros,
+        next_value: &zeros,
+        score_square: weights,
+        valid: &vec![true; x.len()],
+        time,
+        gamma: 1.0,
+    };
+    let mut out = x.to_vec();
+    subtract_optimal(&steps, per_trajectory, &mut Samples::default(), &mut out);
+    x.iter().zip(out).map(|(x, out)| x - out).collect()
+}
+
 /// Three episodes of one step with `w = 1, 3, 2` and `R = 4, 0, 6`. Less the first,
 /// `(0 3 + 6 2) / 5 = 2.4`; less the second, `(4 + 12) / 3 = 16/3`; less the third, `4 / 4 = 1`.
 /// A second step is alone at its time: 0. Where the others have no score: 0.
 #[test]
 fn weighted_means_of_the_others() {
-    let of = |weights: &[f64], x: &[f64], time: &[u32], per_trajectory| {
-        let zeros = vec![0.0; x.len()];
-        let steps = Steps {
-            t: x.len(),
-            n: 1,
-            reward: &zeros,
-            discount: &zeros,
-            carry: &zeros,
-            value: &zeros,
-            next_value: &zeros,
-            score_square: weights,
-            valid: &vec![true; x.len()],
-            time,
-            gamma: 1.0,
-        };
-        let mut out = x.to_vec();
-        subtract_optimal(&steps, per_trajectory, &mut Samples::default(), &mut out);
-        x.iter().zip(out).map(|(x, out)| x - out).collect::<Vec<f64>>()
-    };
     for (per_trajectory, times) in [(true, [0, 1, 2]), (false, [5, 5, 5])] {
-        let b = of(&[1.0, 3.0, 2.0], &[4.0, 0.0, 6.0], &times, per_trajectory);
+        let b = baselines(&[1.0, 3.0, 2.0], &[4.0, 0.0, 6.0], &times, per_trajectory);
         for (got, want) in b.iter().zip([2.4, 16.0 / 3.0, 1.0]) {
             assert_close("b", *got, want, 1e-15);
         }
     }
-    assert_eq!(of(&[1.0, 3.0, 2.0], &[4.0, 0.0, 6.0], &[0, 1, 0], false), [6.0, 0.0, 4.0]);
-    assert_eq!(of(&[1.0, 0.0], &[4.0, 6.0], &[0, 0], true), [0.0, 4.0]);
-    assert_eq!(of(&[1.0], &[4.0], &[0], true), [0.0]);
+    assert_eq!(baselines(&[1.0, 3.0, 2.0], &[4.0, 0.0, 6.0], &[0, 1, 0], false), [6.0, 0.0, 4.0]);
+    assert_eq!(baselines(&[1.0, 0.0], &[4.0, 6.0], &[0, 0], true), [0.0, 4.0]);
+    assert_eq!(baselines(&[1.0], &[4.0], &[0], true), [0.0]);
     // So little weight beside the one left out that rounding leaves noise of it: the baseline
     // stays among the numbers that it is a mean of.
-    let b = of(&[1.0, 3e-16, 1e-16], &[7.0, 1.0, 2.0], &[0, 0, 0], true);
+    let b = baselines(&[1.0, 3e-16, 1e-16], &[7.0, 1.0, 2.0], &[0, 0, 0], true);
     assert!((1.0..=7.0).contains(&b[0]), "{b:?}");
     // A NaN is not hidden.
-    assert!(of(&[1.0, f64::NAN], &[4.0, 6.0], &[0, 0], true)[0].is_nan());
+    assert!(baselines(&[1.0, f64::NAN], &[4.0, 6.0], &[0, 0], true)[0].is_nan());
 }
 
 /// The gradient with a baseline per parameter is the sum that defines it, from one score per
@@ -225,11 +222,12 @@ fn baselines_per_parameter_are_those_of_the_definition() {
         let mut subject = Subject::of(name);
         let picked: Vec<Trajectory> = subject.all.iter().step_by(5).take(5).cloned().collect();
         let batch: Vec<&Trajectory> = picked.iter().collect();
-        let got = subject.gradient(&config(kind, Baseline::OptimalPerParameter), &batch);
+        let got = subject.learning().gradient(&config(kind, Baseline::OptimalPerParameter), &batch);
         // Score, weight and group of every sample.
         let mut samples: Vec<(Vec<f64>, f64, usize)> = Vec::new();
         for trajectory in &batch {
-            let weight = subject.columns(&config(kind, Baseline::None), &[trajectory]).advantage;
+            let weight =
+                subject.learning().columns(&config(kind, Baseline::None), &[trajectory]).advantage;
             if kind == Kind::TotalReturn {
                 samples.push((subject.score(trajectory), weight[0], 0));
             } else {
@@ -308,21 +306,5 @@ fn estimates_of_the_baseline_converge() {
 #[test]
 #[should_panic(expected = "column score_square: expected T * N rows")]
 fn missing_scores_are_named() {
-    let zeros = [0.0; 2];
-    let steps = Steps {
-        t: 2,
-        n: 1,
-        reward: &zeros,
-        discount: &zeros,
-        carry: &zeros,
-        value: &zeros,
-        next_value: &zeros,
-        score_square: &[],
-        valid: &[true; 2],
-        time: &[0; 2],
-        gamma: 1.0,
-    };
-    let config = config(Kind::TotalReturn, Baseline::Optimal);
-    let (mut advantage, mut target) = ([0.0; 2], [0.0; 2]);
-    estimate(&config, &steps, &mut advantage, &mut target, &mut Scratch::default());
+    baselines(&[], &[4.0, 6.0], &[0, 0], true);
 }
