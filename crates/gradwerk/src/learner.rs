@@ -287,7 +287,7 @@ impl<E: Engine> Learner<E> {
         let count = chunk_count(rows.len());
         let chunks = &mut self.chunks[..count];
         let part = |i| match samples {
-            Some(samples) => samples.rows(samples.share(i, count)),
+            Some(samples) => samples.rows(samples.share_of_groups(i, count)),
             None => share(rows, i, count),
         };
         pool.for_each(chunks, |i, chunk| chunk.run(&pass, part(i), objective, terms));

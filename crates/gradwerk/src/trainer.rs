@@ -199,8 +199,10 @@ impl Trainer {
         let estimated = Instant::now();
         let stats = self.ascend()?;
         let gradient = if due { self.learner.end_probe() } else { None };
-        let own = || self.learner.baseline_quality();
-        let baseline = if due && self.columns.per_parameter().is_some() { own() } else { baseline };
+        let baseline = match self.columns.per_parameter() {
+            Some(_) if due => self.learner.baseline_quality(),
+            _ => baseline,
+        };
         self.merge_observations();
         self.counters.updates += 1;
         let diagnosis = due.then_some(Diagnosis { gradient, baseline });

@@ -104,20 +104,28 @@ impl Samples {
         self.groups.len() == 1
     }
 
-    /// The samples of share `i` of `count`: about as many rows in each; groups are kept whole
-    /// where there are several.
+    /// The samples of share `i` of `count`: about as many rows in each.
     #[must_use]
     pub fn share(&self, i: usize, count: usize) -> Range<usize> {
         let end = |i: usize| {
             let rows = i * self.rows.len() / count;
-            let sample = self.ends.partition_point(|&end| end as usize <= rows);
-            if self.is_one_group() {
-                return sample;
-            }
-            let whole = self.groups.partition_point(|&end| end as usize <= sample);
-            if whole == 0 { 0 } else { self.groups[whole - 1] as usize }
+            self.ends.partition_point(|&end| end as usize <= rows)
         };
         end(i)..end(i + 1)
+    }
+
+    /// As [`Samples::share`], but where there are several groups, each is whole in one share.
+    #[must_use]
+    pub fn share_of_groups(&self, i: usize, count: usize) -> Range<usize> {
+        let share = self.share(i, count);
+        if self.is_one_group() {
+            return share;
+        }
+        let whole = |sample: usize| {
+            let groups = self.groups.partition_point(|&end| end as usize <= sample);
+            if groups == 0 { 0 } else { self.groups[groups - 1] as usize }
+        };
+        whole(share.start)..whole(share.end)
     }
 }
 
@@ -165,8 +173,9 @@ mod tests {
             // Rows 0, 1 and 4 begin an episode; 2 and 3 are at time 1.
             assert_eq!(s.rows(0..5), [0, 1, 4, 2, 3]);
             assert_eq!(s.groups(0..5).collect::<Vec<_>>(), [0..3, 3..5]);
-            // The first half would cut the first group: it goes to the second share whole.
-            assert_eq!([s.share(0, 2), s.share(1, 2)], [0..0, 0..5]);
+            // The first half cuts the first group, which goes to the second share whole.
+            assert_eq!([s.share(0, 2), s.share(1, 2)], [0..2, 2..5]);
+            assert_eq!([s.share_of_groups(0, 2), s.share_of_groups(1, 2)], [0..0, 0..5]);
             assert_eq!(s.groups(3..5).collect::<Vec<_>>(), [3..5]);
         });
     }

@@ -83,7 +83,7 @@ impl<E: Engine> Learner<E> {
     pub fn reserve_scores(&mut self, rows: usize, per_parameter: bool) {
         self.reserve(rows);
         let len = self.model.layout().len();
-        // A share has its part of the rows and at most one sample that began in the one before.
+        // A share has its part of the rows and one more, by rounding.
         let samples = rows.div_ceil(chunk_count(rows)).max(CHUNK_ROWS) + 1;
         for chunk in &mut self.chunks {
             chunk.optimal.score = Buffer::zeros(len);
@@ -157,7 +157,7 @@ pub(super) fn subtract_per_parameter<E: Engine>(
     let (len, count) = (pass.model.net.policy_range().end, chunks.len());
     if !samples.is_one_group() {
         pool.for_each(chunks, |i, chunk| {
-            for group in samples.groups(samples.share(i, count)) {
+            for group in samples.groups(samples.share_of_groups(i, count)) {
                 let mut totals = std::mem::take(&mut chunk.optimal.totals);
                 totals.clear(len);
                 group.clone().for_each(|s| chunk.count(pass, samples.sample(s), &mut totals));
@@ -170,14 +170,18 @@ pub(super) fn subtract_per_parameter<E: Engine>(
     pool.for_each(chunks, |i, chunk| {
         let mut totals = std::mem::take(&mut chunk.optimal.totals);
         totals.clear(len);
-        samples.share(i, count).for_each(|s| chunk.count(pass, samples.sample(s), &mut totals));
+        samples
+            .share_of_groups(i, count)
+            .for_each(|s| chunk.count(pass, samples.sample(s), &mut totals));
         chunk.optimal.totals = totals;
     });
     totals.clear(len);
     chunks.iter().for_each(|chunk| totals.merge(&chunk.optimal.totals));
     let totals = &*totals;
     pool.for_each(chunks, |i, chunk| {
-        samples.share(i, count).for_each(|s| chunk.subtract(pass, samples.sample(s), totals));
+        samples
+            .share_of_groups(i, count)
+            .for_each(|s| chunk.subtract(pass, samples.sample(s), totals));
     });
 }
 
