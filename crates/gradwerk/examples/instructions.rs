@@ -4,7 +4,7 @@
 
 use gradwerk::layers::Sources;
 use gradwerk::{Kernel, Runtime, Trainer};
-use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, StepRows};
+use gradwerk_env::{Actions, End, EpisodeKeys, StepRows};
 use gradwerk_math::Buffer;
 use gradwerk_nn::{ActorCritic, NetworkConfig, OptimizerConfig, Params, Shape, TILE};
 use std::hint::black_box;
