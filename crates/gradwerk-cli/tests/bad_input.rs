@@ -82,6 +82,16 @@ const CASES: &[(&str, i32, &[&str])] = &[
     ("train CartPole-v1 --seeds 5..3", 2, &["5..3", "A at most B"]),
     ("train CartPole-v1 --steps 0", 2, &["--steps", "at least 1"]),
     ("train CartPole-v1 --steps -5", 2, &["-5"]),
+    (
+        "bench train/cartpole-8x128 --set algo.minibatches=3",
+        2,
+        &["unknown key algo.minibatches (from --set algo.minibatches=3)"],
+    ),
+    (
+        "bench train env/CartPole-v1 --set lr=1",
+        2,
+        &["--set lr=1", "`env/CartPole-v1` takes no settings", "train/"],
+    ),
     ("train CartPole-v1 --threads 0", 2, &["--threads", "0"]),
     ("train CartPole-v1 --kernel neon9", 2, &["neon9", "auto", "portable"]),
     ("train CartPole-v1 --until nan", 2, &["nan", "finite"]),

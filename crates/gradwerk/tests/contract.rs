@@ -83,6 +83,26 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+/// More threads than environments, than rows of a minibatch and than gradient chunks.
+#[test]
+fn more_threads_than_work_change_nothing() {
+    for (algo, threads) in ALGORITHMS.iter().flat_map(|a| [2, 9, 33].map(|t| (a.name, t))) {
+        let mut config = small(algo, "CartPole-v1");
+        (config.env.num_envs, config.rollout.steps) = (1, 5);
+        (config.rollout.episodes, config.normalize.value_targets) =
+            (config.rollout.episodes.min(2), false);
+        if let AlgoConfig::Ppo(ppo) = &mut config.algo {
+            ppo.minibatch = 2;
+        }
+        let hash = |threads| {
+            let mut trainer = Trainer::new(&config, runtime(threads)).unwrap();
+            run(&mut trainer, 3);
+            (trainer.params_sha256(), trainer.state_sha256().unwrap())
+        };
+        assert_eq!(hash(threads), hash(1), "{algo} on {threads} threads");
+    }
+}
+
 #[test]
 fn another_seed_gives_other_bits() {
     let hash = |seed| {
