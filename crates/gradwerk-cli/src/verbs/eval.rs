@@ -1,13 +1,16 @@
-//! `gradwerk eval`: how good a trained policy is.
+//! `gradwerk eval`: how good a trained policy is, by playing it or by a recording of another one.
 
 use super::train::{Machine, exit_code};
 use crate::output::{self, Verbosity};
 use crate::{number, signals};
+use gradwerk::env::EnvFactory;
+use gradwerk::recording::{Judgement, judge};
 use gradwerk::run::dir::RunDir;
 use gradwerk::run::driver;
-use gradwerk::{Error, EvalOptions, Evaluation, Policy, evaluate_until};
+use gradwerk::{Error, EvalOptions, Evaluation, Policy, Recording, evaluate_until};
 use gradwerk_math::Pool;
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Arguments of `eval`.
@@ -24,6 +27,13 @@ pub struct Eval {
     /// Sample actions instead of taking the most probable one
     #[arg(long)]
     stochastic: bool,
+    /// Play nothing: estimate the mean return of the sampled actions from a recording of another
+    /// policy by importance sampling
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["episodes", "seed", "stochastic"])]
+    on: Option<PathBuf>,
+    /// Discount of the returns that --on estimates, in (0, 1]
+    #[arg(long, value_name = "G", default_value = "1", requires = "on", value_parser = number::finite)]
+    gamma: f64,
     /// The best policy of the run's periodic evaluations instead of the last one
     #[arg(long)]
     best: bool,
@@ -44,6 +54,9 @@ impl Eval {
         policy.set_kernel(runtime.kernel);
         let env = gradwerk_env::find(&policy.config().env.id)
             .map_err(|error| Error::Usage(error.to_string()))?;
+        if let Some(file) = &self.on {
+            return self.judge(&policy, env, file);
+        }
         let options = EvalOptions {
             episodes: usize::try_from(self.episodes).unwrap_or(usize::MAX),
             seed: self.seed,
@@ -71,6 +84,20 @@ impl Eval {
         Ok(ExitCode::SUCCESS)
     }
 
+    fn judge(
+        &self,
+        policy: &Policy,
+        env: &dyn EnvFactory,
+        file: &Path,
+    ) -> Result<ExitCode, Error> {
+        let result = judge(policy, env, &Recording::load(file)?, self.gamma)?;
+        if let Some(doubt) = result.doubt() {
+            output::human(&format!("warning: {doubt}"));
+        }
+        self.verbosity.finish(&table(&result), &result)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
     fn policy(&self) -> Result<Policy, Error> {
         if !self.best {
             return driver::load_policy(&self.run);
@@ -84,6 +111,24 @@ impl Eval {
         }
         Policy::load(&best)
     }
+}
+
+/// The estimates, one a line.
+fn table(judged: &Judgement) -> String {
+    let mut out = format!(
+        "{}: mean return of the sampled actions, from {} episodes of another policy (mean return \
+         {:.2}), effective sample {:.1} episodes ({:.0} %)",
+        judged.env,
+        number::grouped(judged.episodes as u64),
+        judged.behaviour_return,
+        judged.ess,
+        100.0 * judged.ess_share
+    );
+    for line in &judged.estimates {
+        let error = line.std_error.map_or_else(String::new, |e| format!(" +- {:.2} (95 %)", 1.96 * e));
+        let _ = write!(out, "\n  {:<13}{:<17}{:.2}{error}", line.form, line.weights, line.mean_return);
+    }
+    out
 }
 
 /// Episodes without an end are worth a word: their return is what `eval.longest` left of it.
