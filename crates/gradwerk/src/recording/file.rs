@@ -52,19 +52,23 @@ pub(super) fn load(path: &Path) -> Result<Recording, Error> {
         let reason = "not a recording (`gradwerk record` makes one)";
         return Err(Error::Usage(mismatch(reason.into()).to_string()));
     }
+    // What follows knows no file, or names it in front.
+    let name = format!("{}: ", path.display());
+    parsed(&state, path).map_err(|error| match error {
+        Error::Usage(text) => mismatch(text.trim_start_matches(&name).into()).into(),
+        other => mismatch(other.to_string()).into(),
+    })
+}
+
+fn parsed(state: &State, path: &Path) -> Result<Recording, Error> {
     let version: u64 = state.get_meta("version")?;
     if version != VERSION {
-        let reason = format!("recording of version {version}, this gradwerk reads {VERSION}");
-        return Err(mismatch(reason).into());
+        let text = format!("recording of version {version}, this gradwerk reads {VERSION}");
+        return Err(Error::Usage(text));
     }
-    // Errors of the columns name the file themselves.
-    let named = |error: Error| match error {
-        Error::Usage(text) => mismatch(text.trim_start_matches(&format!("{}: ", path.display())).into()).into(),
-        other => other,
-    };
-    let mut recording = Recording::new(about(&state)?).map_err(named)?;
+    let mut recording = Recording::new(about(state)?)?;
     recording.path = Some(path.to_owned());
-    columns(&state, &mut recording).map_err(named)?;
+    columns(state, &mut recording)?;
     Ok(recording)
 }
 
