@@ -18,15 +18,8 @@ use std::process::ExitCode;
 pub struct Eval {
     /// Directory of a run, or a policy file (.safetensors)
     run: PathBuf,
-    /// Number of episodes
-    #[arg(long, value_name = "N", default_value = "100", value_parser = number::positive)]
-    episodes: u64,
-    /// Seed of the episodes; episode i depends on (seed, i) alone
-    #[arg(long, value_name = "N", default_value = "0", value_parser = number::count)]
-    seed: u64,
-    /// Sample actions instead of taking the most probable one
-    #[arg(long)]
-    stochastic: bool,
+    #[command(flatten)]
+    episodes: Episodes,
     /// Play nothing: estimate the mean return of the sampled actions from a recording of another
     /// policy by importance sampling
     #[arg(long, value_name = "FILE", conflicts_with_all = ["episodes", "seed", "stochastic"])]
@@ -43,6 +36,32 @@ pub struct Eval {
     verbosity: Verbosity,
 }
 
+/// Which episodes are played, and how.
+#[derive(clap::Args, Clone, Copy)]
+pub struct Episodes {
+    /// Number of episodes
+    #[arg(long, value_name = "N", default_value = "100", value_parser = number::positive)]
+    episodes: u64,
+    /// Seed of the episodes; episode i depends on (seed, i) alone
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::count)]
+    seed: u64,
+    /// Sample actions instead of taking the most probable ones (a recording then has their
+    /// probabilities, as importance sampling needs them)
+    #[arg(long)]
+    stochastic: bool,
+}
+
+impl Episodes {
+    /// As the library takes them.
+    pub fn options(self) -> EvalOptions {
+        EvalOptions {
+            episodes: usize::try_from(self.episodes).unwrap_or(usize::MAX),
+            seed: self.seed,
+            stochastic: self.stochastic,
+        }
+    }
+}
+
 impl Eval {
     /// Evaluate.
     ///
@@ -57,11 +76,7 @@ impl Eval {
         if let Some(file) = &self.on {
             return self.judge(&policy, env, file);
         }
-        let options = EvalOptions {
-            episodes: usize::try_from(self.episodes).unwrap_or(usize::MAX),
-            seed: self.seed,
-            stochastic: self.stochastic,
-        };
+        let options = self.episodes.options();
         let pool = Pool::new(runtime.threads);
         let interrupt = signals::watch("stopping the evaluation");
         let Some(result) = evaluate_until(&policy, env, options, &pool, interrupt)? else {
@@ -73,7 +88,7 @@ impl Eval {
             result.env,
             result.mean_return,
             result.ci95,
-            number::grouped(self.episodes),
+            number::grouped(result.episodes as u64),
             result.std_return,
             result.min,
             result.max,

@@ -1,5 +1,6 @@
 //! `gradwerk record`: whole trajectories of a policy in a file.
 
+use super::eval::Episodes;
 use super::summary::quoted;
 use super::train::{Machine, exit_code};
 use crate::output::{self, Verbosity};
@@ -22,15 +23,8 @@ pub struct Record {
     /// File to write (.safetensors)
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Number of episodes
-    #[arg(long, value_name = "N", default_value = "100", value_parser = number::positive)]
-    episodes: u64,
-    /// Seed of the episodes; episode i depends on (seed, i) alone
-    #[arg(long, value_name = "N", default_value = "0", value_parser = number::count)]
-    seed: u64,
-    /// Sample actions and record their probabilities, as importance sampling needs them
-    #[arg(long)]
-    stochastic: bool,
+    #[command(flatten)]
+    episodes: Episodes,
     /// Play every action of an environment with the same probability instead of a policy
     #[arg(long, conflicts_with = "stochastic")]
     uniform: bool,
@@ -83,27 +77,18 @@ impl Record {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn episodes(&self) -> usize {
-        usize::try_from(self.episodes).unwrap_or(usize::MAX)
-    }
-
     fn policy(&self, pool: &Pool, interrupt: &AtomicBool) -> Result<Option<Recording>, Error> {
         let mut policy = driver::load_policy(self.target.as_ref())?;
         policy.set_kernel(self.machine.runtime().kernel);
         let env = gradwerk_env::find(&policy.config().env.id)?;
-        let options = EvalOptions {
-            episodes: self.episodes(),
-            seed: self.seed,
-            stochastic: self.stochastic,
-        };
-        record(&policy, env, options, pool, interrupt)
+        record(&policy, env, self.episodes.options(), pool, interrupt)
     }
 
     fn uniform(&self, pool: &Pool, interrupt: &AtomicBool) -> Result<Option<Recording>, Error> {
         let env = gradwerk_env::find(&self.target)?;
         let mut settings = env.default_settings();
         settings.time_limit.get_or_insert(Config::default().eval.longest);
-        let (episodes, seed) = (self.episodes(), self.seed);
+        let EvalOptions { episodes, seed, .. } = self.episodes.options();
         let game = Game { env, settings, episodes, seed, keep: true };
         let player = Uniform::new(&env.action_space())?;
         let maker = format!("uniform over the actions of {}; episodes of seed {seed}", env.id());

@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     fn curve(env: &str, algo: &str, seed: u64, points: &[(f64, f64)]) -> Curve {
-        Curve { env: env.into(), algo: algo.into(), seed, points: points.to_vec() }
+        Curve { env: env.into(), algo: algo.into(), seed, config: None, points: points.to_vec() }
     }
 
     fn texts<'a>(scene: &'a Scene) -> Vec<&'a str> {
