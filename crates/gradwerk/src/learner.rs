@@ -366,13 +366,15 @@ impl<E: Engine> Learner<E> {
         Error::NonFinite { what: what.into(), value, place }
     }
 
-    /// Take the parameters of another policy over.
+    /// Take the parameters of another policy over; without a value function there, this one's
+    /// stays.
     ///
     /// # Errors
     /// If its network has other parts or shapes; the first difference is named.
     pub fn load_policy(&mut self, policy: &Policy) -> Result<(), Error> {
         let theirs = policy.model().layout();
-        for entry in self.model.layout().entries() {
+        let missing = |name: &str| !policy.model().has_critic() && name.starts_with("value.");
+        for entry in self.model.layout().entries().iter().filter(|e| !missing(&e.name)) {
             let found = theirs.find(&entry.name).filter(|e| e.shape == entry.shape);
             let Some(found) = found else {
                 return Err(Error::Usage(format!(

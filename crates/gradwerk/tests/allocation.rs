@@ -3,6 +3,8 @@
 //!
 //! One test in this file, for the allocator counts for the whole process.
 
+mod recorded;
+
 use gradwerk::algo::{ALGORITHMS, AlgoConfig};
 use gradwerk::config::Config;
 use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
@@ -63,6 +65,9 @@ fn config(algo: &str, env: &str, episodes: bool) -> Config {
     }
     if algo == "a2c" && episodes {
         config.estimator.baseline = Baseline::Value;
+    }
+    if algo == "bc" || (algo == "off_policy_pg" && episodes) {
+        recorded::learn_from_data(&mut config, env);
     }
     config
 }

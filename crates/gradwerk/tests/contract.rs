@@ -1,6 +1,8 @@
 //! What every algorithm must hold, looped over the lists.
 
-use gradwerk::algo::{ALGORITHMS, AlgoConfig};
+mod recorded;
+
+use gradwerk::algo::{ALGORITHMS, AlgoConfig, AlgoSpec};
 use gradwerk::config::Config;
 use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
 use gradwerk::schedule::Schedule;
@@ -29,6 +31,9 @@ fn small(algo: &str, env: &str) -> Config {
         ppo.max_kl = 0.2;
         config.estimator.normalize = Normalize::Minibatch;
     }
+    if algo == "bc" {
+        recorded::learn_from_data(&mut config, env);
+    }
     if algo == "off_policy_pg" {
         // Stored batches keep the moments of their time.
         config.normalize.observations = false;
@@ -42,12 +47,18 @@ fn small(algo: &str, env: &str) -> Config {
     config
 }
 
-/// Runs of every algorithm on every kind of environment, and of REINFORCE with baselines that weigh
-/// by scores.
+/// Every algorithm, and off_policy_pg a second time with a recording as its one batch.
+fn variants(env: &str) -> Vec<(String, Config)> {
+    let listed = ALGORITHMS.iter().map(|a| (format!("{} on {env}", a.name), small(a.name, env)));
+    let mut replayed = small("off_policy_pg", env);
+    recorded::learn_from_data(&mut replayed, env);
+    replayed.normalize.observations = false;
+    listed.chain([(format!("off_policy_pg on recorded {env}"), replayed)]).collect()
+}
+
+/// All variants on every kind of environment, and REINFORCE with baselines that weigh by scores.
 fn runs() -> Vec<(String, Config)> {
-    let algos = ALGORITHMS.iter().flat_map(|a| ENVS.map(|e| (a.name, e)));
-    let mut runs: Vec<_> =
-        algos.map(|(algo, env)| (format!("{algo} on {env}"), small(algo, env))).collect();
+    let mut runs: Vec<_> = ENVS.iter().flat_map(|env| variants(env)).collect();
     for baseline in BASELINES.iter().filter(|b| b.needs_score) {
         for (kind, env) in [Kind::TotalReturn, Kind::RewardToGo].into_iter().zip(ENVS) {
             let mut config = small("reinforce", env);
@@ -146,10 +157,24 @@ fn an_environment_without_snapshots_is_resumed_by_replay() {
     assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap());
 }
 
-/// Every algorithm finds the known values and the best actions of every probe.
+#[test]
+fn a_run_goes_on_with_its_own_recording_only() {
+    let mut config = small("bc", "CartPole-v1");
+    let mut first = Trainer::new(&config, runtime(1)).unwrap();
+    run(&mut first, 1);
+    let other = recorded::file("CartPole-v1", 2);
+    config.algo.settings_mut().set_data(other.clone());
+    let mut second = Trainer::new(&config, runtime(1)).unwrap();
+    let error = second.restore(&first.state().unwrap()).unwrap_err().to_string();
+    assert_eq!(error, format!("{other}: not the recording that the run began with"));
+}
+
+/// Every algorithm that plays finds the known values and the best actions of every probe.
 #[test]
 fn probes_are_solved() {
-    for algo in ALGORITHMS {
+    let plays =
+        |algo: &&AlgoSpec| AlgoConfig::by_name(algo.name).unwrap().settings().data().is_none();
+    for algo in ALGORITHMS.iter().filter(plays) {
         for env in gradwerk_env::registry::all().iter().filter(|e| e.id().starts_with("probe/")) {
             solve_probe(algo.name, *env);
         }
@@ -324,15 +349,19 @@ fn kl_guards_need_a_second_gradient_step() {
 }
 
 #[test]
-fn a_diverging_run_stops_and_names_the_layer() {
-    let mut config = small("a2c", "CartPole-v1");
-    config.lr = Schedule::constant(1e37);
-    config.max_grad_norm = 0.0;
-    let mut trainer = Trainer::new(&config, runtime(1)).unwrap();
-    let error = (0..50).find_map(|_| trainer.update().err()).expect("a failure");
-    assert!(matches!(error, Error::NonFinite { .. }), "{error}");
-    let names_a_layer = ["policy.", "value."].iter().any(|part| error.to_string().contains(part));
-    assert!(names_a_layer, "{error}");
+fn a_diverging_run_stops_and_names_the_layer_and_the_update() {
+    for algo in ["a2c", "bc"] {
+        let mut config = small(algo, "CartPole-v1");
+        config.lr = Schedule::constant(1e37);
+        config.max_grad_norm = 0.0;
+        let mut trainer = Trainer::new(&config, runtime(1)).unwrap();
+        let failed = |_| trainer.update().err().map(|error| (error, trainer.counters().updates));
+        let (error, done) = (0..50).find_map(failed).expect("a failure");
+        assert!(matches!(error, Error::NonFinite { .. }), "{error}");
+        let text = error.to_string();
+        assert!(["policy.", "value."].iter().any(|part| text.contains(part)), "{text}");
+        assert!(text.ends_with(&format!(", update {}", done + 1)), "{text}");
+    }
 }
 
 #[test]
@@ -348,7 +377,9 @@ fn default_settings_round_trip() {
 #[test]
 fn impossible_settings_are_refused_by_name_and_value() {
     type Spoil = fn(&mut Config);
-    let cases: [(&str, Spoil); 12] = [
+    let cases: [(&str, Spoil); 14] = [
+        ("normalize.clip = 1000", |c| c.normalize.clip = 1e39),
+        ("normalize.clip = 0", |c| c.normalize.clip = 0.0),
         ("steps = 0", |c| c.steps = 0),
         ("gamma = 1.5", |c| c.gamma = 1.5),
         ("gamma = NaN", |c| c.gamma = f64::NAN),

@@ -249,7 +249,7 @@ fn condition(config: &Config, learner: &mut Learner<f64>, pool: &Pool, data: &Da
 fn run<E: Engine>(config: &Config, learner: &mut Learner<E>, pool: &Pool, data: &Data<E>) {
     let mut algorithm = config.algo.build::<E>();
     algorithm.configure(config);
-    algorithm.reserve(learner, T * N);
+    algorithm.reserve(learner, T, N);
     for update in 0..4 {
         let tick = Tick { seed: SEED, update, progress: 0.0, lr: 3e-4, max_grad_norm: 0.5 };
         algorithm.update(learner, pool, &data.batch(), &tick).unwrap();

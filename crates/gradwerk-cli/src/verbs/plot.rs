@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// Arguments of `plot`.
 #[derive(clap::Args)]
 pub struct Plot {
-    /// Directories of runs; runs of one environment and algorithm become one line with a band
+    /// Directories of runs; those that differ only in their seed become one line with a band
     #[arg(required = true)]
     runs: Vec<PathBuf>,
     /// File to write; its ending (.svg or .png) is its format

@@ -90,7 +90,8 @@ impl<E: Engine> Npg<E> {
 }
 
 impl<E: Engine> Algorithm<E> for Npg<E> {
-    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
+    fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
+        let rows = t * n;
         self.direction.reserve(learner, rows);
         self.order.reserve(rows);
     }
@@ -116,13 +117,12 @@ impl<E: Engine> Algorithm<E> for Npg<E> {
         }
         let value = settings.value_fit().run(learner, pool, batch, tick, &mut self.order)?;
         Ok(UpdateStats {
-            ess: None,
-            batches_dropped: None,
             sums: LossSums { policy: after.sums, value },
             grad_norm: direction.grad_norm,
             lr: tick.lr,
             epochs: settings.value_epochs,
             natural: Some(direction.stats(alpha, 0, after.kl)),
+            ..UpdateStats::default()
         })
     }
 }

@@ -138,7 +138,8 @@ pub(crate) fn shuffle(rows: &mut [u32], rng: &mut Stream) {
 }
 
 impl<E: Engine> Algorithm<E> for Ppo {
-    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
+    fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
+        let rows = t * n;
         self.order.reserve(rows);
         learner.reserve(rows.min(self.settings.minibatch));
     }

@@ -129,7 +129,8 @@ impl<E: Engine> Trpo<E> {
 }
 
 impl<E: Engine> Algorithm<E> for Trpo<E> {
-    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
+    fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
+        let rows = t * n;
         self.direction.reserve(learner, rows);
         self.order.reserve(rows);
     }
@@ -148,13 +149,12 @@ impl<E: Engine> Algorithm<E> for Trpo<E> {
         let value_fit = self.settings.value_fit();
         let value = value_fit.run(learner, pool, batch, tick, &mut self.order)?;
         Ok(UpdateStats {
-            ess: None,
-            batches_dropped: None,
             sums: LossSums { policy: after.sums, value },
             grad_norm: self.direction.grad_norm,
             lr: tick.lr,
             epochs: self.settings.value_epochs,
             natural: Some(self.direction.stats(size, backtracks, after.kl)),
+            ..UpdateStats::default()
         })
     }
 }

@@ -36,7 +36,7 @@ const FADED: f64 = 0.4;
 pub fn figure(curves: &[Curve], options: &Options) -> Scene {
     let groups = Group::all(curves, options.band);
     let envs = distinct(groups.iter().map(|g| g.env.as_str()));
-    let algos = distinct(groups.iter().map(|g| g.algo.as_str()));
+    let algos = distinct(groups.iter().map(|g| g.label.as_str()));
     let columns = match envs.len() {
         0 | 1 => 1,
         2..=4 => 2,
@@ -53,7 +53,7 @@ pub fn figure(curves: &[Curve], options: &Options) -> Scene {
             height,
         };
         let members = groups.iter().filter(|g| g.env == *env);
-        let lines = members.map(|g| (g, style(&algos, &g.algo))).collect();
+        let lines = members.map(|g| (g, style(&algos, &g.label))).collect();
         Panel { font: &font, options, env, lines, place }.draw(&mut items);
     }
     let rows = envs.len().div_ceil(columns);
@@ -247,8 +247,8 @@ impl Panel<'_> {
 /// The legend's text for a group.
 fn name(group: &Group) -> String {
     let runs = match &group.seeds[..] {
-        [seed] => format!("{}, seed {seed}", group.algo),
-        seeds => format!("{} ({} runs)", group.algo, seeds.len()),
+        [seed] => format!("{}, seed {seed}", group.label),
+        seeds => format!("{} ({} runs)", group.label, seeds.len()),
     };
     if group.stretches.is_empty() { format!("{runs}, no value yet") } else { runs }
 }
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     fn curve(env: &str, algo: &str, seed: u64, points: &[(f64, f64)]) -> Curve {
-        Curve { env: env.into(), algo: algo.into(), seed, points: points.to_vec() }
+        Curve { env: env.into(), algo: algo.into(), seed, config: None, points: points.to_vec() }
     }
 
     fn texts<'a>(scene: &'a Scene) -> Vec<&'a str> {

@@ -1,7 +1,7 @@
 //! Learning curves of finished or running runs, as SVG or PNG.
 //!
-//! The way of the data: run directories -> [`Curve`] (one per run) -> [`Group`] (runs that share
-//! environment and algorithm) -> [`Scene`] (lines, areas, text) -> [`svg`] or [`png`]. The same
+//! The way of the data: run directories -> [`Curve`] (one per run) -> [`Group`] (runs of which only
+//! the seeds differ) -> [`Scene`] (lines, areas, text) -> [`svg`] or [`png`]. The same
 //! scene is written by both, and the PNG's letters come from a font inside the program, so that
 //! it looks the same on a machine without fonts.
 //!
@@ -52,8 +52,8 @@ impl Default for Options {
 
 /// Draw the learning curves of `runs` into `out`, whose ending chooses SVG or PNG.
 ///
-/// Runs that share environment and algorithm become one line with a band; every environment
-/// gets a panel of its own. A run without a value yet leaves its place empty and says so.
+/// Runs that share environment, algorithm and settings become one line with a band; every
+/// environment gets a panel of its own. A run that is named twice is drawn once. A run without a value yet leaves its place empty and says so.
 ///
 /// # Errors
 /// [`PlotError`]; nothing is written then.
@@ -65,10 +65,19 @@ pub fn plot(runs: &[PathBuf], out: &Path, options: &Options) -> Result<(), PlotE
     if runs.is_empty() {
         return Err(PlotError::NoRuns);
     }
+    let runs = distinct(runs);
     let curves =
         runs.iter().map(|r| Curve::load(r, &options.metric)).collect::<Result<Vec<_>, _>>()?;
     let bytes = encode(&figure(&curves, options));
     fs::write(out, bytes).map_err(|source| PlotError::Write { path: out.to_owned(), source })
+}
+
+/// Every run once, by whatever path it is named.
+fn distinct(runs: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut seen = std::collections::BTreeSet::new();
+    // A path that cannot be resolved is left for the error that names it.
+    let place = |run: &PathBuf| fs::canonicalize(run).unwrap_or_else(|_| run.clone());
+    runs.iter().filter(|run| seen.insert(place(run))).collect()
 }
 
 fn encoder(out: &Path) -> Result<fn(&Scene) -> Vec<u8>, PlotError> {
