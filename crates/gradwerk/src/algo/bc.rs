@@ -94,7 +94,7 @@ impl<E: Engine> Bc<E> {
     fn split(&mut self, rollout: &Rollout<E>, rows: &[u32], seed: u64) {
         let n = rollout.n;
         let mut episodes: Vec<u32> = (0..n as u32).collect();
-        shuffle(&mut episodes, &mut Stream::new(seed, Purpose::Shuffle, u64::MAX, 0));
+        shuffle(&mut episodes, &mut Stream::new(seed, Purpose::Shuffle, u64::from(u32::MAX), 0));
         let wanted = (self.settings.held_out * n as f64).round() as usize;
         let at_least = usize::from(self.settings.held_out > 0.0);
         let mut held = vec![false; n];
