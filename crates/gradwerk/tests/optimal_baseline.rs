@@ -270,9 +270,10 @@ fn the_optimal_constant_leaves_the_least_variance() {
             let other: f64 = subject.variances(&constant(b)).iter().sum();
             assert!(total <= other * (1.0 + 1e-12), "{name}: {total} at b*, {other} at {b}");
         }
-        for p in 0..at_best.len() {
+        let plain = subject.variances(&constant(0.0));
+        for (p, pair) in at_best.iter().zip(&plain).enumerate() {
             let own = subject.best(|g| g[p] * g[p]);
-            for (b, other) in [(best, at_best[p]), (0.0, subject.variances(&constant(0.0))[p])] {
+            for (b, other) in [(best, *pair.0), (0.0, *pair.1)] {
                 let at_own = subject.variances(&constant(own))[p];
                 assert!(at_own <= other * (1.0 + 1e-12), "{name}, {p}: {at_own}, {other} at {b}");
             }

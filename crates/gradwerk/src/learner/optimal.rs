@@ -10,7 +10,7 @@ use crate::estimate::{Samples, WeightedTotal};
 use crate::loss::Surrogate;
 use crate::rollout::Rollout;
 use gradwerk_math::{Pool, Real};
-use gradwerk_nn::{Buffer, Engine, TILE};
+use gradwerk_nn::{Buffer, Engine, TILE, optim};
 
 /// What a chunk needs for scores; empty until they are asked for.
 #[derive(Debug)]
@@ -114,8 +114,8 @@ impl<E: Engine> Learner<E> {
             chunk.optimal.squares.clear();
             for s in samples.share(i, count) {
                 chunk.score(&pass, samples.sample(s));
-                let square = chunk.optimal.score.iter().map(|g| g.to_f64() * g.to_f64()).sum();
-                chunk.optimal.squares.push(square);
+                let length = optim::norm(pass.kernel, &chunk.optimal.score);
+                chunk.optimal.squares.push(length * length);
             }
         });
         out.clear();
