@@ -145,7 +145,7 @@ impl<const N: usize> Block<N> {
             }
             self.inner_step::<E>(settings, action, &live);
             let Columns { reward, end, .. } = &mut self.columns;
-            reward.iter_mut().zip(before.reward).for_each(|(sum, r)| *sum = r + *sum);
+            reward.iter_mut().zip(before.reward).for_each(|(sum, r)| *sum += r);
             for i in (0..LANES).filter(|&i| !live[i]) {
                 (reward[i], end[i]) = (before.reward[i], before.end[i]);
             }
