@@ -14,7 +14,10 @@ fn a_policy_is_recorded_cloned_judged_and_tuned_on() {
     let made = bench.json("record expert -o a.safetensors --episodes 9 --seed 3 --threads 1");
     let eval = bench.json("eval expert --episodes 9 --seed 3");
     assert_eq!(made["mean_return"], eval["mean_return"]);
-    assert_eq!((made["episodes"].as_u64(), made["behaviour"].as_str()), (Some(9), Some("deterministic")));
+    assert_eq!(
+        (made["episodes"].as_u64(), made["behaviour"].as_str()),
+        (Some(9), Some("deterministic"))
+    );
     bench.json("record expert -o b.safetensors --episodes 9 --seed 3 --threads 2");
     let bytes = |name: &str| std::fs::read(bench.path(name)).unwrap();
     assert!(bytes("a.safetensors") == bytes("b.safetensors"), "threads do not matter");
@@ -49,7 +52,8 @@ fn a_policy_is_recorded_cloned_judged_and_tuned_on() {
 fn a_cloned_run_goes_on_exactly_from_any_folder() {
     let bench = Bench::new();
     bench.json("record CartPole-v1 --uniform -o a.safetensors --episodes 30");
-    let line = format!("train CartPole-v1 --algo bc --set algo.data=a.safetensors --steps 9000 {SHORT}");
+    let line =
+        format!("train CartPole-v1 --algo bc --set algo.data=a.safetensors --steps 9000 {SHORT}");
     let line = format!("{line} --set normalize.observations=true --set lr.end=1e-5");
     let whole = bench.run(&format!("{line} --run-dir whole")).json();
     bench.run(&format!("{line} --run-dir part --stop-at 4000 --threads 1"));

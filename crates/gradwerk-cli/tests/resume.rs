@@ -376,7 +376,10 @@ fn going_on_beyond_a_learning_rate_of_0_is_said_aloud() {
     bench.run(&format!("{line} zero --set lr.end=0"));
     bench.run(&format!("{line} some --set lr.end=1e-4"));
     let warned = bench.run("resume zero --steps 2200 --quiet").err;
-    assert!(warned.contains("warning: nothing will be learned after 1100 steps: lr = 0.0003 to 0"), "{warned}");
+    assert!(
+        warned.contains("warning: nothing will be learned after 1100 steps: lr = 0.0003 to 0"),
+        "{warned}"
+    );
     assert_eq!(bench.run("resume some --steps 2200 --quiet").err, "");
 }
 

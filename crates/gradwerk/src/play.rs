@@ -126,13 +126,7 @@ struct Table<P> {
 }
 
 impl<P: Player> Table<P> {
-    fn new(
-        game: &Game<'_>,
-        player: P,
-        env: Box<dyn VecEnv>,
-        first: usize,
-        stride: usize,
-    ) -> Self {
+    fn new(game: &Game<'_>, player: P, env: Box<dyn VecEnv>, first: usize, stride: usize) -> Self {
         let n = env.num_envs();
         Self {
             player,

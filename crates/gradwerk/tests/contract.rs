@@ -139,7 +139,8 @@ fn a_run_goes_on_with_its_own_recording_only() {
 /// Every algorithm that plays finds the known values and the best actions of every probe.
 #[test]
 fn probes_are_solved() {
-    let plays = |algo: &&AlgoSpec| AlgoConfig::by_name(algo.name).unwrap().settings().data().is_none();
+    let plays =
+        |algo: &&AlgoSpec| AlgoConfig::by_name(algo.name).unwrap().settings().data().is_none();
     for algo in ALGORITHMS.iter().filter(plays) {
         for env in gradwerk_env::registry::all().iter().filter(|e| e.id().starts_with("probe/")) {
             solve_probe(algo.name, *env);

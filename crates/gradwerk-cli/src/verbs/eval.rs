@@ -99,12 +99,7 @@ impl Eval {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn judge(
-        &self,
-        policy: &Policy,
-        env: &dyn EnvFactory,
-        file: &Path,
-    ) -> Result<ExitCode, Error> {
+    fn judge(&self, policy: &Policy, env: &dyn EnvFactory, file: &Path) -> Result<ExitCode, Error> {
         let result = judge(policy, env, &Recording::load(file)?, self.gamma)?;
         if let Some(doubt) = result.doubt() {
             output::human(&format!("warning: {doubt}"));
@@ -140,8 +135,10 @@ fn table(judged: &Judgement) -> String {
         100.0 * judged.ess_share
     );
     for line in &judged.estimates {
-        let error = line.std_error.map_or_else(String::new, |e| format!(" +- {:.2} (95 %)", 1.96 * e));
-        let _ = write!(out, "\n  {:<13}{:<17}{:.2}{error}", line.form, line.weights, line.mean_return);
+        let error =
+            line.std_error.map_or_else(String::new, |e| format!(" +- {:.2} (95 %)", 1.96 * e));
+        let _ =
+            write!(out, "\n  {:<13}{:<17}{:.2}{error}", line.form, line.weights, line.mean_return);
     }
     out
 }

@@ -55,8 +55,11 @@ impl Record {
     pub fn run(self) -> Result<ExitCode, Error> {
         let interrupt = signals::watch("stopping the recording");
         let pool = Pool::new(self.machine.runtime().threads);
-        let recording =
-            if self.uniform { self.uniform(&pool, interrupt) } else { self.policy(&pool, interrupt) };
+        let recording = if self.uniform {
+            self.uniform(&pool, interrupt)
+        } else {
+            self.policy(&pool, interrupt)
+        };
         let Some(recording) = recording? else {
             output::human("stopped before the last episode: nothing was written");
             return Ok(exit_code(true));

@@ -37,12 +37,7 @@ pub struct BcSettings {
 
 impl Default for BcSettings {
     fn default() -> Self {
-        Self {
-            data: None,
-            minibatch: 64,
-            held_out: 0.1,
-            entropy_coef: Schedule::constant(0.0),
-        }
+        Self { data: None, minibatch: 64, held_out: 0.1, entropy_coef: Schedule::constant(0.0) }
     }
 }
 

@@ -11,7 +11,12 @@ pub(super) fn check_data(config: &Config) -> Result<(), Invalid> {
         ("normalize.rewards", config.normalize.rewards),
         ("normalize.value_targets", config.normalize.value_targets),
     ] {
-        require(!on, key, on, "must be false with algo.data: a recording is one batch, used whole")?;
+        require(
+            !on,
+            key,
+            on,
+            "must be false with algo.data: a recording is one batch, used whole",
+        )?;
     }
     Ok(())
 }

@@ -145,7 +145,8 @@ fn foreign_field(
     path: &mut Vec<String>,
     merged: &Merged,
 ) -> LayerError {
-    let has = |(_, node): &&(&str, Node<'_>)| node.properties().iter().any(|(name, _)| *name == key);
+    let has =
+        |(_, node): &&(&str, Node<'_>)| node.properties().iter().any(|(name, _)| *name == key);
     let kinds: Vec<&str> = variants.iter().filter(has).map(|(kind, _)| *kind).collect();
     let section = path.join(".");
     path.push(key.to_owned());

@@ -104,9 +104,9 @@ impl Player for Uniform {
             let mut rng = stream.clone();
             match &self.space {
                 Space::Discrete { n } => actions.discrete.push(rng.below(*n as u32)),
-                Space::Box { low, high } => actions.continuous.extend(
-                    low.iter().zip(high).map(|(&l, &h)| l + (h - l) * rng.uniform()),
-                ),
+                Space::Box { low, high } => actions
+                    .continuous
+                    .extend(low.iter().zip(high).map(|(&l, &h)| l + (h - l) * rng.uniform())),
             }
         }
         (actions, vec![self.log_mu; streams.len()])

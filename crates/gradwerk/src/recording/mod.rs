@@ -80,11 +80,7 @@ pub struct About {
 impl About {
     /// Facts about a recording, its spaces still to be said (one number, two actions).
     #[must_use]
-    pub fn new(
-        env: impl Into<String>,
-        behaviour: Behaviour,
-        maker: impl Into<String>,
-    ) -> Self {
+    pub fn new(env: impl Into<String>, behaviour: Behaviour, maker: impl Into<String>) -> Self {
         Self {
             env: env.into(),
             frame_skip: 1,

@@ -27,11 +27,7 @@ impl Replay {
     ///
     /// # Errors
     /// None in practice: the digest is taken over a checked state.
-    pub fn new(
-        recording: Recording,
-        model: &Model<f32>,
-        kernel: Kernel,
-    ) -> Result<Self, Error> {
+    pub fn new(recording: Recording, model: &Model<f32>, kernel: Kernel) -> Result<Self, Error> {
         let digest = file::state(&recording)?.sha256();
         let inference = Inference::new(model, kernel);
         let (final_obs, final_row, final_value) = (Vec::new(), Vec::new(), Vec::new());

@@ -47,7 +47,8 @@ impl Trainer {
         let clips = own.normalize.observations || theirs.normalize.observations;
         let critic = policy.model().has_critic();
         let matters = |key: &str| {
-            let unused = (!clips && key == "normalize.clip") || (!critic && OF_VALUES.contains(&key));
+            let unused =
+                (!clips && key == "normalize.clip") || (!critic && OF_VALUES.contains(&key));
             matters(key) && !unused
         };
         match differences(&own, &theirs).into_iter().find(|found| matters(&found.key)) {

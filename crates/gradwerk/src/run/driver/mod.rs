@@ -23,8 +23,8 @@
 
 mod live;
 mod lock;
-mod resume;
 mod result;
+mod resume;
 mod row;
 
 pub use resume::{resume, resume_env};

@@ -14,7 +14,6 @@ pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-
 /// Replace `path` by `bytes`; `create` and `sync` are the file system, or a test's broken one.
 pub(super) fn replace<W: Write>(
     path: &Path,

@@ -24,7 +24,6 @@ pub fn write(path: &Path, state: &State) -> Result<(), StateError> {
     replace(path, &encode(state)?, |temporary| File::create(temporary), File::sync_all)
 }
 
-
 /// The bytes of the file that holds `state`. Equal states give equal bytes.
 ///
 /// # Errors

@@ -32,4 +32,3 @@ fn digest_position(bytes: &[u8]) -> Option<usize> {
     let start = bytes.windows(key.len()).position(|window| window == key)? + key.len();
     (start + DIGEST_LEN <= bytes.len()).then_some(start)
 }
-
