@@ -22,8 +22,8 @@ const RESAMPLES: u32 = 500;
 pub struct Curve {
     /// Environment id.
     pub env: String,
-    /// Algorithm.
-    pub algo: String,
+    /// What runs of one line have in common: the algorithm, or the settings that were asked for.
+    pub label: String,
     /// Seed.
     pub seed: u64,
     /// (steps, value), steps rising; a value that is not finite is a gap in the line.
@@ -31,18 +31,20 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// The curve of a metric from a run directory. Rows without the metric are left out.
+    /// The curve of a metric from a run directory. Rows without the metric are left out. The
+    /// settings `by` are its label; without any, its algorithm is.
     ///
     /// # Errors
-    /// [`PlotError::Dir`], [`PlotError::Metrics`].
-    pub fn load(run: &Path, metric: &str) -> Result<Self, PlotError> {
+    /// [`PlotError::Dir`], [`PlotError::Metrics`], [`PlotError::Config`], [`PlotError::NoSetting`].
+    pub fn load(run: &Path, metric: &str, by: &[String]) -> Result<Self, PlotError> {
         let run = RunDir::open(run)?;
         let manifest = Manifest::read(&run)?;
         let rows = metrics::read(&run.metrics())?;
         let point = |row: &metrics::Row| Some((row.get("steps")?, row.get(metric)?));
         let mut points: Vec<_> = rows.iter().filter_map(point).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Ok(Self { env: manifest.env, algo: manifest.algo, seed: manifest.seed, points })
+        let label = if by.is_empty() { manifest.algo } else { settings(&run.config(), by)? };
+        Ok(Self { env: manifest.env, label, seed: manifest.seed, points })
     }
 
     /// The value at `x`, linear between neighbours; none outside the curve and in its gaps.
@@ -60,6 +62,24 @@ impl Curve {
     }
 }
 
+/// The values of settings in a run's configuration, as a label: the name of a `kind`, and
+/// `setting=value` of any other.
+fn settings(config: &Path, by: &[String]) -> Result<String, PlotError> {
+    let unread = |why: String| PlotError::Config { path: config.to_owned(), why };
+    let text = std::fs::read_to_string(config).map_err(|e| unread(e.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| unread(e.to_string()))?;
+    let root = toml::Value::Table(table);
+    let words = by.iter().map(|key| {
+        let found = key.split('.').try_fold(&root, |node, part| node.get(part));
+        let value = found
+            .ok_or_else(|| PlotError::NoSetting { key: key.clone(), path: config.to_owned() })?;
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let name = key.rsplit('.').next().unwrap_or(key);
+        Ok(if name == "kind" { value } else { format!("{name}={value}") })
+    });
+    Ok(words.collect::<Result<Vec<_>, PlotError>>()?.join(", "))
+}
+
 /// What the band around the mean shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Band {
@@ -69,13 +89,13 @@ pub enum Band {
     Interval95,
 }
 
-/// Runs that share environment and algorithm.
+/// Runs that share environment and label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Environment id.
     pub env: String,
-    /// Algorithm.
-    pub algo: String,
+    /// Their label.
+    pub label: String,
     /// Seeds in the order given.
     pub seeds: Vec<u64>,
     /// The line: stretches without a gap.
@@ -103,7 +123,7 @@ impl Group {
     pub fn all(curves: &[Curve], band: Band) -> Vec<Self> {
         let mut members: Vec<Vec<&Curve>> = Vec::new();
         for curve in curves {
-            let same = |g: &&mut Vec<&Curve>| g[0].env == curve.env && g[0].algo == curve.algo;
+            let same = |g: &&mut Vec<&Curve>| g[0].env == curve.env && g[0].label == curve.label;
             match members.iter_mut().find(same) {
                 Some(group) => group.push(curve),
                 None => members.push(vec![curve]),
@@ -117,7 +137,7 @@ impl Group {
         let stretches = samples.split(Option::is_none).filter(|s| !s.is_empty());
         Self {
             env: curves[0].env.clone(),
-            algo: curves[0].algo.clone(),
+            label: curves[0].label.clone(),
             seeds: curves.iter().map(|c| c.seed).collect(),
             stretches: stretches.map(|s| s.iter().flatten().copied().collect()).collect(),
         }
@@ -157,7 +177,7 @@ mod tests {
     use super::*;
 
     fn curve(algo: &str, seed: u64, points: &[(f64, f64)]) -> Curve {
-        Curve { env: "E".into(), algo: algo.into(), seed, points: points.to_vec() }
+        Curve { env: "E".into(), label: algo.into(), seed, points: points.to_vec() }
     }
 
     #[test]
@@ -170,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_one_algorithm_become_one_group() {
+    fn runs_of_one_label_become_one_group() {
         let curves = [
             curve("a", 1, &[(1.0, 1.0), (3.0, 3.0)]),
             curve("b", 1, &[(1.0, 9.0)]),
@@ -178,7 +198,7 @@ mod tests {
         ];
         let groups = Group::all(&curves, Band::Range);
         assert_eq!(groups.len(), 2);
-        assert_eq!((groups[0].algo.as_str(), &groups[0].seeds[..]), ("a", &[1, 2][..]));
+        assert_eq!((groups[0].label.as_str(), &groups[0].seeds[..]), ("a", &[1, 2][..]));
         // x = 2: run 1 is half way between 1 and 3, run 2 is 7; x = 3: run 1 alone
         let sample = |x, mean, low, high, complete| Sample { x, mean, low, high, complete };
         assert_eq!(

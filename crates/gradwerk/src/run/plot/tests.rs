@@ -58,7 +58,7 @@ fn runs_become_an_svg_and_a_png() {
 fn a_row_without_the_metric_is_no_point() {
     let base = tempfile::tempdir().unwrap();
     let root = run(base.path(), "ppo", 1, &[None, Some(20.0)]);
-    let curve = Curve::load(&root, "mean_return_100").unwrap();
+    let curve = Curve::load(&root, "mean_return_100", &[]).unwrap();
     assert_eq!((curve.seed, curve.points), (1, vec![(200.0, 20.0)]));
 }
 
