@@ -174,58 +174,49 @@ HALF_TRAINED = 100
 ROLLOUT_STEPS = 2_000_000
 
 
+def still_variants() -> list[str]:
+    """Those with one and the same mean. The value function's running moments would move."""
+    return [name for name, v in VARIANTS.items() if v[1] != "value" and v[2] == "none"]
+
+
 def variance(folder: Path) -> dict:
     """Squared norms of gradients of one half-trained policy that does not move.
 
-    All unweighted variants have the same mean G = grad J, so that E|g|^2 = |G|^2 + tr Cov(g), and
-    differences are differences in variance. |G|^2 itself comes from the variant whose noise is
-    smallest and falls exactly as 1/N (reward-to-go less a fixed V): two batch sizes, two unknowns.
+    All these variants have the same mean G = grad J, so that E|g|^2 = |G|^2 + tr Cov(g), and
+    differences are differences in variance.
     """
     start = folder / "half-trained"
     teacher = settings("reward-to-go, value", 200, "large") | {"lr": "5e-3"}
     begun = train(teacher, "--seed", "1", "--until", str(HALF_TRAINED), "--run-dir", str(start))
     # So small a step changes no bit of a parameter: the hash below says so.
-    still = {"lr": "1e-30", "optimizer.kind": "sgd", "algo.value_coef": "0", **VALUE}
+    still = {"lr": "1e-30", "optimizer.kind": "sgd", **VALUE}
     results = {"start_return": begun["mean_return_100"], "variants": {}}
-    hashes: dict[bool, set[str]] = {}
-    for variant, (_, baseline, _) in VARIANTS.items():
+    hashes = set()
+    for variant in still_variants():
         squares = {}
         for batch, n in BATCHES.items():
             run = folder / f"still-{variant}-{batch}"
             more = ["--seed", "2", "--steps", str(ROLLOUT_STEPS), "--init", str(start)]
             done = train(settings(variant, 200, batch) | still, *more, "--run-dir", str(run))
-            hashes.setdefault(baseline == "value", set()).add(done["params_sha256"])
+            hashes.add(done["params_sha256"])
             norms = [row["grad_norm"] ** 2 for row in metrics(run)]
             error = statistics.stdev(norms) / len(norms) ** 0.5
             squares[n] = {"mean_square": statistics.mean(norms), "error": error, "batches": len(norms)}
         results["variants"][variant] = squares
         print(variant, squares, flush=True)
-    assert all(len(found) == 1 for found in hashes.values()), "the policy moved"
-    few, many = BATCHES.values()
-    value = results["variants"]["reward-to-go, value"]
-    noise = (value[few]["mean_square"] - value[many]["mean_square"]) / (1 / few - 1 / many)
-    results["gradient_square"] = value[many]["mean_square"] - noise / many
+    assert len(hashes) == 1, "the policy moved"
     return results
 
 
 def variance_lines(results: dict) -> list[str]:
-    signal = results["gradient_square"]
-    few, many = BATCHES.values()
-    lines = [
-        f"| variant | variance at N = {few} | at N = {many} | of total return | signal to noise at N = {many} |",
-        "|---|---|---|---|---|",
-    ]
-    def noise(variant: str, n: int) -> tuple[float, float]:
-        found = results["variants"][variant][str(n)]
-        return found["mean_square"] - signal, found["error"]
-
-    whole = noise("total return", many)[0]
-    for variant, (_, _, normalize) in VARIANTS.items():
-        if normalize != "none":
-            continue
-        cells = [f"{x:,.0f} +- {1.96 * e:,.0f}" for x, e in (noise(variant, few), noise(variant, many))]
-        last = noise(variant, many)[0]
-        lines.append(f"| {variant} | {cells[0]} | {cells[1]} | {100 * last / whole:.1f} % | {signal / last:.2f} |")
+    few, many = (str(n) for n in BATCHES.values())
+    whole = results["variants"]["total return"]
+    lines = [f"| variant | N = {few} | N = {many} | share of total return, N = {many} |", "|---|---|---|---|"]
+    for variant in still_variants():
+        found = results["variants"][variant]
+        cells = [f"{found[n]['mean_square']:,.0f} +- {1.96 * found[n]['error']:,.0f}" for n in (few, many)]
+        share = 100 * found[many]["mean_square"] / whole[many]["mean_square"]
+        lines.append(f"| {variant} | {cells[0]} | {cells[1]} | {share:.1f} % |")
     return lines
 
 
@@ -306,11 +297,11 @@ def variance_page(results: dict) -> list[str]:
         "",
         f"One policy (mean return {results['start_return']:.0f} of its last 100 training episodes when it was"
         " stopped) that does not move: `--init` and a learning rate of 1e-30, which changes no bit; the hashes"
-        f" of the parameters are compared. {ROLLOUT_STEPS:,} steps per cell. All these variants have the same"
-        " mean `grad J`, so that `E|g|^2 = |grad J|^2 + tr Cov(g)`, with `|g|` the metric `grad_norm`;"
-        f" `|grad J|^2 = {results['gradient_square']:,.0f}` from the two batch sizes of reward-to-go less a fixed"
-        " value function, whose variance falls exactly as 1/N. `+-` is a 95 % interval. Normalised"
-        " advantages have another mean and are left out.",
+        f" of the parameters are compared. {ROLLOUT_STEPS:,} steps per cell. The cells are the mean of"
+        " `grad_norm` squared, `E|g|^2 = |grad J|^2 + tr Cov(g)`. All these variants have the same mean"
+        " `grad J`, so that differences are differences in variance, and the smallest cell bounds"
+        " `|grad J|^2`. `+-` is a 95 % interval. Normalised advantages have another mean and are left out;"
+        " so is the learned value, whose running moments would not stand still.",
         "",
         *variance_lines(results),
     ]
