@@ -312,7 +312,7 @@ def exact_page(results: dict) -> list[str]:
         "## Variance of the gradient, exactly",
         "",
         "`gradwerk verify --filter PROBLEM --json`: sums over all batches of trajectories, no samples"
-        " ([verify](../../docs/verify.md)), at N = 1, 2, 4 as far as there are at most 12,000. The learned"
+        " ([verify](../../docs/verify.md)), at N = 1, 2, 4 as far as they are few enough. The learned"
         " value is an arbitrary one here: any is unbiased, and a bad one may raise the variance. Figures:"
         " [total return](../../docs/figures/variance-total-return.svg),"
         " [reward-to-go](../../docs/figures/variance-reward-to-go.svg), by"

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// Arguments of `plot`.
 #[derive(clap::Args)]
 pub struct Plot {
-    /// Directories of runs; runs of one environment and algorithm become one line with a band
+    /// Directories of runs; those that differ only in their seed become one line with a band
     #[arg(required_unless_present = "verify")]
     runs: Vec<PathBuf>,
     /// File to write; its ending (.svg or .png) is its format
@@ -20,8 +20,8 @@ pub struct Plot {
     /// The metric on the vertical axis (gradwerk list metrics)
     #[arg(long, value_name = "NAME", default_value = "mean_return_100")]
     metric: String,
-    /// Runs with equal values of this setting (estimator.kind, ...) become one line, in the place
-    /// of runs of one algorithm; as often as needed
+    /// Runs with equal values of this setting (estimator.kind, ...) become one line that is named by
+    /// it, whatever else they differ in; as often as needed
     #[arg(long, value_name = "SETTING")]
     by: Vec<String>,
     /// Mean return of the dashed line, in the place of that at which the environment is solved

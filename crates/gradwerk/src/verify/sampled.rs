@@ -148,6 +148,7 @@ fn sampled_batch(case: &Case, samples: usize, n: usize) -> Result<(BatchRow, usi
     for _ in 0..samples {
         sampler.collect(&engine)?;
         let rollout = &sampler.shard.rollout;
+        engine.score(&case.estimator, case.gamma, rollout, &mut columns);
         derive(case, rollout, None, &mut columns)?;
         let g = estimate(case, &mut engine, rollout, &columns, n)?;
         sums.add(&g, &expected, grad);

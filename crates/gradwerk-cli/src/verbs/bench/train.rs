@@ -57,12 +57,15 @@ const WORKS: &[(&str, &str, &str)] = &[
 const COMMON: &str = "preset = 'none'\nsteps = 1_000_000_000_000\nlr = 2.5e-4\n\
                       estimator.normalize = 'minibatch'\n";
 
-/// One work per line of the table.
-pub fn works() -> Vec<Work> {
-    let work = |&(name, summary, settings): &(&'static str, &str, &'static str)| Work {
-        name: format!("train/{name}"),
-        summary: summary.into(),
-        run: Box::new(move |clock, runtime| train(name, settings, clock, runtime)),
+/// One work per line of the table, with `set` over its settings.
+pub fn works(set: &[String]) -> Vec<Work> {
+    let work = |&(name, summary, settings): &(&'static str, &str, &'static str)| {
+        let set = set.to_vec();
+        Work {
+            name: format!("train/{name}"),
+            summary: summary.into(),
+            run: Box::new(move |clock, runtime| train(name, settings, &set, clock, runtime)),
+        }
     };
     WORKS.iter().map(work).collect()
 }
@@ -70,11 +73,13 @@ pub fn works() -> Vec<Work> {
 fn train(
     name: &str,
     settings: &str,
+    set: &[String],
     clock: &Clock,
     runtime: Runtime,
 ) -> Result<Vec<Measured>, Error> {
     let mut sources = Sources::new();
     sources.text(&format!("{COMMON}{settings}"), "bench")?;
+    set.iter().try_for_each(|assignment| sources.set(assignment))?;
     let mut trainer = Trainer::new(&sources.resolve()?.config, runtime)?;
     let mut phases = Phases::default();
     let mut steps = 0;

@@ -114,7 +114,8 @@ mod tests {
     use super::*;
 
     fn curve(env: &str, algo: &str, seed: u64, points: &[(f64, f64)]) -> Curve {
-        Curve { env: env.into(), label: algo.into(), seed, points: points.to_vec() }
+        let (env, algo, points) = (env.into(), algo.into(), points.to_vec());
+        Curve { env, algo, named: None, seed, config: None, points }
     }
 
     fn texts<'a>(scene: &'a Scene) -> Vec<&'a str> {

@@ -1,10 +1,10 @@
 //! Learning curves of finished or running runs, as SVG or PNG.
 //!
-//! The way of the data: run directories -> [`Curve`] (one per run) -> [`Group`] (runs that share
-//! environment and label) -> [`Panel`] -> [`Scene`] (lines, areas, text) -> [`svg`] or [`png`]. The
-//! same scene is written by both, and the PNG's letters come from a font inside the program, so
-//! that it looks the same on a machine without fonts. The rows of a report of `verify` take the
-//! same way from the panel on ([`plot_variance`]).
+//! The way of the data: run directories -> [`Curve`] (one per run) -> [`Group`] (runs of which only
+//! the seeds differ) -> [`Panel`] -> [`Scene`] (lines, areas, text) -> [`svg`] or [`png`]. The same
+//! scene is written by both, and the PNG's letters come from a font inside the program, so that it
+//! looks the same on a machine without fonts. The rows of a report of `verify` take the same way
+//! from the panel on ([`plot_variance`]).
 //!
 //! Why no plotting crate: measured as cold release builds (user time), `resvg` alone, which the
 //! crates that draw SVG need for a PNG with text, took 86 s, `kuva` 27 s (SVG only), `tiny-skia`
@@ -42,7 +42,7 @@ pub struct Options {
     /// The metric on the vertical axis, one of [`KEYS`].
     pub metric: String,
     /// Settings (`estimator.kind`, ...) that runs of one line have in common, and that name it;
-    /// empty for the algorithm.
+    /// empty for all of them.
     pub by: Vec<String>,
     /// What the band around the mean of several runs shows.
     pub band: Band,
@@ -66,8 +66,9 @@ impl Default for Options {
 
 /// Draw the learning curves of `runs` into `out`, whose ending chooses SVG or PNG.
 ///
-/// Runs that share environment and algorithm (or the settings `options.by`) become one line with
-/// a band; every environment gets a panel of its own. A run without a value yet leaves its place empty and says so.
+/// Runs that share environment, algorithm and settings (or the settings `options.by`) become one
+/// line with a band; every environment gets a panel of its own. A run that is named twice is drawn
+/// once. A run without a value yet leaves its place empty and says so.
 ///
 /// # Errors
 /// [`PlotError`]; nothing is written then.
@@ -80,7 +81,7 @@ pub fn plot(runs: &[PathBuf], out: &Path, options: &Options) -> Result<(), PlotE
         return Err(PlotError::NoRuns);
     }
     let load = |run: &PathBuf| Curve::load(run, &options.metric, &options.by);
-    let curves = runs.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    let curves = distinct(runs).into_iter().map(load).collect::<Result<Vec<_>, _>>()?;
     write(out, &encode(&figure(&curves, options)))
 }
 
@@ -106,6 +107,14 @@ pub fn draw(scene: &Scene, out: &Path) -> Result<(), PlotError> {
 
 fn write(out: &Path, bytes: &[u8]) -> Result<(), PlotError> {
     fs::write(out, bytes).map_err(|source| PlotError::Write { path: out.to_owned(), source })
+}
+
+/// Every run once, by whatever path it is named.
+fn distinct(runs: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut seen = std::collections::BTreeSet::new();
+    // A path that cannot be resolved is left for the error that names it.
+    let place = |run: &PathBuf| fs::canonicalize(run).unwrap_or_else(|_| run.clone());
+    runs.iter().filter(|run| seen.insert(place(run))).collect()
 }
 
 fn encoder(out: &Path) -> Result<fn(&Scene) -> Vec<u8>, PlotError> {
