@@ -5,7 +5,8 @@ use gradwerk::env::End;
 use gradwerk::estimate::{EstimatorConfig, Steps, WeightedTotal};
 use gradwerk::rollout::Rollout;
 use gradwerk::verify::{
-    self, Case, Method, Options, Pipeline, Row, Verdict, cases, exact_row, verify as run_verify,
+    self, Case, Method, Options, Pipeline, Row, Sizes, Verdict, cases, exact_row,
+    verify as run_verify,
 };
 
 /// Production, as a starting point for faults.
@@ -49,7 +50,9 @@ fn assert_caught(
 
 fn assert_pipeline_caught(words: &str, faulty: &Pipeline<'_>) {
     for case in exact_cases(words) {
-        let row = |pipeline: &Pipeline<'_>| -> Row { exact_row(&case, pipeline).unwrap() };
+        let row = |pipeline: &Pipeline<'_>| -> Row {
+            exact_row(&case, pipeline, &Sizes::default()).unwrap()
+        };
         let sound = row(&Pipeline::default());
         assert_eq!(sound.verdict, Verdict::Ok, "{}: {:?}", sound.name, sound.failure);
         let faulty = row(faulty);
@@ -246,10 +249,34 @@ fn a_filter_without_rows_is_an_error() {
 #[test]
 fn threads_change_nothing() {
     let run = |threads| {
-        let options = Options { filter: "bandit".into(), samples: 50, threads };
+        let options =
+            Options { filter: "bandit".into(), samples: 50, threads, ..Options::default() };
         run_verify(&options).unwrap().rows
     };
     assert_eq!(run(1), run(3));
+}
+
+/// Averages of independent trajectories vary as 1/N, whatever the size that is asked for, exactly
+/// and in samples; and a batch needs a trajectory.
+#[test]
+fn any_size_of_batch_may_be_asked_for() {
+    let at = |filter: &str, sizes: &[usize]| {
+        let sizes = Sizes::asked(sizes);
+        run_verify(&Options { filter: filter.into(), samples: 2000, sizes, ..Options::default() })
+    };
+    // Of the first row, the one that is named.
+    let variances = |filter: &str, sizes: &[usize]| -> Vec<f64> {
+        let report = at(filter, sizes).unwrap();
+        assert!(report.passed, "{}", report.table());
+        let batches = report.rows[0].batches.iter();
+        batches.map(|b| b.n as f64 * b.variance.unwrap()).collect()
+    };
+    let exact = variances("bandit softmax-table gamma=1 reward-to-go none", &[1, 3, 8]);
+    assert!(exact.iter().all(|v| (v / exact[0] - 1.0).abs() < 1e-12), "{exact:?}");
+    // The variance of 2000 samples is off by some 5 %.
+    let sampled = variances("gaussian-bandit reward-to-go none", &[1, 3, 8]);
+    assert!(sampled.iter().all(|v| (v / sampled[0] - 1.0).abs() < 0.3), "{sampled:?}");
+    assert!(at("bandit", &[0]).unwrap_err().to_string().contains("at least 1 trajectory"));
 }
 
 /// The optimal baseline from the same batch: it knows the action that it is subtracted from.

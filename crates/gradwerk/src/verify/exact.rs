@@ -1,7 +1,7 @@
 //! Rows over enumerated trajectories.
 
 use super::report::relative;
-use super::{BatchRow, Case, Declared, MeanOver, Method, Row, Setup, Verdict};
+use super::{BatchRow, Case, Declared, MeanOver, Method, Row, Setup, Sizes, Verdict};
 use crate::Error;
 use crate::columns::Columns;
 use crate::estimate::{ImportanceScratch, Normalize, estimate_off_policy};
@@ -15,8 +15,11 @@ pub const EXACT_TOLERANCE: f64 = 1e-10;
 /// Largest relative difference between the engine's gradients and those in double precision.
 pub const PRECISION_TOLERANCE: f64 = 1e-5;
 
-/// Most batches that are visited for one batch size.
+/// Most batches that are visited for one batch size, unless sizes were asked for.
 pub const MAX_BATCHES: u64 = 60_000;
+
+/// Most batches that are visited for a size that was asked for.
+pub const MAX_ASKED_BATCHES: u64 = 1_000_000;
 
 /// From a rollout to the columns that the learner reads, given the estimator of a case and, off
 /// policy, `log pi - log mu` `[T, N]`. Tests put faults in its place.
@@ -77,17 +80,16 @@ pub(super) fn estimate<E: Engine>(
     agent.gradient(rollout, columns, minibatch, episodes)
 }
 
-/// Exact mean and covariance for batches of 1, 2 and 4 trajectories, as far as they are few
-/// enough, judged.
+/// Exact mean and covariance for batches of the given sizes, as far as they are few enough, judged.
 ///
 /// # Errors
 /// If the case cannot be computed.
-pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>) -> Result<Row, Error> {
+pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>, sizes: &Sizes) -> Result<Row, Error> {
     let mut setup = Setup::of(case)?;
     let trajectories = setup.trajectories()?;
     let mut row = Row::new(case, case.declared(1));
-    for n in [1, 2, 4] {
-        if batches(trajectories.len(), n).is_some_and(|count| count <= MAX_BATCHES) {
+    for &n in &sizes.exact {
+        if batches(trajectories.len(), n).is_some_and(|count| count <= sizes.most) {
             let batch = exact_batch(case, pipeline, &mut setup, &trajectories, n)?;
             if let Some(error) = batch.deviation.filter(|e| !matches!(e, x if *x < EXACT_TOLERANCE))
             {
@@ -98,7 +100,7 @@ pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>) -> Result<Row, Error> {
     }
     if row.batches.is_empty() {
         let count = trajectories.len();
-        row.fail(format!("{count} trajectories are more than {MAX_BATCHES} batches"));
+        row.fail(format!("{count} trajectories are more than {} batches", sizes.most));
     }
     if row.verdict != Verdict::Failed {
         let judged = !matches!(case.declared(1), Declared::Biased(_));

@@ -33,6 +33,8 @@ pub struct Curve {
     pub env: String,
     /// Algorithm.
     pub algo: String,
+    /// The settings that were asked for as its name, if any were.
+    pub named: Option<String>,
     /// Seed.
     pub seed: u64,
     /// All settings, if its `config.toml` can be read.
@@ -42,19 +44,22 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// The curve of a metric from a run directory. Rows without the metric are left out.
+    /// The curve of a metric from a run directory. Rows without the metric are left out. The
+    /// settings `by` are its name; without any it has none.
     ///
     /// # Errors
-    /// [`PlotError::Dir`], [`PlotError::Metrics`].
-    pub fn load(run: &Path, metric: &str) -> Result<Self, PlotError> {
+    /// [`PlotError::Dir`], [`PlotError::Metrics`], [`PlotError::Config`], [`PlotError::NoSetting`].
+    pub fn load(run: &Path, metric: &str, by: &[String]) -> Result<Self, PlotError> {
         let run = RunDir::open(run)?;
         let manifest = Manifest::read(&run)?;
         let rows = metrics::read(&run.metrics())?;
         let point = |row: &metrics::Row| Some((row.get("steps")?, row.get(metric)?));
         let mut points: Vec<_> = rows.iter().filter_map(point).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let named = if by.is_empty() { None } else { Some(settings(&run.config(), by)?) };
         let config = resolve::load(&run.config()).ok();
-        Ok(Self { env: manifest.env, algo: manifest.algo, seed: manifest.seed, config, points })
+        let Manifest { env, algo, seed, .. } = manifest;
+        Ok(Self { env, algo, named, seed, config, points })
     }
 
     /// The settings in which it differs from another run of the same environment and algorithm,
@@ -66,6 +71,9 @@ impl Curve {
     }
 
     fn is_like(&self, other: &Self) -> bool {
+        if self.named.is_some() {
+            return self.env == other.env && self.named == other.named;
+        }
         self.env == other.env && self.algo == other.algo && self.differences(other).is_empty()
     }
 
@@ -84,6 +92,24 @@ impl Curve {
     }
 }
 
+/// The values of settings in a run's configuration, as a label: the name of a `kind`, and
+/// `setting=value` of any other.
+fn settings(config: &Path, by: &[String]) -> Result<String, PlotError> {
+    let unread = |why: String| PlotError::Config { path: config.to_owned(), why };
+    let text = std::fs::read_to_string(config).map_err(|e| unread(e.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| unread(e.to_string()))?;
+    let root = toml::Value::Table(table);
+    let words = by.iter().map(|key| {
+        let found = key.split('.').try_fold(&root, |node, part| node.get(part));
+        let value = found
+            .ok_or_else(|| PlotError::NoSetting { key: key.clone(), path: config.to_owned() })?;
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let name = key.rsplit('.').next().unwrap_or(key);
+        Ok(if name == "kind" { value } else { format!("{name}={value}") })
+    });
+    Ok(words.collect::<Result<Vec<_>, PlotError>>()?.join(", "))
+}
+
 /// What the band around the mean shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Band {
@@ -93,12 +119,13 @@ pub enum Band {
     Interval95,
 }
 
-/// Runs that share environment, algorithm and settings; only their seeds differ.
+/// Runs that share environment, algorithm and settings (only their seeds differ), or environment and
+/// name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Environment id.
     pub env: String,
-    /// Algorithm, and what sets the runs apart from others of the same algorithm.
+    /// Their name; or the algorithm, and what sets the runs apart from others of the same algorithm.
     pub label: String,
     /// Seeds in the order given.
     pub seeds: Vec<u64>,
@@ -154,9 +181,12 @@ impl Group {
     }
 }
 
-/// The algorithm, and the settings in which a run differs from those of the other groups that
+/// Its name; or the algorithm, and the settings in which a run differs from those of the other groups that
 /// share its environment and algorithm.
 fn label(curve: &Curve, groups: &[&Curve]) -> String {
+    if let Some(named) = &curve.named {
+        return named.clone();
+    }
     let siblings = groups.iter().filter(|g| g.env == curve.env && g.algo == curve.algo);
     let mut found: Vec<Difference> = Vec::new();
     for sibling in siblings {
@@ -203,7 +233,8 @@ mod tests {
 
     fn curve(algo: &str, seed: u64, points: &[(f64, f64)]) -> Curve {
         let config = Some(Config { seed, ..Config::default() });
-        Curve { env: "E".into(), algo: algo.into(), seed, config, points: points.to_vec() }
+        let (env, algo, points) = ("E".into(), algo.into(), points.to_vec());
+        Curve { env, algo, named: None, seed, config, points }
     }
 
     #[test]
@@ -216,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_one_algorithm_become_one_group() {
+    fn runs_of_one_label_become_one_group() {
         let curves = [
             curve("a", 1, &[(1.0, 1.0), (3.0, 3.0)]),
             curve("b", 1, &[(1.0, 9.0)]),
@@ -250,6 +281,17 @@ mod tests {
         (changed.steps, changed.max_grad_norm, changed.env.num_envs) = (7, 0.25, 3);
         let label = &Group::all(&curves, Band::Range)[1].label;
         assert_eq!(label, "a, steps=7, gamma=0.5, 2 more");
+    }
+
+    #[test]
+    fn runs_of_one_name_become_one_group_whatever_else_differs() {
+        let mut curves = ["a", "b", "c"].map(|algo| curve(algo, 1, &[(1.0, 1.0)]));
+        for (curve, name) in curves.iter_mut().zip(["x", "y", "x"]) {
+            curve.named = Some(name.into());
+        }
+        let groups = Group::all(&curves, Band::Range);
+        let found: Vec<_> = groups.iter().map(|g| (g.label.as_str(), g.seeds.len())).collect();
+        assert_eq!(found, [("x", 2), ("y", 1)]);
     }
 
     #[test]

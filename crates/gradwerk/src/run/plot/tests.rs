@@ -71,7 +71,7 @@ fn a_run_that_is_named_twice_is_drawn_once() {
 fn a_row_without_the_metric_is_no_point() {
     let base = tempfile::tempdir().unwrap();
     let root = run(base.path(), "ppo", 1, &[None, Some(20.0)]);
-    let curve = Curve::load(&root, "mean_return_100").unwrap();
+    let curve = Curve::load(&root, "mean_return_100", &[]).unwrap();
     assert_eq!((curve.seed, curve.points), (1, vec![(200.0, 20.0)]));
 }
 
