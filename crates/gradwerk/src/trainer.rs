@@ -231,8 +231,8 @@ impl Trainer {
         probe.quality()
     }
 
-    /// 1. Sample: every shard rolls its environments out, and the columns are put together; or a
-    /// recording stands there already.
+    /// Step 1, sample: every shard rolls its environments out, and the columns are put together;
+    /// or a recording stands there already.
     fn sample(&mut self) -> Result<(), Error> {
         let ctx = Context {
             model: &self.learner.model,

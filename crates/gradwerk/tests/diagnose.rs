@@ -1,6 +1,8 @@
 //! Measurements of the gradient's quality: right where the truth is known, and without any
 //! influence on what is learned.
 
+mod recorded;
+
 use gradwerk::algo::ALGORITHMS;
 use gradwerk::diagnose::{BaselineQuality, BaselineSums, NoiseSums};
 use gradwerk::estimate::{BASELINES, Kind, Normalize};
@@ -85,6 +87,9 @@ fn config(algo: &str, every: u64) -> Config {
     config.env.num_envs = 8;
     if config.rollout.episodes > 0 {
         config.rollout.episodes = 16;
+    }
+    if config.algo.settings().data().is_some() {
+        recorded::learn_from_data(&mut config, "CartPole-v1");
     }
     config.diagnose.every = every;
     config

@@ -161,7 +161,7 @@ mod tests {
         with_samples(Kind::TotalReturn, |s| {
             assert_eq!((s.len(), s.is_one_group()), (3, true));
             assert_eq!([s.sample(0), s.sample(1), s.sample(2)], [&[0, 2][..], &[4], &[1, 3]]);
-            assert_eq!(s.groups(0..3).collect::<Vec<_>>(), [0..3]);
+            assert!(s.groups(0..3).eq(std::iter::once(0..3)));
             // Of 5 rows the first half has 2: one trajectory.
             assert_eq!([s.share(0, 2), s.share(1, 2)], [0..1, 1..3]);
         });
@@ -176,7 +176,7 @@ mod tests {
             // The first half cuts the first group, which goes to the second share whole.
             assert_eq!([s.share(0, 2), s.share(1, 2)], [0..2, 2..5]);
             assert_eq!([s.share_of_groups(0, 2), s.share_of_groups(1, 2)], [0..0, 0..5]);
-            assert_eq!(s.groups(3..5).collect::<Vec<_>>(), [3..5]);
+            assert!(s.groups(3..5).eq(std::iter::once(3..5)));
         });
     }
 }
