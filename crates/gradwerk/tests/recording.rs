@@ -198,7 +198,7 @@ fn anything_that_plays_can_be_recorded() {
     let behaviour = Behaviour::Stochastic;
     let drawn = record_with(&uniform, &game, behaviour, "any", &pool, &never).unwrap().unwrap();
     // ln(1/2)
-    assert!(drawn.trajectory(0).log_mu.iter().all(|x| (x + 0.693_147_2).abs() < 1e-6));
+    assert!(drawn.trajectory(0).log_mu.iter().all(|x| (x + std::f32::consts::LN_2).abs() < 1e-6));
     let claimed = record_with(&Always(1), &game, behaviour, "right", &pool, &never);
     assert!(claimed.unwrap_err().to_string().contains("log_mu: 0 numbers"));
     let error = Uniform::new(&Space::uniform_box(1, 0.0, f32::INFINITY)).unwrap_err().to_string();
