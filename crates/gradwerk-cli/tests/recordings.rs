@@ -74,7 +74,7 @@ fn a_cloned_run_goes_on_exactly_from_any_folder() {
 fn estimates_that_cannot_be_trusted_come_with_a_warning() {
     let bench = Bench::new();
     bench.json("train CartPole-v1 --steps 20000 --run-dir expert --quiet");
-    bench.json("record CartPole-v1 --uniform -o a.safetensors --episodes 40");
+    bench.json("record CartPole-v1 --uniform -o a.safetensors --episodes 400");
     let ran = bench.run("eval expert --on a.safetensors --json --gamma 0.9");
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("warning: the weights leave"), "{}", ran.err);

@@ -34,6 +34,8 @@ impl Trainer {
     /// # Errors
     /// If something is missing or has another shape. The trainer must not be used then.
     pub fn restore(&mut self, state: &State) -> Result<(), Error> {
+        // First, since another recording has columns of other lengths as well.
+        self.source.load(state, self.learner.model.encoder.raw_width())?;
         self.counters = state.get_meta("counters")?;
         self.learner.load(state)?;
         self.algorithm.load_state(state.get_any::<f64>("algorithm")?.1);
@@ -45,7 +47,7 @@ impl Trainer {
             (state.get_any::<f64>("window.return")?.1, state.get_any::<u32>("window.length")?.1);
         self.window.clear();
         self.window.extend(totals.iter().copied().zip(lengths.iter().copied()));
-        self.source.load(state, self.learner.model.encoder.raw_width())
+        Ok(())
     }
 }
 
