@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::collect::check_finite;
 use crate::policy::{ActionBatch, Policy};
-use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, StepRows, VecEnv};
+use gradwerk_env::{Actions, End, EnvError, EnvFactory, EpisodeKeys, StepRows, VecEnv};
 use gradwerk_math::{Pool, Purpose, Stream};
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -229,13 +229,16 @@ impl Player {
         self.policy.sample(obs, &streams)
     }
 
-    /// A NaN or an infinity ends the evaluation.
+    /// What the environment returned must be finite and fit its space.
     fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
+        let place = || format!("evaluation episode {}, step {}", self.episode[i], self.time[i]);
         check_finite(obs, reward).map_err(|(what, value)| Error::NonFinite {
             what,
             value,
-            place: format!("evaluation episode {}, step {}", self.episode[i], self.time[i]),
-        })
+            place: place(),
+        })?;
+        let unfit = |error| EnvError(format!("{}: {error}", place()));
+        Ok(self.policy.model().encoder.check(obs).map_err(unfit)?)
     }
 
     fn record(&mut self, i: usize, reward: f64, end: End) {

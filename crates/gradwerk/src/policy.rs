@@ -100,10 +100,11 @@ impl Policy {
     }
 
     /// The most probable actions for raw observations `[rows, d]`. An observation of a discrete
-    /// space is one number, its index.
+    /// space is one number, its index; an image is its numbers from 0 to 255, channel by channel
+    /// (`[channels, height, width]`).
     ///
     /// # Panics
-    /// If `obs` is not a whole number of rows, or an index is not one of the space.
+    /// If `obs` is not a whole number of rows, or an index or a pixel is not one of the space.
     pub fn predict(&mut self, obs: &[f32]) -> ActionBatch {
         self.act(obs, |_| None)
     }
@@ -258,6 +259,10 @@ impl Policy {
 fn save_space(state: &mut State, name: &str, space: &Space) -> Result<(), StateError> {
     match space {
         Space::Discrete { n } => state.put_vector(&format!("{name}.n"), vec![*n as u64]),
+        Space::Image { channels, height, width } => {
+            let size = [channels, height, width].map(|side| *side as u64);
+            state.put_vector(&format!("{name}.image"), size.to_vec())
+        }
         Space::Box { low, high } => {
             state.put_vector(&format!("{name}.low"), low.clone())?;
             state.put_vector(&format!("{name}.high"), high.clone())
@@ -268,6 +273,10 @@ fn save_space(state: &mut State, name: &str, space: &Space) -> Result<(), StateE
 fn load_space(state: &State, name: &str) -> Result<Space, StateError> {
     if let Ok(n) = state.get::<u64>(&format!("{name}.n"), &[1]) {
         return Ok(Space::Discrete { n: n[0] as usize });
+    }
+    if let Ok(size) = state.get::<u64>(&format!("{name}.image"), &[3]) {
+        let [channels, height, width] = [0, 1, 2].map(|side| size[side] as usize);
+        return Ok(Space::Image { channels, height, width });
     }
     let low = state.get_any::<f32>(&format!("{name}.low"))?.1.to_vec();
     let high = state.get::<f32>(&format!("{name}.high"), &[low.len()])?.to_vec();

@@ -145,6 +145,7 @@ impl Trainer {
             })
             .collect();
         let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
+        let (numbers, pixels) = model.encoder.columns();
         let normalizers = Normalizers::new(&config.normalize, d);
         let mut learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         let mut algorithm = config.algo.build();
@@ -159,7 +160,7 @@ impl Trainer {
             plan,
             pool: Pool::new(runtime.threads),
             shards,
-            rollout: Rollout::new(plan.capacity(), n, d, wd, wc),
+            rollout: Rollout::new(plan.capacity(), n, numbers, wd, wc).with_pixels(pixels),
             columns: Columns::with_rows(rows),
             learner,
             algorithm,

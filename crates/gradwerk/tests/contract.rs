@@ -8,7 +8,7 @@ use gradwerk::{Error, Runtime, Trainer};
 use gradwerk_env::probe::BestAction;
 use gradwerk_env::{Action, End, Env, Space, Step, custom};
 use gradwerk_math::{Kernel, Stream};
-use gradwerk_nn::{MlpConfig, NetworkConfig};
+use gradwerk_nn::{MlpConfig, NetworkConfig, SmallCnnConfig};
 
 /// A small run with annealing and every normaliser on.
 fn small(algo: &str, env: &str) -> Config {
@@ -17,9 +17,10 @@ fn small(algo: &str, env: &str) -> Config {
     config.env.num_envs = 6;
     config.rollout.steps = 40;
     config.lr = Schedule::linear(3e-3, 0.0);
-    config.network = NetworkConfig::Mlp(MlpConfig { hidden: vec![16, 16], ..MlpConfig::default() });
+    config.network = if env == "probe/pixel" { small_cnn(algo) } else { small_mlp() };
     config.algo = AlgoConfig::by_name(algo).expect("a listed algorithm");
-    config.normalize.observations = env != "FrozenLake-v1"; // an index has no moments
+    // An index and an image have no moments.
+    config.normalize.observations = !["FrozenLake-v1", "probe/pixel"].contains(&env);
     config.normalize.rewards = true;
     config.normalize.value_targets = true;
     if let AlgoConfig::Ppo(ppo) = &mut config.algo {
@@ -42,6 +43,22 @@ fn small(algo: &str, env: &str) -> Config {
     config
 }
 
+fn small_mlp() -> NetworkConfig {
+    NetworkConfig::Mlp(MlpConfig { hidden: vec![16, 16], ..MlpConfig::default() })
+}
+
+/// For images; npg and trpo refuse a shared trunk.
+fn small_cnn(algo: &str) -> NetworkConfig {
+    let shared = !["npg", "trpo"].contains(&algo);
+    let (channels, hidden) = (vec![8], vec![32]);
+    NetworkConfig::SmallCnn(SmallCnnConfig {
+        channels,
+        hidden,
+        shared,
+        ..SmallCnnConfig::default()
+    })
+}
+
 fn runtime(threads: usize) -> Runtime {
     Runtime { threads, kernel: Kernel::detect() }
 }
@@ -52,8 +69,8 @@ fn run(trainer: &mut Trainer, updates: usize) {
     }
 }
 
-/// A vector with either kind of actions, and an index.
-const ENVS: [&str; 3] = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1"];
+/// A vector with either kind of actions, an index, and an image.
+const ENVS: [&str; 4] = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "probe/pixel"];
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
