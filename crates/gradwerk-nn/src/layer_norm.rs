@@ -50,8 +50,8 @@ impl LayerNorm {
     ) {
         let (n, scale) = (&kept[..self.width], kept[self.width]);
         let (mean, along) = (self.mean(&d), self.mean(|j| n[j] * d(j)));
-        for j in 0..self.width {
-            out(j, scale * (d(j) - mean - n[j] * along));
+        for (j, &n) in n.iter().enumerate() {
+            out(j, scale * (d(j) - mean - n * along));
         }
     }
 }

@@ -16,7 +16,7 @@ pub enum Inputs<'a, E> {
     Pixels(&'a [u8]),
 }
 
-impl<'a, E: Real> Inputs<'a, E> {
+impl<E: Real> Inputs<'_, E> {
     /// How many entries.
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // nobody asks

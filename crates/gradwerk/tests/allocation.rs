@@ -137,7 +137,7 @@ fn updates_do_not_allocate() {
         let mut config = Config { network, ..config("a2c", "CartPole-v1", false) };
         let calls = if ["nature-cnn", "impala", "small-cnn"].contains(name) {
             config.normalize.observations = false;
-            calls_in(&*custom("flicker", Some(9), || Flicker), &config, 2, 1, 6)
+            calls_in(&*custom("flicker", Some(500), || Flicker), &config, 2, 1, 6)
         } else {
             calls(&config, 2, 1, 6)
         };

@@ -8,7 +8,7 @@ use gradwerk::{Error, Runtime, Trainer};
 use gradwerk_env::probe::BestAction;
 use gradwerk_env::{Action, End, Env, Space, Step, custom};
 use gradwerk_math::{Kernel, Stream};
-use gradwerk_nn::{MlpConfig, NetworkConfig, SmallCnnConfig};
+use gradwerk_nn::{Activation, MlpConfig, NetworkConfig, SmallCnnConfig};
 
 /// A small run with annealing and every normaliser on.
 fn small(algo: &str, env: &str) -> Config {
@@ -35,6 +35,9 @@ fn small(algo: &str, env: &str) -> Config {
         config.normalize.observations = false;
         config.normalize.value_targets = false;
     }
+    if env == "probe/pixel" {
+        config.env.time_limit = Some(8); // whole episodes need one
+    }
     if algo == "reinforce" {
         config.rollout.episodes = 12;
         config.estimator.kind = Kind::RewardToGo;
@@ -50,10 +53,13 @@ fn small_mlp() -> NetworkConfig {
 /// For images; npg and trpo refuse a shared trunk.
 fn small_cnn(algo: &str) -> NetworkConfig {
     let shared = !["npg", "trpo"].contains(&algo);
-    let (channels, hidden) = (vec![8], vec![32]);
+    let (channels, padding, hidden) = (vec![8], 1, vec![32]);
+    let activation = Activation::Tanh;
     NetworkConfig::SmallCnn(SmallCnnConfig {
         channels,
+        padding,
         hidden,
+        activation,
         shared,
         ..SmallCnnConfig::default()
     })

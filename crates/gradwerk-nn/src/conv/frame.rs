@@ -85,7 +85,7 @@ impl Frame {
     }
 
     /// Index of channel 0 at a place counted from the corner of the frame.
-    pub fn from_corner(&self, y: usize, x: usize) -> usize {
+    pub fn at_corner(&self, y: usize, x: usize) -> usize {
         y * self.row() + x * self.pixel()
     }
 

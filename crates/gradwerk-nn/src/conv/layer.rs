@@ -194,7 +194,7 @@ fn at(index: usize) -> u32 {
 
 /// Index in x, from the corner of the patch, of channel `c` at `k`.
 fn in_patch(places: &Places, c: usize, [ky, kx]: [usize; 2]) -> usize {
-    places.input.from_corner(ky, kx) + c * places.input.channel()
+    places.input.at_corner(ky, kx) + c * places.input.channel()
 }
 
 /// Row of W for channel `c` at `k`.
@@ -206,7 +206,7 @@ fn weight_row(window: Window, c: usize, [ky, kx]: [usize; 2]) -> usize {
 fn corner(places: &Places, [y, x]: [usize; 2]) -> usize {
     let Window { stride, padding, .. } = places.window;
     let skip = places.input.before - padding;
-    places.input.from_corner(y * stride + skip, x * stride + skip)
+    places.input.at_corner(y * stride + skip, x * stride + skip)
 }
 
 /// Channels and window places of a patch, in the order in which the patch lies in memory.
@@ -275,7 +275,7 @@ fn backward(places: &Places, remainder: [usize; 2]) -> Product {
             let q = (p[axis] + window.padding - remainder[axis]) / s;
             q + d.before + 1 - taps[axis].max(1)
         });
-        RowAt { a: at(d.from_corner(q[0], q[1])), c: at(d_input.at(p[0], p[1])) }
+        RowAt { a: at(d.at_corner(q[0], q[1])), c: at(d_input.at(p[0], p[1])) }
     };
     let rows = grid(size.height, size.width)
         .filter(|p| [0, 1].iter().all(|&i| (p[i] + window.padding) % s == remainder[i]))
@@ -288,7 +288,7 @@ fn backward(places: &Places, remainder: [usize; 2]) -> Product {
         .iter()
         .enumerate()
         .map(|(t, &(back, o))| TermAt {
-            a: at(d.from_corner(back[0], back[1]) + o),
+            a: at(d.at_corner(back[0], back[1]) + o),
             b: at(t * PANEL),
         })
         .collect();

@@ -126,7 +126,7 @@ impl Bars {
         obs.fill(0.0);
         for channel in 0..self.channels {
             let row = (self.time + channel) % self.side;
-            let row = if channel % 2 == 0 { row } else { self.side - 1 - row };
+            let row = [row, self.side - 1 - row][channel % 2];
             obs[(channel * self.side + row) * self.side..][..self.side].fill(255.0);
         }
     }
