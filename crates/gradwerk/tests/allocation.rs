@@ -86,6 +86,10 @@ impl Env for Flicker {
         obs.fill(rng.below(256) as f32);
         Step { reward: 1.0, end: End::Continue }
     }
+    // Who can save itself needs no growing list of actions to be replayed.
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(Vec::new())
+    }
 }
 
 fn calls(config: &Config, threads: usize, warm_up: u32, updates: u32) -> u64 {

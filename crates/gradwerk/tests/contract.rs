@@ -154,7 +154,8 @@ fn solve_probe(algo: &str, env: &dyn gradwerk_env::EnvFactory) {
     }
     config.rollout.steps = 16;
     config.rollout.episodes *= 16;
-    config.lr = Schedule::linear(1e-2, 0.0);
+    // Images have more parameters to move, by less.
+    config.lr = Schedule::linear(if env.id() == "probe/pixel" { 3e-3 } else { 1e-2 }, 0.0);
     config.steps = if algo == "ppo" { 60_000 } else { 250_000 };
     let solution = env.solution(config.gamma).expect("probes have solutions");
     let mut trainer = Trainer::with_env(&config, env, runtime(2)).unwrap();

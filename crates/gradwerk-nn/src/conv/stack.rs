@@ -66,7 +66,7 @@ impl Image {
 /// One step; numbers name images.
 #[derive(Clone, Debug)]
 enum Step {
-    Conv { conv: Conv, from: usize, to: usize, activate: bool, add: Option<usize> },
+    Conv { conv: Box<Conv>, from: usize, to: usize, activate: bool, add: Option<usize> },
     Pool { pool: Pool, from: usize, to: usize },
     Activate { from: usize, to: usize, accumulate: bool },
 }
@@ -115,7 +115,7 @@ impl ConvStack {
         match op {
             Op::Conv { from, to, window, activate, add } => {
                 let (input, output) = (image(from), image(to));
-                let conv = self.conv(window, input, output, init);
+                let conv = Box::new(self.conv(window, input, output, init));
                 Step::Conv { conv, from, to, activate, add }
             }
             Op::Pool { from, to, window } => {
