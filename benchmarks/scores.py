@@ -44,9 +44,19 @@ WORKS = [
 ]
 
 
+def gradwerk_text(*arguments: str) -> str:
+    command = [str(GRADWERK), *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def gradwerk(*arguments: str) -> dict:
-    command = [str(GRADWERK), *arguments, "--json", "--quiet"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return json.loads(gradwerk_text(*arguments, "--json", "--quiet"))
+
+
+def cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = (line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def time_to(threshold: float, run_dir: Path) -> tuple[float, int] | None:
@@ -103,14 +113,10 @@ def main() -> None:
             results[f"{env}/{algo}"] = runs
             print(row(env, algo, solved, runs), flush=True)
     store.write_text(json.dumps(results, indent=1) + "\n")
-    cpu = next(
-        (l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")),
-        platform.processor(),
-    )
     lines = [
         "# Scores of the shipped presets",
         "",
-        f"`python3 benchmarks/scores.py` on {date.today()}, {cpu}, {THREADS} threads. Seeds 1 to 10,"
+        f"`python3 benchmarks/scores.py` on {date.today()}, {cpu()}, {THREADS} threads. Seeds 1 to 10,"
         f" final policy, mode action, {EPISODES:,} evaluation episodes a seed"
         " (`gradwerk train ENV --algo ALGO --seed S --threads 2`, `gradwerk eval RUN --episodes"
         " 1000 --seed 0`). \"Solved\" is the wall clock from process start to the first update at"

@@ -141,6 +141,12 @@ fn headline(run: &Begun<'_>) -> String {
 
 fn vitals(progress: &Progress<'_>) -> String {
     let report = progress.report;
+    if let Some(likelihood) = report.stats.log_likelihood {
+        let held_out = report.stats.held_out_log_likelihood;
+        let held_out = held_out.map_or_else(String::new, |x| format!(" (held out {x:.3})"));
+        let rate = number::short(progress.steps_per_s);
+        return format!("{rate} rows/s, log-likelihood {likelihood:.3}{held_out}");
+    }
     let mean = report.mean_return.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1}"));
     format!(
         "{} steps/s, return {mean}, entropy {:.3}, KL {:.4}",

@@ -42,7 +42,8 @@ impl Settings {
             sources.flag("algo.kind", algo.as_str(), &format!("--algo {algo}"))?;
         }
         if let Some(steps) = self.steps {
-            sources.flag("steps", integer(steps)?, &format!("--steps {steps}"))?;
+            let typed = format!("--steps {steps}");
+            sources.flag("steps", integer(steps, &typed)?, &typed)?;
         }
         Ok(sources)
     }
@@ -65,12 +66,12 @@ pub fn known_env(resolved: Resolved) -> Result<Resolved, Error> {
     Ok(resolved)
 }
 
-/// A number as TOML holds it.
+/// The number of a flag as TOML holds it; `typed` is what the user wrote.
 ///
 /// # Errors
 /// If it does not fit.
-pub fn integer(n: u64) -> Result<i64, Error> {
-    i64::try_from(n).map_err(|_| Error::Usage(format!("{n}: must be below 2^63")))
+pub fn integer(n: u64, typed: &str) -> Result<i64, Error> {
+    i64::try_from(n).map_err(|_| Error::Usage(format!("{typed}: must be below 2^63")))
 }
 
 /// Whether the target is a configuration; a file with a finite problem is an environment.

@@ -312,6 +312,77 @@ fn one_failed_seed_does_not_discard_the_others() {
     assert!(ran.err.contains("s2") && !bench.path("all/s1").exists(), "{}", ran.err);
 }
 
+/// The directory of seed 2 is a link that leads nowhere: it looks free, and cannot be created.
+#[cfg(unix)]
+#[test]
+fn the_other_seeds_of_a_failed_one_are_kept() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("all")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", bench.path("all/s2")).unwrap();
+    let ran = bench.run("train CartPole-v1 --steps 500 --seeds 1..3 --run-dir all --json --quiet");
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("error: seed 2: cannot create"), "{}", ran.err);
+    let result = ran.json();
+    let seeds = |key: &str| -> Vec<u64> {
+        result[key].as_array().unwrap().iter().map(|r| r["seed"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((seeds("runs"), seeds("failed")), (vec![1, 3], vec![2]));
+    assert!(bench.path("all/s3/policy.safetensors").exists());
+}
+
+/// Whether the process has a handler for the signal SIGINT (number 2).
+#[cfg(target_os = "linux")]
+fn catches_interrupts(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).is_some_and(|m| m & 0b10 != 0)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_an_evaluation_and_a_recording_without_a_result() {
+    let bench = Bench::new();
+    bench.run(&train("CartPole-v1", "ppo", 1000, "run"));
+    for line in ["eval run --episodes 1e8 --json", "record run --episodes 1e8 -o a.st --json"] {
+        let mut playing = Running::start(&bench, line);
+        let (pid, start) = (playing.child().id(), Instant::now());
+        while !catches_interrupts(pid) {
+            assert!(start.elapsed() < Duration::from_secs(30), "{line}: no handler");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut kill = std::process::Command::new("kill");
+        assert!(kill.args(["-s", "INT", &pid.to_string()]).status().unwrap().success());
+        let stopped = playing.done();
+        assert_eq!((stopped.code, stopped.out.as_str()), (130, ""), "{line}: {}", stopped.err);
+    }
+    assert!(!bench.path("a.st").exists());
+}
+
+#[test]
+fn a_longer_end_is_remembered_before_the_next_checkpoint() {
+    let bench = Bench::new();
+    let line = train("CartPole-v1", "ppo", 2000, "run");
+    bench.run(&format!("{line} --stop-at 1000"));
+    // Stopped at once: nothing but the new end can have been written.
+    bench.json("resume run --steps 4000 --stop-at 0 --quiet");
+    let done = bench.json("resume run --quiet");
+    assert!(done["steps"].as_u64().unwrap() >= 4000, "{done}");
+}
+
+#[test]
+fn going_on_beyond_a_learning_rate_of_0_is_said_aloud() {
+    let bench = Bench::new();
+    let line = "train CartPole-v1 --set preset=none --steps 1100 --quiet --run-dir";
+    bench.run(&format!("{line} zero --set lr.end=0"));
+    bench.run(&format!("{line} some --set lr.end=1e-4"));
+    let warned = bench.run("resume zero --steps 2200 --quiet").err;
+    assert!(
+        warned.contains("warning: nothing will be learned after 1100 steps: lr = 0.0003 to 0"),
+        "{warned}"
+    );
+    assert_eq!(bench.run("resume some --steps 2200 --quiet").err, "");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_result_that_cannot_be_written_is_a_failure() {

@@ -80,17 +80,41 @@ impl<E: Env> EnvBatch<E> {
         }
         Ok(slot)
     }
+}
 
-    fn check_shapes(&self, actions: &Actions<'_>, active: &[bool], rows: &StepRows<'_>) {
-        let (n, d, (wd, wc)) = (self.slots.len(), self.rules.obs_width, self.rules.action_widths);
-        assert_eq!(actions.discrete.len(), n * wd, "actions.discrete is [n, {wd}]");
-        assert_eq!(actions.continuous.len(), n * wc, "actions.continuous is [n, {wc}]");
-        assert_eq!(active.len(), n, "active is [n]");
-        assert_eq!(rows.obs.len(), n * d, "obs is [n, {d}]");
-        assert_eq!(rows.final_obs.len(), n * d, "final_obs is [n, {d}]");
-        assert_eq!(rows.reward.len(), n, "reward is [n]");
-        assert_eq!(rows.end.len(), n, "end is [n]");
+/// The slices of a step fit `n` slots with observations of `d` numbers.
+pub(crate) fn check_shapes(
+    n: usize,
+    d: usize,
+    (wd, wc): (usize, usize),
+    actions: &Actions<'_>,
+    active: &[bool],
+    rows: &StepRows<'_>,
+) {
+    assert_eq!(actions.discrete.len(), n * wd, "actions.discrete is [n, {wd}]");
+    assert_eq!(actions.continuous.len(), n * wc, "actions.continuous is [n, {wc}]");
+    assert_eq!(active.len(), n, "active is [n]");
+    assert_eq!(rows.obs.len(), n * d, "obs is [n, {d}]");
+    assert_eq!(rows.final_obs.len(), n * d, "final_obs is [n, {d}]");
+    assert_eq!(rows.reward.len(), n, "reward is [n]");
+    assert_eq!(rows.end.len(), n, "end is [n]");
+}
+
+/// A saved state fits `n` slots with observations of `d` numbers.
+pub(crate) fn check_state_shapes(
+    slots: &[SlotState],
+    obs: &[f32],
+    n: usize,
+    d: usize,
+) -> Result<(), EnvError> {
+    if slots.len() == n && obs.len() == n * d {
+        return Ok(());
     }
+    let (a, b) = (slots.len(), obs.len());
+    Err(EnvError(format!(
+        "the state has {a} slots and {b} observation entries, expected {n} and {}",
+        n * d
+    )))
 }
 
 /// Whether the environment can save itself, found out in an episode that nobody sees.
@@ -121,11 +145,11 @@ impl<E: Env> VecEnv for EnvBatch<E> {
     }
 
     fn step(&mut self, actions: Actions<'_>, active: &[bool], rows: &mut StepRows<'_>) {
-        self.check_shapes(&actions, active, rows);
         let (d, rules) = (self.rules.obs_width, &self.rules);
+        check_shapes(self.slots.len(), d, rules.action_widths, &actions, active, rows);
+        check_discrete(&self.action_space, &actions, active);
         for (i, slot) in self.slots.iter_mut().enumerate().filter(|(i, _)| active[*i]) {
             let action = actions.row(i, rules.action_widths);
-            check_discrete(&self.action_space, action, i);
             let row = i * d..(i + 1) * d;
             let obs = &mut rows.obs[row.clone()];
             let step = slot.advance(rules, action, obs);
@@ -143,27 +167,21 @@ impl<E: Env> VecEnv for EnvBatch<E> {
     }
 
     fn load(&mut self, slots: &[SlotState], obs: &[f32]) -> Result<(), EnvError> {
-        let (n, d) = (self.slots.len(), self.rules.obs_width);
-        if slots.len() != n || obs.len() != n * d {
-            let (a, b) = (slots.len(), obs.len());
-            return Err(EnvError(format!(
-                "the state has {a} slots and {b} observation entries, expected {n} and {}",
-                n * d
-            )));
-        }
+        let d = self.rules.obs_width;
+        check_state_shapes(slots, obs, self.slots.len(), d)?;
         let restored = slots.iter().enumerate().map(|(i, state)| {
-            self.restored(i, state, &obs[i * d..(i + 1) * d])
-                .map_err(|e| EnvError(format!("slot {i}, episode {}: {e}", state.episode)))
+            self.restored(i, state, &obs[i * d..(i + 1) * d]).map_err(|e| state.refused(i, &e))
         });
         self.slots = restored.collect::<Result<_, _>>()?;
         Ok(())
     }
 }
 
-fn check_discrete(space: &Space, action: Action<'_>, slot: usize) {
-    if let Space::Discrete { n } = space {
-        let a = action.discrete[0];
-        assert!((a as usize) < *n, "slot {slot}: action {a}, expected one of 0..{n}");
+/// The discrete actions of the active slots lie in their space.
+pub(crate) fn check_discrete(space: &Space, actions: &Actions<'_>, active: &[bool]) {
+    let Space::Discrete { n } = space else { return };
+    for (slot, (&a, &active)) in actions.discrete.iter().zip(active).enumerate() {
+        assert!(!active || (a as usize) < *n, "slot {slot}: action {a}, expected one of 0..{n}");
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`custom`]: turns an [`Env`] into an [`EnvFactory`], which a trainer takes;
 //! - [`VecEnv`], [`EnvBatch`]: many copies stepped together, with time limit, frame skip and
 //!   reset at the end of an episode;
+//! - [`columns`]: the same for environments of a few numbers, several copies at a time;
 //! - [`classic`]: the classic control tasks of Gymnasium, step by step the same;
 //! - [`probe`]: tasks of one or two steps whose values are known in closed form;
 //! - [`finite`]: problems written out as tables, for exact gradients and for training;
@@ -57,6 +58,7 @@
 pub mod batch;
 pub mod check;
 pub mod classic;
+pub mod columns;
 pub mod env;
 pub mod exact_gaussian;
 pub mod finite;

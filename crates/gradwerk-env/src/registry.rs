@@ -33,6 +33,19 @@ pub trait BuiltIn: Env + 'static {
         let _ = discount;
         None
     }
+    /// A batch ([`EnvFactory::make`]): copies stepped one after another, unless the environment
+    /// has a faster way to the same bits ([`columns::batch`](crate::columns::batch)).
+    fn batch(
+        seed: u64,
+        keys: EpisodeKeys,
+        num_envs: usize,
+        settings: &EnvSettings,
+    ) -> Box<dyn VecEnv>
+    where
+        Self: Sized,
+    {
+        Box::new(EnvBatch::new(Arc::new(Self::new), seed, keys, num_envs, settings))
+    }
 }
 
 /// Makes batches of one environment.
@@ -115,7 +128,7 @@ impl<E: BuiltIn> EnvFactory for BuiltInFactory<E> {
         num_envs: usize,
         settings: &EnvSettings,
     ) -> Box<dyn VecEnv> {
-        Box::new(EnvBatch::new(Arc::new(E::new), seed, keys, num_envs, settings))
+        E::batch(seed, keys, num_envs, settings)
     }
 }
 

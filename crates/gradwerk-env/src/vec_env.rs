@@ -165,6 +165,13 @@ pub struct SlotState {
     pub actions: ActionLog,
 }
 
+impl SlotState {
+    /// Why this state of slot `slot` was refused.
+    pub(crate) fn refused(&self, slot: usize, why: &EnvError) -> EnvError {
+        EnvError(format!("slot {slot}, episode {}: {why}", self.episode))
+    }
+}
+
 /// A batch of slots that play episodes of one environment.
 ///
 /// Observations are rows of `d = observation_space().width()` numbers.

@@ -67,6 +67,14 @@ pub trait Real:
     fn sin(self) -> Self;
     /// Cosine (radians).
     fn cos(self) -> Self;
+    /// `e^x` of every number, with the bits of [`Real::exp`] but several at once.
+    fn exp_all(numbers: &mut [Self]) {
+        numbers.iter_mut().for_each(|x| *x = x.exp());
+    }
+    /// Natural logarithm of every number, with the bits of [`Real::ln`] but several at once.
+    fn ln_all(numbers: &mut [Self]) {
+        numbers.iter_mut().for_each(|x| *x = x.ln());
+    }
     /// Square root, correctly rounded.
     fn sqrt(self) -> Self;
     /// Absolute value.
@@ -75,11 +83,13 @@ pub trait Real:
     fn is_finite(self) -> bool;
 
     /// The larger of two numbers; NaN if either is NaN, so that a fault is never hidden.
+    #[inline]
     #[allow(clippy::eq_op)] // the comparison with itself finds NaN
     fn maximum(self, other: Self) -> Self {
         if self > other || self != self { self } else { other }
     }
     /// The smaller of two numbers; NaN if either is NaN.
+    #[inline]
     #[allow(clippy::eq_op)] // the comparison with itself finds NaN
     fn minimum(self, other: Self) -> Self {
         if self < other || self != self { self } else { other }
@@ -95,21 +105,27 @@ impl Real for f32 {
     const ONE: Self = 1.0;
     const EPSILON: Self = f32::EPSILON;
 
+    #[inline]
     fn from_f64(x: f64) -> Self {
         x as f32
     }
+    #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
+    #[inline]
     fn from_f32(x: f32) -> Self {
         x
     }
+    #[inline]
     fn to_f32(self) -> f32 {
         self
     }
+    #[inline]
     fn exp(self) -> Self {
         Portable([self]).exp().0[0]
     }
+    #[inline]
     fn ln(self) -> Self {
         Portable([self]).ln().0[0]
     }
@@ -131,12 +147,15 @@ impl Real for f32 {
     fn cos(self) -> Self {
         Portable([self]).sin_cos().1.0[0]
     }
+    #[inline]
     fn sqrt(self) -> Self {
         f32::sqrt(self)
     }
+    #[inline]
     fn abs(self) -> Self {
         f32::abs(self)
     }
+    #[inline]
     fn is_finite(self) -> bool {
         f32::is_finite(self)
     }

@@ -354,3 +354,28 @@ fn networks_of_images_refuse_vectors_and_small_images() {
     assert!(error.contains("layer 2 has windows of 3x3, larger than its input 64x9x2"), "{error}");
     assert_eq!(of("mlp", Some([1, 2, 2])), Ok(()));
 }
+
+/// Hidden layers, inputs and batches of every width from 1 to 67, most of them no multiple of a
+/// vector, against the same network in double precision.
+#[test]
+fn single_precision_follows_double_on_every_width() {
+    for width in 1..=67 {
+        let (inputs, rows) = (68 - width, width);
+        let hidden = vec![width, 68 - width];
+        let config = NetworkConfig::Mlp(MlpConfig { hidden, ..MlpConfig::default() });
+        let shape = Shape { inputs, outputs: 1 + width % 9, value: true, ..Shape::default() };
+        let twin = Case::<f64>::new(&config, &shape, rows, Kernel::Portable);
+        let (exact, exact_gradient) = (twin.forward(0, rows), twin.gradient());
+        for kernel in Kernel::available() {
+            let case = Case::<f32>::new(&config, &shape, rows, kernel);
+            let (y, v, _) = case.forward(0, rows);
+            let far = |(&a, &e): (&f32, &f64)| (f64::from(a) - e).abs() > 1e-4 * (1.0 + e.abs());
+            assert!(!y.iter().zip(&exact.0).any(far), "y, width {width}, {kernel}");
+            assert!(!v.iter().zip(&exact.1).any(far), "v, width {width}, {kernel}");
+            // Gradients are sums over up to 67 rows of products of up to 67 numbers.
+            let far = |(&a, &e): (&f32, &f64)| (f64::from(a) - e).abs() > 1e-3 * (1.0 + e.abs());
+            let gradient = case.gradient();
+            assert!(!gradient.iter().zip(&exact_gradient).any(far), "width {width}, {kernel}");
+        }
+    }
+}

@@ -1,11 +1,12 @@
-//! Every kernel against plain loops in double precision, on sizes around the vector widths.
+//! Every kernel against plain loops in double precision, on every size from 1 to 67 in each
+//! dimension: below, at and above one, two and four vectors of every width.
 
 use gradwerk_math::{Purpose, Stream};
 use gradwerk_nn::kernels::{
-    Gemm, NARROW, NarrowGradient, NarrowProduct, Start, activate, activate_in_place,
+    Gemm, NARROW, NarrowGradient, NarrowProduct, Start, activate, activate_in_place, add, cos, exp,
     multiply_derivative, norm, scale, sum_rows, transpose,
 };
-use gradwerk_nn::{Activation, Kernel};
+use gradwerk_nn::{Activation, Kernel, OPTIMIZERS, OptimizerConfig};
 
 fn numbers(len: usize, index: u64) -> Vec<f32> {
     let mut stream = Stream::new(5, Purpose::Test, index, 0);
@@ -37,39 +38,103 @@ fn close(got: &[f32], expected: &[f64], what: &str) {
     }
 }
 
-const SIZES: [usize; 12] = [1, 2, 3, 5, 8, 13, 16, 17, 31, 48, 64, 67];
+const LARGEST: usize = 67;
+const SIZES: std::ops::RangeInclusive<usize> = 1..=LARGEST;
 
-fn sizes() -> impl Iterator<Item = (usize, usize, usize)> {
-    SIZES.into_iter().flat_map(|m| {
-        SIZES.into_iter().flat_map(move |n| SIZES.into_iter().map(move |k| (m, n, k)))
-    })
+/// Every pair of sizes.
+fn pairs() -> impl Iterator<Item = (usize, usize)> {
+    SIZES.flat_map(|m| SIZES.map(move |n| (m, n)))
+}
+
+/// The operands of products of up to 67 rows and columns over one length of the sum, and what the
+/// largest of them is for every start.
+struct Products {
+    sum: usize,
+    a: Vec<f32>,
+    a_transposed: Vec<f32>,
+    b: Vec<f32>,
+    row: Vec<f32>,
+}
+
+impl Products {
+    fn new(sum: usize) -> Self {
+        let (a, b) = (numbers(LARGEST * sum, 1), numbers(sum * LARGEST, 2));
+        let mut a_transposed = vec![0.0; a.len()];
+        transpose(Kernel::Portable, LARGEST, sum, &a, &mut a_transposed);
+        Self { sum, a, a_transposed, b, row: numbers(LARGEST, 3) }
+    }
+
+    /// What C begins with and how the product starts: from 0, from a row, from that row in C.
+    fn start(&self, number: usize, cols: usize) -> (f32, Start<'_, f32>) {
+        match number {
+            0 => (0.5, Start::Zero),
+            1 => (0.5, Start::Row(&self.row[..cols])),
+            _ => (self.row[0], Start::Add),
+        }
+    }
+
+    /// The product of the first `rows` rows and `cols` columns, B and C inside wider matrices; A
+    /// is read by rows or, stored transposed, by columns.
+    fn run(
+        &self,
+        kernel: Kernel,
+        rows: usize,
+        cols: usize,
+        number: usize,
+        by_rows: bool,
+    ) -> Vec<f32> {
+        let (first, start) = self.start(number, cols);
+        let mut c = vec![first; rows * (cols + 1)];
+        let (a, a_strides) =
+            if by_rows { (&self.a, (self.sum, 1)) } else { (&self.a_transposed, (1, LARGEST)) };
+        let (sum, b, b_stride, c_stride) = (self.sum, &self.b, LARGEST, cols + 1);
+        Gemm { rows, cols, sum, a, a_strides, b, b_stride, c: &mut c, c_stride, start }.run(kernel);
+        let untouched = c.chunks(cols + 1).all(|row| row[cols] == first);
+        assert!(untouched, "{kernel} {rows}x{sum}x{cols} wrote outside");
+        c
+    }
+
+    /// The largest product is right for every start.
+    fn check_whole(&self, kernel: Kernel) -> [Vec<f32>; 3] {
+        let exact = product(&self.a, &self.b, LARGEST, LARGEST, self.sum);
+        std::array::from_fn(|number| {
+            let c = self.run(kernel, LARGEST, LARGEST, number, true);
+            let added = |i: usize| [0.0, self.row[i % LARGEST], self.row[0]][number];
+            let expected: Vec<f64> =
+                exact.iter().enumerate().map(|(i, x)| x + f64::from(added(i))).collect();
+            let got: Vec<f32> =
+                c.chunks(LARGEST + 1).flat_map(|row| &row[..LARGEST]).copied().collect();
+            close(&got, &expected, &format!("{kernel} {LARGEST}x{}x{LARGEST}", self.sum));
+            c
+        })
+    }
+}
+
+/// All 67^3 sizes: the largest product of each length of the sum agrees with plain loops, and every
+/// smaller one has its bits. Starts and layouts of A take turns, so that each of them meets
+/// every size in each dimension.
+fn products_of_all_sizes(kernel: Kernel) {
+    for sum in SIZES {
+        let products = Products::new(sum);
+        let whole = products.check_whole(kernel);
+        for (rows, cols) in pairs() {
+            let (number, by_rows) = ((rows + cols + sum) % 3, (rows + cols / 2) % 2 == 0);
+            let c = products.run(kernel, rows, cols, number, by_rows);
+            for (i, row) in c.chunks(cols + 1).enumerate() {
+                let expected = &whole[number][i * (LARGEST + 1)..][..cols];
+                assert_eq!(row[..cols], *expected, "{kernel} {rows}x{sum}x{cols}, row {i}");
+            }
+        }
+    }
 }
 
 #[test]
-fn products_of_all_sizes() {
-    for (m, n, k) in sizes() {
-        let (a, b, row) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
-        let exact = product(&a, &b, m, n, k);
-        let with_row: Vec<f64> =
-            exact.iter().enumerate().map(|(i, x)| x + f64::from(row[i % n])).collect();
+fn products_of_all_sizes_on_every_kernel() {
+    std::thread::scope(|scope| {
         for kernel in Kernel::available() {
-            let what = format!("{kernel} {m}x{k}x{n}");
-            let mut c = vec![0.5_f32; m * n];
-            let run = |start, c: &mut [f32]| {
-                let (rows, cols, sum, a_strides) = (m, n, k, (k, 1));
-                let (b_stride, c_stride) = (n, n);
-                Gemm { rows, cols, sum, a: &a, a_strides, b: &b, b_stride, c, c_stride, start }
-                    .run(kernel);
-            };
-            run(Start::Zero, &mut c);
-            close(&c, &exact, &what);
-            run(Start::Row(&row), &mut c);
-            close(&c, &with_row, &what);
-            c.copy_from_slice(&(0..m * n).map(|i| row[i % n]).collect::<Vec<_>>());
-            run(Start::Add, &mut c);
-            close(&c, &with_row, &what);
+            scope.spawn(move || products_of_all_sizes(kernel));
         }
-    }
+    });
 }
 
 /// An element has the same bits whatever block of the product it falls into.
@@ -113,42 +178,9 @@ fn wide_products_have_the_bits_of_narrow_ones() {
     }
 }
 
-/// Strides: A read transposed, B and C inside wider matrices whose rest must not change.
-#[test]
-fn strided_products() {
-    for (m, n, k) in sizes().step_by(7) {
-        let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
-        let mut a_transposed = vec![0.0; m * k];
-        transpose(Kernel::Portable, m, k, &a, &mut a_transposed);
-        let mut wide_b = vec![f32::NAN; k * (n + 3)];
-        for p in 0..k {
-            wide_b[p * (n + 3)..][..n].copy_from_slice(&b[p * n..][..n]);
-        }
-        for kernel in Kernel::available() {
-            let mut c = vec![7.0; m * (n + 2)];
-            Gemm {
-                rows: m,
-                cols: n,
-                sum: k,
-                a: &a_transposed,
-                a_strides: (1, m),
-                b: &wide_b,
-                b_stride: n + 3,
-                c: &mut c,
-                c_stride: n + 2,
-                start: Start::Zero,
-            }
-            .run(kernel);
-            let inner: Vec<f32> = c.chunks(n + 2).flat_map(|row| row[..n].to_vec()).collect();
-            close(&inner, &product(&a, &b, m, n, k), &format!("{kernel} {m}x{k}x{n}"));
-            assert!(c.chunks(n + 2).all(|row| row[n..] == [7.0; 2]), "{kernel} wrote outside");
-        }
-    }
-}
-
 #[test]
 fn narrow_products_and_gradients() {
-    for (m, n, k) in sizes().filter(|(_, n, _)| *n <= NARROW) {
+    for (m, n, k) in pairs().flat_map(|(m, k)| (1..=NARROW).map(move |n| (m, n, k))) {
         let (a, b, bias) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
         let mut b_transposed = vec![0.0; k * n];
         transpose(Kernel::Portable, k, n, &b, &mut b_transposed);
@@ -194,7 +226,7 @@ fn narrow_products_and_gradients() {
 
 #[test]
 fn transposes() {
-    for (m, n, _) in sizes().step_by(5) {
+    for (m, n) in pairs() {
         let a = numbers(m * n, 1);
         for kernel in Kernel::available() {
             let mut t = vec![0.0; m * n];
@@ -210,7 +242,7 @@ fn transposes() {
 
 #[test]
 fn sums_over_rows() {
-    for (m, n, _) in sizes().step_by(3) {
+    for (m, n) in pairs() {
         let (a, start) = (numbers(m * (n + 1), 1), numbers(n, 2));
         let exact: Vec<f64> = (0..n)
             .map(|j| {
@@ -282,7 +314,7 @@ fn activations_keep_nan() {
 
 #[test]
 fn norms_and_scaling() {
-    for len in [0, 1, 3, 16, 255, 256, 257, 1000] {
+    for len in (0..=LARGEST).chain([255, 256, 257, 1000]) {
         let x = numbers(len, 6);
         let exact = x.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
         for kernel in Kernel::available() {
@@ -293,4 +325,40 @@ fn norms_and_scaling() {
         }
     }
     assert!(norm(Kernel::detect(), &[1.0_f32, f32::NAN]).is_nan());
+}
+
+#[test]
+fn sums_exponentials_and_cosines() {
+    for len in SIZES {
+        let (x, y) = (numbers(len, 7), numbers(len, 8));
+        let exact = |f: fn(f64) -> f64| x.iter().map(|&x| f(f64::from(x))).collect::<Vec<f64>>();
+        for kernel in Kernel::available() {
+            let what = format!("{kernel} {len}");
+            let mut sum = y.clone();
+            add(kernel, &x, &mut sum);
+            assert!(sum.iter().zip(x.iter().zip(&y)).all(|(s, (x, y))| *s == x + y), "{what}");
+            let (mut e, mut c) = (x.clone(), x.clone());
+            exp(kernel, &mut e);
+            cos(kernel, &mut c);
+            close(&e, &exact(gradwerk_math::Real::exp), &what);
+            close(&c, &exact(gradwerk_math::Real::cos), &what);
+        }
+    }
+}
+
+/// Three steps of every optimizer against the same source in double precision.
+#[test]
+fn optimizers_on_every_length() {
+    for (name, len) in OPTIMIZERS.iter().flat_map(|name| SIZES.map(move |len| (name, len))) {
+        let (start, grad) = (numbers(len, 9), numbers(len, 10));
+        let config = OptimizerConfig::named(name).unwrap();
+        let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+        let (mut twin, mut exact) = (config.build::<f64>(len).unwrap(), wide(&start));
+        (0..3).for_each(|_| twin.step(Kernel::Portable, &mut exact, &wide(&grad), 0.01));
+        for kernel in Kernel::available() {
+            let (mut optimizer, mut theta) = (config.build::<f32>(len).unwrap(), start.clone());
+            (0..3).for_each(|_| optimizer.step(kernel, &mut theta, &grad, 0.01));
+            close(&theta, &exact, &format!("{name} {kernel} {len}"));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Nanoseconds per row of the formulas in the training loop, single precision, one thread:
 //! `cargo run --release -p gradwerk --example formula_speed`.
 
-use gradwerk::dist::{ActionRowMut, AnyDist, DistConfig, Distribution, Widths};
+use gradwerk::dist::{ActionRowsMut, AnyDist, DistConfig, Distribution, Widths};
 use gradwerk::estimate::{EstimatorConfig, Scratch, Steps, estimate};
 use gradwerk::loss::{PolicyRows, Surrogate, ValueLoss, ValueRows, value_gradient};
 use gradwerk_env::Space;
@@ -30,16 +30,10 @@ fn policy(name: &str, dist: &AnyDist) {
     let mut discrete = vec![0; TILE * dist.discrete()];
     let mut continuous = vec![0.0_f32; TILE * dist.continuous()];
     let (mut work, mut log_prob) = (y.clone(), vec![0.0_f32; TILE]);
-    let (p, d, c) = (dist.params(), dist.discrete(), dist.continuous());
+    let mut rngs = vec![rng.clone(); TILE];
     report(&format!("{name}: sample and log-probability"), TILE, || {
-        for i in 0..TILE {
-            let a = ActionRowMut {
-                discrete: &mut discrete[i * d..(i + 1) * d],
-                continuous: &mut continuous[i * c..(i + 1) * c],
-            };
-            let y = &y[i * p..(i + 1) * p];
-            log_prob[i] = dist.sample_with_log_prob(y, &mut rng, a, &mut work[..p]);
-        }
+        let a = ActionRowsMut { discrete: &mut discrete, continuous: &mut continuous };
+        dist.sample_rows(black_box(&y), &mut rngs, a, &mut log_prob, &mut work);
         black_box(&mut log_prob);
     });
     let advantage: Vec<f32> = (0..TILE).map(|_| rng.normal_pair::<f32>()[0]).collect();
@@ -81,6 +75,7 @@ fn estimators() {
         carry: &vec![1.0; t * n],
         value: &values,
         next_value: &next_value,
+        score_square: &[],
         valid: &vec![true; t * n],
         time: &(0..t * n).map(|row| (row / n) as u32).collect::<Vec<_>>(),
         gamma: 0.99,

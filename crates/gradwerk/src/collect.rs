@@ -5,7 +5,7 @@
 //! environments were divided into shards.
 
 use crate::Error;
-use crate::dist::{Distribution, Widths};
+use crate::dist::{Distribution, MAX_ROWS, Widths};
 use crate::encode::Encoder;
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::ObsMap;
@@ -88,6 +88,10 @@ pub struct Shard {
     total: Vec<f64>,
     clipped: Vec<f32>,
     heads: Vec<f32>,
+    /// Scratch as long as `heads`.
+    work: Vec<f32>,
+    /// Of the actions of up to [`MAX_ROWS`] environments.
+    streams: Vec<Stream>,
     inference: Inference<f32>,
     /// Encoded observations to bootstrap from: the current ones, then the final ones.
     boot_obs: Vec<f32>,
@@ -145,6 +149,8 @@ impl Shard {
             total: vec![0.0; n],
             clipped: vec![0.0; n * wc],
             heads: vec![0.0; n * model.head_width()],
+            work: vec![0.0; n * model.head_width()],
+            streams: Vec::with_capacity(n.min(MAX_ROWS)),
             inference: Inference::new(model, kernel),
             boot_obs: Vec::with_capacity(boots * d),
             boot_pixels: Vec::with_capacity(boots * pixels),
@@ -216,22 +222,30 @@ impl Shard {
         self.encoder.store(ctx.obs_map, &self.obs, numbers, pixels);
         let seen = r.inputs(t * n..(t + 1) * n);
         self.inference.policy(ctx.model, ctx.weights, seen, &mut self.heads);
-        let width = ctx.model.head_width();
-        for i in 0..n {
-            let row = t * n + i;
-            self.rollout.valid[row] = self.active[i];
-            self.rollout.time[row] = self.time[i];
-            let y = &self.heads[i * width..(i + 1) * width];
-            let env = (self.first + i) as u64;
-            let mut rng = Stream::new(ctx.seed, Purpose::Action, env, self.steps[i]);
-            ctx.model.dist.sample(y, &mut rng, self.rollout.action_mut(row));
-            let log_prob = ctx.model.dist.log_prob(y, self.rollout.action(row));
-            self.rollout.log_prob[row] = log_prob;
-            if !log_prob.is_finite() {
-                return Err(self.non_finite("log-probability of the action", log_prob.into(), i));
-            }
+        self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.active);
+        self.rollout.time[t * n..(t + 1) * n].copy_from_slice(&self.time);
+        for first in (0..n).step_by(MAX_ROWS) {
+            self.draw(ctx, t, first..n.min(first + MAX_ROWS));
         }
-        Ok(())
+        let log_prob = &self.rollout.log_prob[t * n..(t + 1) * n];
+        match log_prob.iter().position(|l| !l.is_finite()) {
+            Some(i) => Err(self.non_finite("log-probability of the action", log_prob[i].into(), i)),
+            None => Ok(()),
+        }
+    }
+
+    /// Sample the actions of some environments, from their head outputs.
+    fn draw(&mut self, ctx: &Context<'_>, t: usize, envs: Range<usize>) {
+        self.streams.clear();
+        self.streams.extend(envs.clone().map(|i| {
+            Stream::new(ctx.seed, Purpose::Action, (self.first + i) as u64, self.steps[i])
+        }));
+        let (width, start) = (ctx.model.head_width(), t * self.rollout.n);
+        let heads = envs.start * width..envs.end * width;
+        let rows = start + envs.start..start + envs.end;
+        let (actions, log_prob) = self.rollout.sampled_mut(rows);
+        let (y, work) = (&self.heads[heads.clone()], &mut self.work[heads]);
+        ctx.model.dist.sample_rows(y, &mut self.streams, actions, log_prob, work);
     }
 
     /// Step the active environments with the clipped actions and record what follows.

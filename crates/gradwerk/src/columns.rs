@@ -1,8 +1,10 @@
 //! Columns `[T, N]` that are derived from a rollout before anything is learned from it.
 
-use crate::estimate::{EstimatorConfig, Scratch, Steps, estimate};
+use crate::estimate::{Baseline, EstimatorConfig, Samples, Scratch, Steps, estimate};
+use crate::learner::Learner;
 use crate::rollout::Rollout;
-use gradwerk_math::Real;
+use gradwerk_math::{Pool, Real};
+use gradwerk_nn::Engine;
 
 /// Ends, advantages, targets and the rows that count: what training and `gradwerk verify` hand to
 /// the learner, computed here and nowhere else.
@@ -16,6 +18,12 @@ pub struct Columns<E> {
     pub target: Vec<E>,
     /// Indices of the valid rows, in order.
     pub rows: Vec<u32>,
+    /// Squares of scores, where the baseline asks for them.
+    pub score_square: Vec<E>,
+    /// The samples whose scores the baseline weighs by.
+    pub samples: Samples,
+    /// Whether every parameter has a baseline of its own.
+    per_parameter: bool,
     /// Of the estimator.
     pub scratch: Scratch,
 }
@@ -30,7 +38,7 @@ pub struct Ends<E> {
 }
 
 impl<E: Real> Ends<E> {
-    /// The columns that estimators read, of the rollout that the factors are of.
+    /// The columns that estimators read, of the rollout that the factors are of, without scores.
     #[must_use]
     pub fn steps<'a>(&'a self, rollout: &'a Rollout<E>, gamma: E) -> Steps<'a, E> {
         Steps {
@@ -41,6 +49,7 @@ impl<E: Real> Ends<E> {
             carry: &self.carry,
             value: &rollout.value,
             next_value: &rollout.next_value,
+            score_square: &[],
             valid: &rollout.valid,
             time: &rollout.time,
             gamma,
@@ -57,6 +66,9 @@ impl<E: Real> Columns<E> {
             ends: Ends { discount: column(), carry: column() },
             advantage: column(),
             target: column(),
+            score_square: Vec::new(),
+            samples: Samples::default(),
+            per_parameter: false,
             rows: Vec::with_capacity(rows),
             scratch: Scratch::with_rows(rows),
         }
@@ -78,7 +90,53 @@ impl<E: Real> Columns<E> {
     /// Advantages and targets of `rollout` under the discount `gamma`.
     pub fn estimate(&mut self, config: &EstimatorConfig, gamma: E, rollout: &Rollout<E>) {
         self.prepare(gamma, rollout);
-        let steps = self.ends.steps(rollout, gamma);
+        let ends = self.ends.steps(rollout, gamma);
+        let steps = Steps { score_square: &self.score_square, ..ends };
         estimate(config, &steps, &mut self.advantage, &mut self.target, &mut self.scratch);
+    }
+}
+
+impl<E: Engine> Columns<E> {
+    /// Get memory for what [`Columns::score`] finds in rollouts of up to `rows` rows, here and in
+    /// the learner, where the baseline weighs by scores.
+    pub fn reserve_scores(
+        &mut self,
+        config: &EstimatorConfig,
+        learner: &mut Learner<E>,
+        rows: usize,
+    ) {
+        if config.baseline.entry().needs_score {
+            self.score_square.reserve(rows);
+            self.samples = Samples::with_rows(rows);
+            let per_parameter = config.baseline == Baseline::OptimalPerParameter;
+            learner.reserve_scores(rows, per_parameter);
+        }
+    }
+
+    /// Find the samples and the squares of their scores that the baseline weighs by, before
+    /// [`Columns::estimate`]; nothing where it does not.
+    pub fn score(
+        &mut self,
+        config: &EstimatorConfig,
+        gamma: E,
+        rollout: &Rollout<E>,
+        learner: &mut Learner<E>,
+        pool: &Pool,
+    ) {
+        self.per_parameter = config.baseline == Baseline::OptimalPerParameter;
+        if !config.baseline.entry().needs_score {
+            return;
+        }
+        self.prepare(gamma, rollout);
+        self.samples.set(config.kind, &self.ends.steps(rollout, gamma));
+        if config.baseline == Baseline::Optimal {
+            learner.score_squares(pool, rollout, &self.samples, &mut self.score_square);
+        }
+    }
+
+    /// The samples of the baselines per parameter, if there are any.
+    #[must_use]
+    pub fn per_parameter(&self) -> Option<&Samples> {
+        self.per_parameter.then_some(&self.samples)
     }
 }

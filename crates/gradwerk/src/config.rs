@@ -234,10 +234,17 @@ impl Config {
         EnvSettings { time_limit, frame_skip: self.env.frame_skip }
     }
 
-    /// Whether updates use whole episodes.
+    /// Whether updates use whole episodes; a recording has nothing else.
     #[must_use]
     pub fn whole_episodes(&self) -> bool {
-        self.rollout.episodes > 0
+        self.rollout.episodes > 0 || self.data().is_some()
+    }
+
+    /// The recording that is learned from; empty where it must still be named, none where the
+    /// environment is played.
+    #[must_use]
+    pub fn data(&self) -> Option<&str> {
+        self.algo.settings().data()
     }
 
     /// Whether the agent has a value function.
@@ -261,7 +268,10 @@ impl Config {
         self.validate_env()?;
         self.validate_rollout()?;
         let clip = self.normalize.clip;
-        require(clip > 0.0 && clip.is_finite(), "normalize.clip", clip, "must be above 0")?;
+        // Observations are single numbers: 1e39 would be infinity there, and clip nothing.
+        let clips = clip > 0.0 && (clip as f32).is_finite() && clip as f32 > 0.0;
+        let rule = "must be above 0 and within single precision (1e-45 to 3.4e38)";
+        require(clips, "normalize.clip", clip, rule)?;
         require(self.eval.episodes > 0, "eval.episodes", 0, "must be at least 1")?;
         require(self.eval.longest > 0, "eval.longest", 0, "must be at least 1")?;
         let every = self.checkpoint.every_s;

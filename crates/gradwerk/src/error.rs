@@ -27,13 +27,13 @@ pub enum Error {
     },
     /// A stored batch of which importance sampling leaves too little.
     #[error(
-        "the effective sample size of the batch stored {age} updates ago is {ess:.2} of {samples} \
-         samples, below algo.min_ess = {min_ess}: smaller steps (lr), fewer algo.batches, or \
-         algo.low_ess = \"drop\" to go on without it"
+        "the effective sample size of the {batch} is {ess:.2} of {samples} samples, below \
+         algo.min_ess = {min_ess}: smaller steps (lr), or go on with algo.low_ess = \"warn\" \
+         (stored batches: fewer algo.batches, or \"drop\")"
     )]
     LowEss {
-        /// Updates since it was collected.
-        age: usize,
+        /// Which one.
+        batch: String,
         /// Its effective sample size.
         ess: f64,
         /// Its trajectories (first-order form: rows).
@@ -69,6 +69,16 @@ impl Error {
         match self {
             Self::Invalid(_) | Self::Usage(_) => 2,
             _ => 1,
+        }
+    }
+
+    /// Say in which update (counted from 1) a number of the learner stopped being one.
+    pub(crate) fn in_update(self, update: u64) -> Self {
+        match self {
+            Self::NonFinite { what, value, place } => {
+                Self::NonFinite { what, value, place: format!("{place}, update {update}") }
+            }
+            other => other,
         }
     }
 

@@ -4,12 +4,12 @@
 //! finish first would favour short ones.
 
 use crate::Error;
-use crate::collect::check_finite;
-use crate::policy::{ActionBatch, Policy};
-use gradwerk_env::{Actions, End, EnvError, EnvFactory, EpisodeKeys, StepRows, VecEnv};
-use gradwerk_math::{Pool, Purpose, Stream};
+use crate::play::{Game, Played, PolicyPlayer, play};
+use crate::policy::Policy;
+use gradwerk_env::{End, EnvFactory};
+use gradwerk_math::Pool;
 use serde::Serialize;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// What to evaluate.
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +55,6 @@ pub struct Evaluation {
     pub returns: Vec<f64>,
 }
 
-/// Slots per shard: enough rows for the kernels, few enough that short runs stay parallel.
-const SLOTS: usize = 64;
-
 /// Run `options.episodes` keyed episodes of the policy, with the environment's settings that it
 /// was trained with, and the frozen normaliser.
 ///
@@ -86,42 +83,11 @@ pub fn evaluate_until(
     interrupt: &AtomicBool,
 ) -> Result<Option<Evaluation>, Error> {
     policy.check_env(env)?;
-    if options.episodes == 0 {
-        return Err(Error::Usage("episodes = 0: must be at least 1".into()));
-    }
-    let mut settings = policy.config().env_settings(env.default_time_limit());
-    let longest = policy.config().eval.longest;
-    // In agent steps; of no meaning where the environment has a limit of its own.
-    let cut_at = settings.time_limit.is_none().then(|| longest.div_ceil(settings.frame_skip));
-    settings.time_limit.get_or_insert(longest);
-    let slots = options.episodes.min(SLOTS * pool.threads());
-    let mut players: Vec<Player> = (0..slots)
-        .step_by(SLOTS)
-        .map(|first| {
-            let count = SLOTS.min(slots - first);
-            let keys = EpisodeKeys::Evaluation { first: first as u64, stride: slots as u64 };
-            let batch = env.make(options.seed, keys, count, &settings);
-            Player::new(policy.clone(), batch, first, slots, options)
-        })
-        .collect();
-    pool.for_each(&mut players, |_, player| player.result = player.play(interrupt));
-    let mut played: Vec<Played> = Vec::new();
-    for player in players {
-        if !player.result? {
-            return Ok(None);
-        }
-        played.extend(player.played);
-    }
-    played.sort_unstable_by_key(|p| p.episode);
-    Ok(Some(summarize(env.id(), &played, cut_at)))
-}
-
-/// A finished episode.
-struct Played {
-    episode: usize,
-    total: f64,
-    length: u32,
-    end: End,
+    let (settings, cut_at) = policy.episode_settings(env);
+    let game = Game { env, settings, episodes: options.episodes, seed: options.seed, keep: false };
+    let player = PolicyPlayer { policy: policy.clone(), stochastic: options.stochastic };
+    let played = play(&game, &player, pool, interrupt)?;
+    Ok(played.map(|played| summarize(env.id(), &played, cut_at)))
 }
 
 fn summarize(env: &str, played: &[Played], cut_at: Option<u32>) -> Evaluation {
@@ -141,115 +107,5 @@ fn summarize(env: &str, played: &[Played], cut_at: Option<u32>) -> Evaluation {
         mean_length: played.iter().map(|p| f64::from(p.length)).sum::<f64>() / n,
         cut: played.iter().filter(|p| p.end == End::Truncated && Some(p.length) == cut_at).count(),
         returns,
-    }
-}
-
-/// Slots that play their share of the episodes: slot `i` plays `first + i + k * stride`.
-struct Player {
-    policy: Policy,
-    env: Box<dyn VecEnv>,
-    stride: usize,
-    options: EvalOptions,
-    episode: Vec<usize>,
-    time: Vec<u32>,
-    total: Vec<f64>,
-    active: Vec<bool>,
-    played: Vec<Played>,
-    /// Whether all episodes were played.
-    result: Result<bool, Error>,
-}
-
-impl Player {
-    fn new(
-        policy: Policy,
-        env: Box<dyn VecEnv>,
-        first: usize,
-        stride: usize,
-        options: EvalOptions,
-    ) -> Self {
-        let n = env.num_envs();
-        Self {
-            policy,
-            env,
-            stride,
-            options,
-            episode: (first..first + n).collect(),
-            time: vec![0; n],
-            total: vec![0.0; n],
-            active: vec![true; n],
-            played: Vec::new(),
-            result: Ok(false),
-        }
-    }
-
-    /// Play to the end; false if interrupted before.
-    fn play(&mut self, interrupt: &AtomicBool) -> Result<bool, Error> {
-        let (n, d) = (self.env.num_envs(), self.env.observation_space().width());
-        let (mut obs, mut final_obs) = (vec![0.0; n * d], vec![0.0; n * d]);
-        let (mut reward, mut end) = (vec![0.0; n], vec![End::Continue; n]);
-        self.env.reset(&mut obs);
-        for i in 0..n {
-            self.check(i, &obs[i * d..(i + 1) * d], 0.0)?;
-        }
-        while self.active.contains(&true) {
-            if interrupt.load(Ordering::Relaxed) {
-                return Ok(false);
-            }
-            let actions = self.act(&obs);
-            let mut rows = StepRows {
-                obs: &mut obs,
-                reward: &mut reward,
-                end: &mut end,
-                final_obs: &mut final_obs,
-            };
-            let batch = Actions { discrete: &actions.discrete, continuous: &actions.continuous };
-            self.env.step(batch, &self.active, &mut rows);
-            for i in (0..n).filter(|&i| self.active[i]).collect::<Vec<_>>() {
-                let entries = i * d..(i + 1) * d;
-                self.check(i, &obs[entries.clone()], reward[i])?;
-                if end[i].is_end() {
-                    self.check(i, &final_obs[entries], 0.0)?;
-                }
-                self.record(i, reward[i], end[i]);
-            }
-        }
-        Ok(true)
-    }
-
-    fn act(&mut self, obs: &[f32]) -> ActionBatch {
-        if !self.options.stochastic {
-            return self.policy.predict(obs);
-        }
-        let streams: Vec<Stream> = (0..self.episode.len())
-            .map(|i| {
-                let (episode, time) = (self.episode[i] as u64, u64::from(self.time[i]));
-                Stream::new(self.options.seed, Purpose::EvalAction, episode, time)
-            })
-            .collect();
-        self.policy.sample(obs, &streams)
-    }
-
-    /// What the environment returned must be finite and fit its space.
-    fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
-        let place = || format!("evaluation episode {}, step {}", self.episode[i], self.time[i]);
-        check_finite(obs, reward).map_err(|(what, value)| Error::NonFinite {
-            what,
-            value,
-            place: place(),
-        })?;
-        let unfit = |error| EnvError(format!("{}: {error}", place()));
-        Ok(self.policy.model().encoder.check(obs).map_err(unfit)?)
-    }
-
-    fn record(&mut self, i: usize, reward: f64, end: End) {
-        self.total[i] += reward;
-        self.time[i] += 1;
-        if end.is_end() {
-            let (episode, total, length) = (self.episode[i], self.total[i], self.time[i]);
-            self.played.push(Played { episode, total, length, end });
-            self.episode[i] += self.stride;
-            (self.total[i], self.time[i]) = (0.0, 0);
-            self.active[i] = self.episode[i] < self.options.episodes;
-        }
     }
 }

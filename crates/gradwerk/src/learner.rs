@@ -7,7 +7,7 @@
 use crate::Error;
 use crate::diagnose::{GradientProbe, GradientQuality};
 use crate::dist::Widths;
-use crate::estimate::{Moments, moments_of_rows};
+use crate::estimate::{Moments, Samples, moments_of_rows};
 use crate::loss::{
     PolicyRows, PolicySums, Surrogate, ValueLoss, ValueRows, ValueSums, value_gradient,
 };
@@ -19,6 +19,7 @@ use gradwerk_math::{Kernel, Pool};
 use gradwerk_nn::{Buffer, Engine, Optimizer, OptimizerConfig, TILE, kernels, optim};
 
 mod natural;
+mod optimal;
 mod score;
 
 pub use natural::Comparison;
@@ -43,9 +44,25 @@ pub struct Batch<'a, E> {
     pub episodes: usize,
     /// Whether the advantages of each gradient step are normalised to mean 0 and deviation 1.
     pub normalize_advantage: bool,
+    /// Where every parameter has an optimal baseline of its own: the samples that it is estimated
+    /// from, all rows among them. Only gradients of `log pi A` over all rows can have one.
+    pub per_parameter: Option<&'a Samples>,
 }
 
-impl<E: Engine> Batch<'_, E> {
+impl<'a, E: Engine> Batch<'a, E> {
+    /// A batch that is only looked at: without advantages and targets.
+    pub(crate) fn of_rollout(rollout: &'a Rollout<E>, rows: &'a [u32]) -> Self {
+        Self {
+            rollout,
+            advantage: &[],
+            target: &[],
+            rows,
+            episodes: 0,
+            normalize_advantage: false,
+            per_parameter: None,
+        }
+    }
+
     /// What the sum over all rows is divided by in `(1/N) sum_i sum_t grad log pi A`: the number
     /// of trajectories. Dividing by the number of rows instead, which depends on the actions where
     /// episodes differ in length, would bias the estimate. `None` for fixed numbers of steps.
@@ -121,6 +138,8 @@ pub struct Learner<E: Engine> {
     optimizer: Box<dyn Optimizer<E>>,
     kernel: Kernel,
     chunks: Vec<Chunk<E>>,
+    /// Sums over all chunks for optimal baselines.
+    totals: optimal::Totals,
     probe: Option<GradientProbe<E>>,
 }
 
@@ -143,6 +162,7 @@ struct Chunk<E> {
     cache: Buffer<E>,
     scratch: Buffer<E>,
     natural: natural::Work<E>,
+    optimal: optimal::Work<E>,
 }
 
 /// What all chunks of a gradient read.
@@ -170,6 +190,12 @@ impl<'a, E: Engine> Pass<'a, E> {
         let weight = E::ONE / E::from_f64(rows.len() as f64);
         Self { model, weights, kernel, batch, moments, weight }
     }
+
+    /// The weight of a row, normalised if it is per gradient step.
+    fn advantage(&self, row: usize) -> E {
+        let advantage = self.batch.advantage[row];
+        self.moments.map_or(advantage, |m| m.apply(advantage))
+    }
 }
 
 impl<E: Engine> Learner<E> {
@@ -185,7 +211,8 @@ impl<E: Engine> Learner<E> {
     ) -> Result<Self, Error> {
         let optimizer = optimizer.build(model.layout().len()).map_err(Error::usage)?;
         let weights = Weights::new(&model, model.init(seed), kernel);
-        Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new(), probe: None })
+        let totals = optimal::Totals::default();
+        Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new(), totals, probe: None })
     }
 
     /// Instructions in use.
@@ -234,6 +261,9 @@ impl<E: Engine> Learner<E> {
     ///
     /// # Errors
     /// [`Error::NonFinite`] if the loss is not finite.
+    ///
+    /// # Panics
+    /// If the batch has baselines per parameter, but not of these rows and of `log pi A`.
     pub fn gradient_of(
         &mut self,
         terms: Terms,
@@ -243,19 +273,31 @@ impl<E: Engine> Learner<E> {
         objective: &Objective<E>,
     ) -> Result<LossSums, Error> {
         self.reserve(rows.len());
+        let samples = batch.per_parameter.filter(|_| terms != Terms::Value);
+        if let Some(samples) = samples {
+            assert_eq!(samples.rows(0..samples.len()).len(), rows.len(), "samples: all rows");
+            assert!(matches!(objective.surrogate, Surrogate::LogProb), "surrogate: log pi A");
+            self.ready_for_scores(rows.len());
+            self.chunks.iter_mut().for_each(Chunk::forget_quality);
+        }
         let mut pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
         if let Some(divisor) = objective.divisor {
             pass.weight = E::ONE / divisor;
         }
         let count = chunk_count(rows.len());
         let chunks = &mut self.chunks[..count];
-        pool.for_each(chunks, |i, chunk| {
-            chunk.run(&pass, share(rows, i, count), objective, terms);
-        });
+        let part = |i| match samples {
+            Some(samples) => samples.rows(samples.share_of_groups(i, count)),
+            None => share(rows, i, count),
+        };
+        pool.for_each(chunks, |i, chunk| chunk.run(&pass, part(i), objective, terms));
+        if let Some(samples) = samples {
+            optimal::subtract_per_parameter(pool, &pass, chunks, &mut self.totals, samples);
+        }
         let mut probe = self.probe.as_mut().filter(|p| p.is_on() && terms != Terms::Value);
         if let Some(probe) = &mut probe {
             for (i, chunk) in chunks.iter().enumerate() {
-                probe.chunk(self.kernel, share(rows, i, count).len(), &chunk.grad);
+                probe.chunk(self.kernel, part(i).len(), &chunk.grad);
             }
         }
         let mut sums = LossSums::default();
@@ -324,13 +366,15 @@ impl<E: Engine> Learner<E> {
         Error::NonFinite { what: what.into(), value, place }
     }
 
-    /// Take the parameters of another policy over.
+    /// Take the parameters of another policy over; without a value function there, this one's
+    /// stays.
     ///
     /// # Errors
     /// If its network has other parts or shapes; the first difference is named.
     pub fn load_policy(&mut self, policy: &Policy) -> Result<(), Error> {
         let theirs = policy.model().layout();
-        for entry in self.model.layout().entries() {
+        let missing = |name: &str| !policy.model().has_critic() && name.starts_with("value.");
+        for entry in self.model.layout().entries().iter().filter(|e| !missing(&e.name)) {
             let found = theirs.find(&entry.name).filter(|e| e.shape == entry.shape);
             let Some(found) = found else {
                 return Err(Error::Usage(format!(
@@ -413,6 +457,7 @@ impl<E: Engine> Chunk<E> {
             cache: zeros(model.net.cache_len(TILE)),
             scratch: zeros(model.net.scratch_len(TILE)),
             natural: natural::Work::default(),
+            optimal: optimal::Work::default(),
         }
     }
 
@@ -438,6 +483,17 @@ impl<E: Engine> Chunk<E> {
 
     /// Bring the other columns of a tile together.
     fn gather(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
+        self.gather_actions(pass, tile);
+        for (i, &row) in tile.iter().enumerate() {
+            let row = row as usize;
+            self.advantage[i] = pass.advantage(row);
+            self.target[i] = pass.batch.target[row];
+            self.value_old[i] = pass.batch.rollout.value[row];
+        }
+    }
+
+    /// Bring the actions of a tile and their log-probabilities together.
+    fn gather_actions(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
         let r = pass.batch.rollout;
         let (wd, wc) = (r.discrete_width, r.continuous_width);
         for (i, &row) in tile.iter().enumerate() {
@@ -446,10 +502,6 @@ impl<E: Engine> Chunk<E> {
             self.discrete[i * wd..(i + 1) * wd].copy_from_slice(action.discrete);
             self.continuous[i * wc..(i + 1) * wc].copy_from_slice(action.continuous);
             self.log_prob[i] = r.log_prob[row];
-            let advantage = pass.batch.advantage[row];
-            self.advantage[i] = pass.moments.map_or(advantage, |m| m.apply(advantage));
-            self.target[i] = pass.batch.target[row];
-            self.value_old[i] = r.value[row];
         }
     }
 

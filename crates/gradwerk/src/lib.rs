@@ -39,9 +39,10 @@
 //! - [`Trainer`]: a run in memory; [`run::driver`]: the same with a run directory, checkpoints
 //!   and resuming, as the command line does it;
 //! - [`Policy`], [`evaluate()`]: act, and measure how well;
+//! - [`Recording`], [`recording`]: trajectories on the disk, to clone and to learn from;
 //! - [`estimate`], [`dist`], [`loss`]: the formulas, pure functions that can be used alone;
 //! - [`verify`]: every estimator against the [`exact`] gradient;
-//! - [`algo`]: REINFORCE, A2C, PPO, NPG, TRPO, one file each;
+//! - [`algo`]: REINFORCE, A2C, PPO, NPG, TRPO, behaviour cloning and more, one file each;
 //! - [`gradwerk_env`], here as `env`: the environments, and the trait for your own.
 //!
 //! The same seed gives the same bits for every number of threads, and a resumed run equals an
@@ -67,7 +68,9 @@ pub mod loss;
 pub mod model;
 pub mod natural;
 pub mod normalize;
+pub mod play;
 pub mod policy;
+pub mod recording;
 pub mod rollout;
 pub mod run;
 pub mod schedule;
@@ -80,6 +83,7 @@ pub use evaluate::{EvalOptions, Evaluation, evaluate, evaluate_until};
 pub use gradwerk_env as env;
 pub use gradwerk_math::{Kernel, Pool};
 pub use policy::Policy;
+pub use recording::Recording;
 pub use trainer::{Report, Runtime, Trainer};
 
 /// The code of the README is compiled and run like any other documentation example.

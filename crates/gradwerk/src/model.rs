@@ -107,10 +107,15 @@ impl<E: Engine> Model<E> {
 
     /// Clip rows of continuous actions to a Box space.
     pub fn clip_to_space(&self, actions: &mut [f32]) {
-        if let Space::Box { low, high } = &self.action_space {
-            for (k, a) in actions.iter_mut().enumerate() {
-                *a = a.clamp(low[k % low.len()], high[k % low.len()]);
-            }
+        clip_to_space(&self.action_space, actions);
+    }
+}
+
+/// Clip rows of continuous actions to a Box space.
+pub(crate) fn clip_to_space(space: &Space, actions: &mut [f32]) {
+    if let Space::Box { low, high } = space {
+        for (k, a) in actions.iter_mut().enumerate() {
+            *a = a.clamp(low[k % low.len()], high[k % low.len()]);
         }
     }
 }

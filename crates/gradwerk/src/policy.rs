@@ -2,12 +2,13 @@
 
 use crate::Error;
 use crate::config::Config;
-use crate::dist::{ActionRowMut, Distribution, Widths};
+use crate::dist::{ActionRow, ActionRowMut, Distribution, Widths};
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::{Normalizers, ObsMap};
-use crate::run::checkpoint;
+use crate::run::file;
+use crate::run::spaces::{load_space, save_space};
 use crate::run::state::{State, StateError};
-use gradwerk_env::{EnvFactory, Space};
+use gradwerk_env::{EnvFactory, EnvSettings, Space};
 use gradwerk_math::{Buffer, Kernel, Stream};
 use std::path::Path;
 
@@ -147,12 +148,52 @@ impl Policy {
         rows
     }
 
+    /// Actions drawn from the policy as they were drawn, not clipped to the space, and
+    /// `log pi(a|s)` of each; row `i` draws from `streams[i]`.
+    ///
+    /// # Panics
+    /// If `obs` is not `streams.len()` rows.
+    pub fn sample_with_log_prob(
+        &mut self,
+        obs: &[f32],
+        streams: &[Stream],
+    ) -> (ActionBatch, Vec<f32>) {
+        let actions = self.draw(obs, |i| Some(streams[i].clone()));
+        let log_prob = self.log_probs_of_heads(&actions);
+        (actions, log_prob)
+    }
+
+    /// `log pi(a|s)` of actions that somebody took, one number per row of the raw observations.
+    ///
+    /// # Panics
+    /// If `obs` is not a whole number of rows, or `actions` has another number of them.
+    pub fn log_probs(&mut self, obs: &[f32], actions: &ActionBatch) -> Vec<f32> {
+        self.forward(obs);
+        self.log_probs_of_heads(actions)
+    }
+
+    /// Clip actions to the action space, as the environment receives them.
+    pub fn clip(&self, actions: &mut ActionBatch) {
+        self.model.clip_to_space(&mut actions.continuous);
+    }
+
     fn act(&mut self, obs: &[f32], stream: impl Fn(usize) -> Option<Stream>) -> ActionBatch {
-        let width = self.model.head_width();
+        let mut actions = self.draw(obs, stream);
+        self.clip(&mut actions);
+        actions
+    }
+
+    /// The heads of raw observations into `self.heads`; returns the number of rows.
+    fn forward(&mut self, obs: &[f32]) -> usize {
         let rows = self.encode(obs);
-        self.heads.resize(rows * width, 0.0);
+        self.heads.resize(rows * self.model.head_width(), 0.0);
         self.inference.policy(&self.model, &self.weights, &self.seen, &mut self.heads);
-        let dist = &self.model.dist;
+        rows
+    }
+
+    fn draw(&mut self, obs: &[f32], stream: impl Fn(usize) -> Option<Stream>) -> ActionBatch {
+        let rows = self.forward(obs);
+        let (dist, width) = (&self.model.dist, self.model.head_width());
         let (wd, wc) = (dist.discrete(), dist.continuous());
         let mut actions =
             ActionBatch { discrete: vec![0; rows * wd], continuous: vec![0.0; rows * wc] };
@@ -167,8 +208,21 @@ impl Policy {
                 None => dist.mode(y, row),
             }
         }
-        self.model.clip_to_space(&mut actions.continuous);
         actions
+    }
+
+    /// `log pi(a|y)` with the heads of the last forward pass.
+    fn log_probs_of_heads(&self, actions: &ActionBatch) -> Vec<f32> {
+        let (dist, width) = (&self.model.dist, self.model.head_width());
+        let (wd, wc) = (dist.discrete(), dist.continuous());
+        let of_row = |(i, y): (usize, &[f32])| {
+            let row = ActionRow {
+                discrete: &actions.discrete[i * wd..(i + 1) * wd],
+                continuous: &actions.continuous[i * wc..(i + 1) * wc],
+            };
+            dist.log_prob(y, row)
+        };
+        self.heads.chunks_exact(width).enumerate().map(of_row).collect()
     }
 
     /// Write all that acting needs to one safetensors file.
@@ -176,7 +230,7 @@ impl Policy {
     /// # Errors
     /// If the file cannot be written; a file that was there before survives.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        checkpoint::write(path, &self.state()?)?;
+        file::write(path, &self.state()?)?;
         Ok(())
     }
 
@@ -185,7 +239,7 @@ impl Policy {
     /// # Errors
     /// If the file is missing, damaged or not a policy.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let state = checkpoint::read(path)?;
+        let state = file::read(path)?;
         let mismatch = |reason| StateError::Mismatch { path: path.to_owned(), reason };
         if state.get_meta::<String>("kind").is_ok_and(|kind| kind == KIND) {
             return Self::from_state(&state).map_err(|error| mismatch(error.to_string()).into());
@@ -235,6 +289,17 @@ impl Policy {
         Ok(Self::new(&config, model, weights, kernel, normalizers))
     }
 
+    /// The settings of the environment that its episodes are played with: those of training, cut
+    /// after `eval.longest` where there is no time limit. Also the length in agent steps at which
+    /// only that ended an episode.
+    pub(crate) fn episode_settings(&self, env: &dyn EnvFactory) -> (EnvSettings, Option<u32>) {
+        let mut settings = self.config.env_settings(env.default_time_limit());
+        let longest = self.config.eval.longest;
+        let cut_at = settings.time_limit.is_none().then(|| longest.div_ceil(settings.frame_skip));
+        settings.time_limit.get_or_insert(longest);
+        (settings, cut_at)
+    }
+
     /// Check that the policy can act in an environment.
     ///
     /// # Errors
@@ -253,32 +318,4 @@ impl Policy {
             env.id(),
         )))
     }
-}
-
-/// Bounds may be infinite, which JSON cannot say: they are tensors.
-fn save_space(state: &mut State, name: &str, space: &Space) -> Result<(), StateError> {
-    match space {
-        Space::Discrete { n } => state.put_vector(&format!("{name}.n"), vec![*n as u64]),
-        Space::Image { channels, height, width } => {
-            let size = [channels, height, width].map(|side| *side as u64);
-            state.put_vector(&format!("{name}.image"), size.to_vec())
-        }
-        Space::Box { low, high } => {
-            state.put_vector(&format!("{name}.low"), low.clone())?;
-            state.put_vector(&format!("{name}.high"), high.clone())
-        }
-    }
-}
-
-fn load_space(state: &State, name: &str) -> Result<Space, StateError> {
-    if let Ok(n) = state.get::<u64>(&format!("{name}.n"), &[1]) {
-        return Ok(Space::Discrete { n: n[0] as usize });
-    }
-    if let Ok(size) = state.get::<u64>(&format!("{name}.image"), &[3]) {
-        let [channels, height, width] = [0, 1, 2].map(|side| size[side] as usize);
-        return Ok(Space::Image { channels, height, width });
-    }
-    let low = state.get_any::<f32>(&format!("{name}.low"))?.1.to_vec();
-    let high = state.get::<f32>(&format!("{name}.high"), &[low.len()])?.to_vec();
-    Ok(Space::Box { low, high })
 }

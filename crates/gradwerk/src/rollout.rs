@@ -1,6 +1,6 @@
 //! The columns of one rollout, time-major: index `t * n + i` for step `t` of environment `i`.
 
-use crate::dist::{ActionRow, ActionRowMut};
+use crate::dist::{ActionRow, ActionRowMut, ActionRowsMut};
 use crate::encode::brightness;
 use gradwerk_env::End;
 use gradwerk_math::Real;
@@ -189,6 +189,16 @@ impl<E: Real> Rollout<E> {
             discrete: &mut self.discrete[row * d..(row + 1) * d],
             continuous: &mut self.continuous[row * c..(row + 1) * c],
         }
+    }
+
+    /// Actions and log-probabilities of some rows, to be written.
+    pub(crate) fn sampled_mut(&mut self, rows: Range<usize>) -> (ActionRowsMut<'_, E>, &mut [E]) {
+        let (d, c) = (self.discrete_width, self.continuous_width);
+        let actions = ActionRowsMut {
+            discrete: &mut self.discrete[rows.start * d..rows.end * d],
+            continuous: &mut self.continuous[rows.start * c..rows.end * c],
+        };
+        (actions, &mut self.log_prob[rows])
     }
 
     /// Copy the rollout of environments `first..first + part.n` into its columns of this one.

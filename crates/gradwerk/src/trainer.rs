@@ -2,20 +2,21 @@
 
 use crate::Error;
 use crate::algo::{Algorithm, Tick, UpdateStats};
-use crate::collect::{Context, Episode, Plan, Shard, ShardState};
+use crate::collect::{Context, Episode, Plan};
 use crate::columns::Columns;
 use crate::config::{Config, Invalid};
 use crate::diagnose::{BaselineProbe, BaselineQuality, Diagnosis};
 use crate::dist::Widths;
-use crate::estimate::Normalize;
+use crate::estimate::{Normalize, Steps};
 use crate::learner::{Batch, Learner};
 use crate::model::Model;
 use crate::normalize::{Normalizers, ObsMap};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::run::state::sha256_of;
-use gradwerk_env::{EnvFactory, EpisodeKeys};
+use gradwerk_env::EnvFactory;
 use gradwerk_math::{Kernel, Pool};
+use source::{Setup, Source};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,8 @@ pub const WINDOW: usize = 100;
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Counters {
-    /// Valid transitions over all environments.
+    /// Valid transitions over all environments; with a recording, rows read (every pass over it
+    /// counts all of them).
     pub steps: u64,
     /// Updates made.
     pub updates: u64,
@@ -85,9 +87,8 @@ pub struct Phases {
 /// A training run in memory.
 pub struct Trainer {
     config: Config,
-    plan: Plan,
     pool: Pool,
-    shards: Vec<Shard>,
+    source: Source,
     rollout: Rollout<f32>,
     columns: Columns<f32>,
     learner: Learner<f32>,
@@ -133,35 +134,36 @@ impl Trainer {
         env.observation_space().validate()?;
         env.action_space().validate()?;
         let model = Model::build(config, &env.observation_space(), &env.action_space())?;
-        let settings = config.env_settings(env.default_time_limit());
-        let plan = plan(config, settings.time_limit)?;
-        size::check(config, &model, plan)?;
-        let n = config.env.num_envs;
-        let shards: Vec<Shard> = shard_sizes(n, runtime.threads)
-            .map(|(first, count)| {
-                let keys = EpisodeKeys::Training { first: first as u64 };
-                let batch = env.make(config.seed, keys, count, &settings);
-                Shard::new(first, batch, &model, plan, runtime.kernel)
-            })
-            .collect();
+        let source = Source::new(&Setup {
+            config,
+            env,
+            model: &model,
+            kernel: runtime.kernel,
+            threads: runtime.threads,
+        })?;
+        let (t, n) = source.shape(config.env.num_envs);
         let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
         let (numbers, pixels) = model.encoder.columns();
-        let normalizers = Normalizers::new(&config.normalize, d);
+        let mut normalizers = Normalizers::new(&config.normalize, d);
+        if let (Some(moments), Some(known)) = (&mut normalizers.observations, source.moments()) {
+            *moments = known;
+        }
         let mut learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         let mut algorithm = config.algo.build();
         algorithm.configure(config);
-        let rows = plan.capacity() * n;
-        algorithm.reserve(&mut learner, rows);
+        let rows = t * n;
+        algorithm.reserve(&mut learner, t, n);
+        let mut columns = Columns::with_rows(rows);
+        columns.reserve_scores(&config.estimator, &mut learner, rows);
         if config.diagnose.every > 0 {
             learner.begin_probe();
             learner.end_probe();
         }
-        Ok(Self {
-            plan,
+        let mut trainer = Self {
             pool: Pool::new(runtime.threads),
-            shards,
-            rollout: Rollout::new(plan.capacity(), n, numbers, wd, wc).with_pixels(pixels),
-            columns: Columns::with_rows(rows),
+            source,
+            rollout: Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels),
+            columns,
             learner,
             algorithm,
             probe: (config.diagnose.every > 0).then(|| BaselineProbe::with_rows(rows)),
@@ -175,13 +177,17 @@ impl Trainer {
             limit: config.steps,
             exact_resume: env.exact_resume(),
             config: config.clone(),
-        })
+        };
+        let (model, map) = (&trainer.learner.model, &trainer.obs_map);
+        trainer.source.prepare(model, map, &mut trainer.rollout);
+        Ok(trainer)
     }
 
     /// One rollout and one update.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] where a number stops being one; the trainer must not be used after.
+    /// [`Error::NonFinite`] where a number stops being one, located by environment and step or by
+    /// layer and update (counted from 1); the trainer must not be used after.
     pub fn update(&mut self) -> Result<Report, Error> {
         let start = Instant::now();
         self.sample()?;
@@ -190,7 +196,9 @@ impl Trainer {
         self.estimate();
         let explained_variance = self.explained_variance();
         let due = self.config.diagnose.is_due(self.counters.updates);
-        let baseline = if due { self.diagnose_baseline() } else { None };
+        // What a baseline takes away is a matter of the policy that acts.
+        let measured = due && self.source.is_on_policy();
+        let baseline = if measured { self.diagnose_baseline() } else { None };
         self.normalize_targets();
         if due {
             self.learner.begin_probe();
@@ -198,6 +206,10 @@ impl Trainer {
         let estimated = Instant::now();
         let stats = self.ascend()?;
         let gradient = if due { self.learner.end_probe() } else { None };
+        let baseline = match self.columns.per_parameter() {
+            Some(_) if due => self.learner.baseline_quality(),
+            _ => baseline,
+        };
         self.merge_observations();
         self.counters.updates += 1;
         let diagnosis = due.then_some(Diagnosis { gradient, baseline });
@@ -214,21 +226,14 @@ impl Trainer {
         let (probe, r, c) = (self.probe.as_mut()?, &self.rollout, &mut self.columns);
         probe.choose(&c.rows);
         let gamma = self.config.gamma as f32;
-        let steps = c.ends.steps(r, gamma);
+        let steps = Steps { score_square: &c.score_square, ..c.ends.steps(r, gamma) };
         probe.returns(&self.config.estimator, &steps, &mut c.scratch);
-        let batch = Batch {
-            rollout: r,
-            advantage: &c.advantage,
-            target: &c.target,
-            rows: &c.rows,
-            episodes: 0,
-            normalize_advantage: false,
-        };
-        self.learner.head_score_squares(&batch, &probe.rows, &mut probe.scores);
+        self.learner.head_score_squares(r, &probe.rows, &mut probe.scores);
         probe.quality()
     }
 
-    /// 1. Sample: every shard rolls its environments out, then the columns are put together.
+    /// Step 1, sample: every shard rolls its environments out, and the columns are put together;
+    /// or a recording stands there already.
     fn sample(&mut self) -> Result<(), Error> {
         let ctx = Context {
             model: &self.learner.model,
@@ -236,17 +241,9 @@ impl Trainer {
             obs_map: &self.obs_map,
             value_map: self.normalizers.value_map(),
             seed: self.config.seed,
-            plan: self.plan,
+            plan: self.source.plan(),
         };
-        self.pool.for_each(&mut self.shards, |_, shard| shard.collect(&ctx));
-        if let Some(error) = self.shards.iter_mut().find_map(|shard| shard.error.take()) {
-            return Err(error);
-        }
-        let longest = self.shards.iter().map(|shard| shard.rollout.t).max();
-        self.rollout.set_len(longest.unwrap_or(0));
-        for shard in &self.shards {
-            self.rollout.copy_columns(shard.first(), &shard.rollout);
-        }
+        self.source.sample(&ctx, &self.pool, &mut self.rollout)?;
         self.count();
         Ok(())
     }
@@ -255,9 +252,7 @@ impl Trainer {
         self.columns.select(&self.rollout);
         self.counters.steps += self.columns.rows.len() as u64;
         self.episodes.clear();
-        for shard in &self.shards {
-            self.episodes.extend_from_slice(&shard.episodes);
-        }
+        self.source.finished(&mut self.episodes);
         self.episodes.sort_unstable_by_key(|e| (e.t, e.env));
         self.counters.episodes += self.episodes.len() as u64;
         for episode in &self.episodes {
@@ -291,8 +286,9 @@ impl Trainer {
 
     /// 2. Estimate: how much better than expected each action was, and what V should be.
     fn estimate(&mut self) {
-        let gamma = self.config.gamma as f32;
-        self.columns.estimate(&self.config.estimator, gamma, &self.rollout);
+        let (gamma, config) = (self.config.gamma as f32, &self.config.estimator);
+        self.columns.score(config, gamma, &self.rollout, &mut self.learner, &self.pool);
+        self.columns.estimate(config, gamma, &self.rollout);
     }
 
     fn explained_variance(&self) -> Option<f64> {
@@ -333,10 +329,12 @@ impl Trainer {
             advantage: &self.columns.advantage,
             target: &self.columns.target,
             rows: &self.columns.rows,
-            episodes: if self.config.whole_episodes() { self.episodes.len() } else { 0 },
+            episodes: self.source.whole_episodes(self.episodes.len()),
             normalize_advantage: self.config.estimator.normalize == Normalize::Minibatch,
+            per_parameter: self.columns.per_parameter(),
         };
-        self.algorithm.update(&mut self.learner, &self.pool, &batch, &tick)
+        let result = self.algorithm.update(&mut self.learner, &self.pool, &batch, &tick);
+        result.map_err(|error| error.in_update(tick.update + 1))
     }
 
     /// Share of the run that was done when this rollout began.
@@ -347,9 +345,12 @@ impl Trainer {
 
     fn merge_observations(&mut self) {
         let Some(moments) = &mut self.normalizers.observations else { return };
+        if !self.source.is_on_policy() {
+            return;
+        }
         let d = self.rollout.obs_width;
         self.shift.iter_mut().enumerate().for_each(|(j, s)| *s = self.obs_map.shift(j));
-        for shard in &self.shards {
+        for shard in self.source.shards() {
             let r = &shard.rollout;
             for i in 0..r.n {
                 let valid = (0..r.t).filter(|t| r.valid[t * r.n + i]);
@@ -471,4 +472,5 @@ fn shard_sizes(n: usize, threads: usize) -> impl Iterator<Item = (usize, usize)>
 
 mod save;
 mod size;
+mod source;
 mod warm;

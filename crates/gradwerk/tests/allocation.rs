@@ -3,9 +3,11 @@
 //!
 //! One test in this file, for the allocator counts for the whole process.
 
+mod recorded;
+
 use gradwerk::algo::{ALGORITHMS, AlgoConfig};
 use gradwerk::config::Config;
-use gradwerk::estimate::{Baseline, Kind, Normalize};
+use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
 use gradwerk::{Runtime, Trainer};
 use gradwerk_env::{Action, End, Env, EnvFactory, Space, Step, custom, find};
 use gradwerk_math::Stream;
@@ -65,6 +67,9 @@ fn config(algo: &str, env: &str, episodes: bool) -> Config {
     }
     if algo == "a2c" && episodes {
         config.estimator.baseline = Baseline::Value;
+    }
+    if algo == "bc" || (algo == "off_policy_pg" && episodes) {
+        recorded::learn_from_data(&mut config, env);
     }
     config
 }
@@ -133,6 +138,18 @@ fn updates_do_not_allocate() {
                     let place = format!("{} on {env}, {threads} threads", algo.name);
                     failures.push(format!("{place}, whole episodes {episodes}: {calls} calls"));
                 }
+            }
+        }
+    }
+    for baseline in BASELINES.iter().filter(|b| b.needs_score) {
+        for (kind, threads) in
+            [(Kind::TotalReturn, 1), (Kind::TotalReturn, 2), (Kind::RewardToGo, 2)]
+        {
+            let mut config = config("reinforce", "CartPole-v1", true);
+            (config.estimator.kind, config.estimator.baseline) = (kind, baseline.baseline);
+            let calls = calls(&config, threads, 1, 6);
+            if calls > 0 {
+                failures.push(format!("{} of {kind:?}: {calls} calls", baseline.name));
             }
         }
     }

@@ -118,6 +118,7 @@ fn run_estimator<R: Real>(case: &EstimatorCase, rollout: &Rollout) {
         carry: &carry,
         value: &flat(&rollout.value),
         next_value: &flat(&rollout.next_value),
+        score_square: &[],
         valid: &valid,
         time: &times(&rollout.end),
         gamma,

@@ -1,8 +1,10 @@
 //! What every algorithm must hold, looped over the lists.
 
-use gradwerk::algo::{ALGORITHMS, AlgoConfig};
+mod recorded;
+
+use gradwerk::algo::{ALGORITHMS, AlgoConfig, AlgoSpec};
 use gradwerk::config::Config;
-use gradwerk::estimate::{Baseline, Kind, Normalize};
+use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
 use gradwerk::schedule::Schedule;
 use gradwerk::{Error, Runtime, Trainer};
 use gradwerk_env::probe::BestAction;
@@ -29,6 +31,9 @@ fn small(algo: &str, env: &str) -> Config {
         ppo.adaptive_kl = 0.01;
         ppo.max_kl = 0.2;
         config.estimator.normalize = Normalize::Minibatch;
+    }
+    if algo == "bc" {
+        recorded::learn_from_data(&mut config, env);
     }
     if algo == "off_policy_pg" {
         // Stored batches keep the moments of their time.
@@ -65,6 +70,28 @@ fn small_cnn(algo: &str) -> NetworkConfig {
     })
 }
 
+/// Every algorithm, and off_policy_pg a second time with a recording as its one batch.
+fn variants(env: &str) -> Vec<(String, Config)> {
+    let listed = ALGORITHMS.iter().map(|a| (format!("{} on {env}", a.name), small(a.name, env)));
+    let mut replayed = small("off_policy_pg", env);
+    recorded::learn_from_data(&mut replayed, env);
+    replayed.normalize.observations = false;
+    listed.chain([(format!("off_policy_pg on recorded {env}"), replayed)]).collect()
+}
+
+/// All variants on every kind of environment, and REINFORCE with baselines that weigh by scores.
+fn runs() -> Vec<(String, Config)> {
+    let mut runs: Vec<_> = ENVS.iter().flat_map(|env| variants(env)).collect();
+    for baseline in BASELINES.iter().filter(|b| b.needs_score) {
+        for (kind, env) in [Kind::TotalReturn, Kind::RewardToGo].into_iter().zip(ENVS) {
+            let mut config = small("reinforce", env);
+            (config.estimator.kind, config.estimator.baseline) = (kind, baseline.baseline);
+            runs.push((format!("{} on {env}", baseline.name), config));
+        }
+    }
+    runs
+}
+
 fn runtime(threads: usize) -> Runtime {
     Runtime { threads, kernel: Kernel::detect() }
 }
@@ -80,13 +107,33 @@ const ENVS: [&str; 4] = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "probe/p
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
-    for (algo, env) in ALGORITHMS.iter().flat_map(|a| ENVS.map(|e| (a.name, e))) {
+    for (name, config) in runs() {
         let hashes = [1, 2, 3, 4].map(|threads| {
-            let mut trainer = Trainer::new(&small(algo, env), runtime(threads)).unwrap();
+            let mut trainer = Trainer::new(&config, runtime(threads)).unwrap();
             run(&mut trainer, 4);
             (trainer.params_sha256(), trainer.state_sha256().unwrap())
         });
-        assert!(hashes.iter().all(|h| *h == hashes[0]), "{algo} on {env}: {hashes:?}");
+        assert!(hashes.iter().all(|h| *h == hashes[0]), "{name}: {hashes:?}");
+    }
+}
+
+/// More threads than environments, than rows of a minibatch and than gradient chunks.
+#[test]
+fn more_threads_than_work_change_nothing() {
+    for (algo, threads) in ALGORITHMS.iter().flat_map(|a| [2, 9, 33].map(|t| (a.name, t))) {
+        let mut config = small(algo, "CartPole-v1");
+        (config.env.num_envs, config.rollout.steps) = (1, 5);
+        (config.rollout.episodes, config.normalize.value_targets) =
+            (config.rollout.episodes.min(2), false);
+        if let AlgoConfig::Ppo(ppo) = &mut config.algo {
+            ppo.minibatch = 2;
+        }
+        let hash = |threads| {
+            let mut trainer = Trainer::new(&config, runtime(threads)).unwrap();
+            run(&mut trainer, 3);
+            (trainer.params_sha256(), trainer.state_sha256().unwrap())
+        };
+        assert_eq!(hash(threads), hash(1), "{algo} on {threads} threads");
     }
 }
 
@@ -104,8 +151,7 @@ fn another_seed_gives_other_bits() {
 
 #[test]
 fn a_restored_trainer_goes_on_with_the_same_bits() {
-    for (algo, env) in ALGORITHMS.iter().flat_map(|a| ENVS.map(|e| (a.name, e))) {
-        let config = small(algo, env);
+    for (name, config) in runs() {
         let mut whole = Trainer::new(&config, runtime(2)).unwrap();
         run(&mut whole, 5);
         let mut first = Trainer::new(&config, runtime(1)).unwrap();
@@ -113,9 +159,9 @@ fn a_restored_trainer_goes_on_with_the_same_bits() {
         let state = first.state().unwrap();
         let mut second = Trainer::new(&config, runtime(3)).unwrap();
         second.restore(&state).unwrap();
-        assert_eq!(second.state_sha256().unwrap(), state.sha256(), "{algo} on {env}");
+        assert_eq!(second.state_sha256().unwrap(), state.sha256(), "{name}");
         run(&mut second, 3);
-        assert_eq!(second.params_sha256(), whole.params_sha256(), "{algo} on {env}");
+        assert_eq!(second.params_sha256(), whole.params_sha256(), "{name}");
         assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap());
     }
 }
@@ -134,10 +180,24 @@ fn an_environment_without_snapshots_is_resumed_by_replay() {
     assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap());
 }
 
-/// Every algorithm finds the known values and the best actions of every probe.
+#[test]
+fn a_run_goes_on_with_its_own_recording_only() {
+    let mut config = small("bc", "CartPole-v1");
+    let mut first = Trainer::new(&config, runtime(1)).unwrap();
+    run(&mut first, 1);
+    let other = recorded::file("CartPole-v1", 2);
+    config.algo.settings_mut().set_data(other.clone());
+    let mut second = Trainer::new(&config, runtime(1)).unwrap();
+    let error = second.restore(&first.state().unwrap()).unwrap_err().to_string();
+    assert_eq!(error, format!("{other}: not the recording that the run began with"));
+}
+
+/// Every algorithm that plays finds the known values and the best actions of every probe.
 #[test]
 fn probes_are_solved() {
-    for algo in ALGORITHMS {
+    let plays =
+        |algo: &&AlgoSpec| AlgoConfig::by_name(algo.name).unwrap().settings().data().is_none();
+    for algo in ALGORITHMS.iter().filter(plays) {
         for env in gradwerk_env::registry::all().iter().filter(|e| e.id().starts_with("probe/")) {
             solve_probe(algo.name, *env);
         }
@@ -313,15 +373,20 @@ fn kl_guards_need_a_second_gradient_step() {
 }
 
 #[test]
-fn a_diverging_run_stops_and_names_the_layer() {
-    let mut config = small("a2c", "CartPole-v1");
-    config.lr = Schedule::constant(1e37);
-    config.max_grad_norm = 0.0;
-    let mut trainer = Trainer::new(&config, runtime(1)).unwrap();
-    let error = (0..50).find_map(|_| trainer.update().err()).expect("a failure");
-    assert!(matches!(error, Error::NonFinite { .. }), "{error}");
-    let names_a_layer = ["policy.", "value."].iter().any(|part| error.to_string().contains(part));
-    assert!(names_a_layer, "{error}");
+fn a_diverging_run_stops_and_names_the_layer_and_the_update() {
+    for algo in ["a2c", "bc"] {
+        let mut config = small(algo, "CartPole-v1");
+        // One step or two from the largest number of single precision.
+        config.lr = Schedule::constant(3e38);
+        config.max_grad_norm = 0.0;
+        let mut trainer = Trainer::new(&config, runtime(1)).unwrap();
+        let failed = |_| trainer.update().err().map(|error| (error, trainer.counters().updates));
+        let (error, done) = (0..50).find_map(failed).expect("a failure");
+        assert!(matches!(error, Error::NonFinite { .. }), "{error}");
+        let text = error.to_string();
+        assert!(["policy.", "value."].iter().any(|part| text.contains(part)), "{text}");
+        assert!(text.ends_with(&format!(", update {}", done + 1)), "{text}");
+    }
 }
 
 #[test]
@@ -337,7 +402,9 @@ fn default_settings_round_trip() {
 #[test]
 fn impossible_settings_are_refused_by_name_and_value() {
     type Spoil = fn(&mut Config);
-    let cases: [(&str, Spoil); 12] = [
+    let cases: [(&str, Spoil); 14] = [
+        ("normalize.clip = 1000", |c| c.normalize.clip = 1e39),
+        ("normalize.clip = 0", |c| c.normalize.clip = 0.0),
         ("steps = 0", |c| c.steps = 0),
         ("gamma = 1.5", |c| c.gamma = 1.5),
         ("gamma = NaN", |c| c.gamma = f64::NAN),

@@ -1,8 +1,11 @@
 //! Measurements of the gradient's quality: right where the truth is known, and without any
 //! influence on what is learned.
 
+mod recorded;
+
 use gradwerk::algo::ALGORITHMS;
-use gradwerk::diagnose::{BaselineQuality, NoiseSums};
+use gradwerk::diagnose::{BaselineQuality, BaselineSums, NoiseSums};
+use gradwerk::estimate::{BASELINES, Kind, Normalize};
 use gradwerk::{Config, Runtime, Trainer};
 
 /// All outcomes of five independent rows `g = 1 + (+-2)`, in chunks of 1 and 4 rows: on average
@@ -47,11 +50,46 @@ fn what_a_baseline_removes() {
     assert_eq!(BaselineQuality::of([(1.0, 0.0, 0.0)].into_iter()), None);
 }
 
+/// One sample with `g = (1, 2)`, a return of 3 and baselines of 3 and 1 for the parameters, one
+/// with `g = (0, 1)`, a return of 2 and a baseline of 0: `E g^2 R^2 = 5 9 + 4 = 49`, left are
+/// `0 + 4 4 + 4 = 20`; the best constant is `(5 3 + 2) / 6`, which removes `17^2 / (6 49)`.
+#[test]
+fn what_baselines_of_the_parameters_remove() {
+    let mut sums = BaselineSums::default();
+    sums.add(5.0, 3.0, 16.0);
+    let mut later = BaselineSums::default();
+    later.add(1.0, 2.0, 4.0);
+    sums.merge(&later);
+    let quality = sums.quality().unwrap();
+    assert!((quality.removed - 29.0 / 49.0).abs() < 1e-15, "{quality:?}");
+    assert!((quality.removed_by_constant - 289.0 / 294.0).abs() < 1e-15, "{quality:?}");
+}
+
+/// Episodes of an untrained CartPole policy have returns of about 20 +- 10: whatever is near
+/// their mean removes most of the second moment. A baseline that was not seen would remove 0.
+#[test]
+fn optimal_baselines_are_seen() {
+    for baseline in BASELINES.iter().filter(|b| b.needs_score) {
+        for kind in [Kind::TotalReturn, Kind::RewardToGo] {
+            let mut config = config("reinforce", 1);
+            (config.estimator.kind, config.estimator.baseline) = (kind, baseline.baseline);
+            config.estimator.normalize = Normalize::None;
+            let mut trainer = Trainer::new(&config, Runtime::default()).unwrap();
+            let found = trainer.update().unwrap().diagnosis.unwrap().baseline.unwrap();
+            assert!(found.removed > 0.3 && found.removed <= 1.0, "{}: {found:?}", baseline.name);
+            assert!(found.removed_by_constant > 0.3, "{}: {found:?}", baseline.name);
+        }
+    }
+}
+
 fn config(algo: &str, every: u64) -> Config {
     let mut config = Config::preset("CartPole-v1", algo).unwrap();
     config.env.num_envs = 8;
     if config.rollout.episodes > 0 {
         config.rollout.episodes = 16;
+    }
+    if config.algo.settings().data().is_some() {
+        recorded::learn_from_data(&mut config, "CartPole-v1");
     }
     config.diagnose.every = every;
     config

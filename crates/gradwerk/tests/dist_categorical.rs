@@ -1,6 +1,6 @@
 //! The categorical distribution against sums, chi-square and edge cases.
 
-use gradwerk::dist::{ActionRow, ActionRowMut, Categorical, Distribution};
+use gradwerk::dist::{ActionRow, ActionRowMut, ActionRows, Categorical, Distribution, Evaluated};
 use gradwerk_math::{Purpose, Stream};
 
 fn log_prob(y: &[f64], action: u32) -> f64 {
@@ -69,8 +69,10 @@ fn masked_actions_are_never_drawn() {
     assert_eq!(dist.kl(&y, &y), 0.0);
     let mut dy = [0.0_f32; 5];
     let a = ActionRow { discrete: &[1], continuous: &[] };
-    let evaluated = dist.evaluate(&y, a, &mut dy);
-    dist.turn_into_grad(&y, a, evaluated, 1.0, 1.0, &mut dy);
+    let mut evaluated = [Evaluated::default()];
+    let rows = ActionRows { discrete: &[1], continuous: &[] };
+    dist.evaluate(&y, rows, &mut dy, &mut evaluated);
+    dist.turn_into_grad(&y, a, evaluated[0], 1.0, 1.0, &mut dy);
     assert_eq!([dy[0], dy[2], dy[4]], [0.0; 3]);
     assert!(dy[1].is_finite() && dy[3] != 0.0);
 }

@@ -1,7 +1,8 @@
 //! What every distribution of the list promises, checked on every entry.
 
 use gradwerk::dist::{
-    ActionRow, ActionRowMut, AnyDist, DISTRIBUTIONS, DistConfig, Distribution, Widths,
+    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, AnyDist, DISTRIBUTIONS, DistConfig,
+    Distribution, Evaluated, MAX_ROWS, Widths,
 };
 use gradwerk_env::Space;
 use gradwerk_math::{Purpose, Real, Stream};
@@ -148,11 +149,19 @@ fn fisher_product_is_the_hessian_of_kl() {
     });
 }
 
+/// One row.
+fn evaluate(dist: &AnyDist, y: &[f64], a: ActionRow<'_, f64>, work: &mut [f64]) -> Evaluated<f64> {
+    let mut out = [Evaluated::default()];
+    let a = ActionRows { discrete: a.discrete, continuous: a.continuous };
+    dist.evaluate(y, a, work, &mut out);
+    out[0]
+}
+
 #[test]
 fn the_fused_pass_agrees_with_the_single_ones() {
     for_all(|dist, y, a, _| {
         let mut work = vec![f64::NAN; y.len()];
-        let evaluated = dist.evaluate(y, a.row(), &mut work);
+        let evaluated = evaluate(dist, y, a.row(), &mut work);
         assert_eq!(evaluated.log_prob.to_bits(), dist.log_prob(y, a.row()).to_bits());
         assert_close("H", dist, &[evaluated.entropy], &[dist.entropy(y)], 1e-12);
         dist.turn_into_grad(y, a.row(), evaluated, 1.5, -0.7, &mut work);
@@ -167,26 +176,35 @@ fn the_fused_pass_agrees_with_the_single_ones() {
 /// fused pass of the loss give the same bits, in the engine's precision too.
 #[test]
 fn sampling_returns_the_bits_of_log_prob() {
-    fn check<R: Real>(dist: &AnyDist) {
-        for trial in 0..50 {
-            let mut rng = stream(100 + trial);
-            let y: Vec<R> = heads(dist, &mut rng);
-            let (mut twin, mut work) = (rng.clone(), y.clone());
-            let mut d = [vec![0; dist.discrete()], vec![0; dist.discrete()]];
-            let mut c = [vec![R::ZERO; dist.continuous()], vec![R::ZERO; dist.continuous()]];
-            let first = ActionRowMut { discrete: &mut d[0], continuous: &mut c[0] };
-            let log_prob = dist.sample_with_log_prob(&y, &mut rng, first, &mut work);
-            let second = ActionRowMut { discrete: &mut d[1], continuous: &mut c[1] };
-            dist.sample(&y, &mut twin, second);
-            assert_eq!((&d[0], &c[0], &rng), (&d[1], &c[1], &twin));
-            let a = ActionRow { discrete: &d[0], continuous: &c[0] };
-            assert_eq!(log_prob, dist.log_prob(&y, a));
-            assert_eq!(log_prob, dist.evaluate(&y, a, &mut work).log_prob);
+    fn check<R: Real>(dist: &AnyDist, rows: usize) {
+        let mut rng = stream(100 + rows as u64);
+        let (p, d, c) = (dist.params(), dist.discrete(), dist.continuous());
+        let y: Vec<R> = (0..rows).flat_map(|_| heads(dist, &mut rng)).collect();
+        let mut rngs: Vec<Stream> = (0..rows as u64).map(|i| stream(200 + i)).collect();
+        let mut twins = rngs.clone();
+        let (mut discrete, mut continuous) = (vec![0; rows * d], vec![R::ZERO; rows * c]);
+        let (mut log_prob, mut work) = (vec![R::ZERO; rows], y.clone());
+        let a = ActionRowsMut { discrete: &mut discrete, continuous: &mut continuous };
+        dist.sample_rows(&y, &mut rngs, a, &mut log_prob, &mut work);
+        let a = ActionRows { discrete: &discrete, continuous: &continuous };
+        let mut evaluated = vec![Evaluated::default(); rows];
+        dist.evaluate(&y, a, &mut work, &mut evaluated);
+        for i in 0..rows {
+            let (y, a) = (&y[i * p..(i + 1) * p], a.row(i, dist));
+            let (mut discrete, mut continuous) = (vec![0; d], vec![R::ZERO; c]);
+            let alone = ActionRowMut { discrete: &mut discrete, continuous: &mut continuous };
+            dist.sample(y, &mut twins[i], alone);
+            assert_eq!((&discrete[..], &continuous[..]), (a.discrete, a.continuous));
+            assert_eq!((&rngs[i], log_prob[i]), (&twins[i], dist.log_prob(y, a)));
+            assert_eq!(log_prob[i], evaluated[i].log_prob);
         }
     }
     for dist in all() {
-        check::<f32>(&dist);
-        check::<f64>(&dist);
+        // Around the number of lanes, and the most there may be.
+        for rows in [1, 3, 4, 7, 8, 20, 63, MAX_ROWS] {
+            check::<f32>(&dist, rows);
+            check::<f64>(&dist, rows);
+        }
     }
 }
 
@@ -276,7 +294,8 @@ fn nan_is_never_hidden() {
             bad[j] = f64::NAN;
             let a = drawn(dist, &bad, rng);
             assert!(dist.log_prob(&bad, a.row()).is_nan(), "{dist:?}, entry {j}");
-            assert!(dist.evaluate(&bad, a.row(), &mut vec![0.0; y.len()]).log_prob.is_nan());
+            let mut work = vec![0.0; y.len()];
+            assert!(evaluate(dist, &bad, a.row(), &mut work).log_prob.is_nan());
             assert!(dist.kl(y, &bad).is_nan() && dist.kl(&bad, y).is_nan());
         }
     });

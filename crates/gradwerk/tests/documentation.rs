@@ -14,14 +14,22 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Every page with its path: those in the root and those in docs/.
-fn pages() -> Vec<(PathBuf, String)> {
-    let mut paths = Vec::new();
-    for folder in [root(), root().join("docs")] {
-        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        paths.extend(entries.filter(|path| path.extension().is_some_and(|e| e == "md")));
-    }
+/// The files of a folder.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_file());
     paths.sort();
+    paths
+}
+
+/// Folders with pages.
+const FOLDERS: [&str; 4] = ["", "docs", "docs/lecture", "benchmarks/results"];
+
+/// Every page with its path.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut paths: Vec<_> = FOLDERS.into_iter().flat_map(files).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "md"));
     let read = |path: PathBuf| (path.clone(), std::fs::read_to_string(path).unwrap());
     paths.into_iter().map(read).collect()
 }
@@ -60,12 +68,42 @@ fn links_to_files_lead_somewhere() {
 fn the_book_has_every_page() {
     let summary = page("docs/SUMMARY.md");
     for (path, _) in pages() {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let linked = summary.contains(&format!("({name})"))
-            || summary.contains(&format!("(../{name})"))
-            || name == "SUMMARY.md";
-        assert!(linked, "docs/SUMMARY.md lacks {name}");
+        let inside = path.strip_prefix(root().join("docs"));
+        let link = match (inside, path.strip_prefix(root())) {
+            (Ok(page), _) => format!("({})", page.display()),
+            (_, page) => format!("(../{})", page.unwrap().display()),
+        };
+        let linked = summary.contains(&link) || link == "(SUMMARY.md)";
+        assert!(linked, "docs/SUMMARY.md lacks {link}");
     }
+}
+
+#[test]
+fn every_figure_is_shown() {
+    let pages = pages();
+    let figures = files("docs/figures");
+    assert!(!figures.is_empty());
+    for figure in figures {
+        let link = format!("figures/{})", figure.file_name().unwrap().to_str().unwrap());
+        assert!(pages.iter().any(|(_, text)| text.contains(&link)), "no page shows {link}");
+    }
+}
+
+/// The filters of `gradwerk verify` that pages name find rows.
+#[test]
+fn filters_in_pages_match_rows() {
+    let names: Vec<String> = gradwerk::verify::cases().iter().map(|case| case.name()).collect();
+    let mut tried = 0;
+    for (path, text) in pages() {
+        for rest in text.split("verify --filter \"").skip(1) {
+            let filter = rest.split('"').next().unwrap_or(rest);
+            let words: Vec<&str> = filter.split_whitespace().collect();
+            let found = names.iter().any(|name| words.iter().all(|w| name.contains(w)));
+            assert!(found, "{}: no row matches `{filter}`", path.display());
+            tried += 1;
+        }
+    }
+    assert!(tried > 5, "only {tried} filters found");
 }
 
 #[test]

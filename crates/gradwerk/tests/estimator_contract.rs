@@ -11,7 +11,7 @@ use gradwerk_math::{Purpose, Stream};
 struct Rollout {
     t: usize,
     n: usize,
-    columns: [Vec<f64>; 5],
+    columns: [Vec<f64>; 6],
     valid: Vec<bool>,
     time: Vec<u32>,
 }
@@ -20,7 +20,7 @@ impl Rollout {
     fn random(t: usize, n: usize, seed: u64) -> Self {
         let mut rng = Stream::new(seed, Purpose::Test, 1, 0);
         let mut rollout =
-            Self { t, n, columns: [(); 5].map(|()| vec![]), valid: vec![], time: vec![] };
+            Self { t, n, columns: [(); 6].map(|()| vec![]), valid: vec![], time: vec![] };
         let mut clock = vec![0; n];
         let mut ended = vec![false; n];
         for _ in 0..t {
@@ -33,7 +33,8 @@ impl Rollout {
                 };
                 let valid = !ended[i] || rng.below(2) == 0;
                 let normal = rng.normal_pair::<f64>();
-                let row = [normal[0], discount, carry, normal[1], rng.normal_pair::<f64>()[0]];
+                let [next, score] = rng.normal_pair::<f64>();
+                let row = [normal[0], discount, carry, normal[1], next, score * score];
                 for (column, x) in rollout.columns.iter_mut().zip(row) {
                     column.push(x);
                 }
@@ -52,7 +53,7 @@ impl Rollout {
     }
 
     fn steps(&self) -> Steps<'_, f64> {
-        let [reward, discount, carry, value, next_value] = &self.columns;
+        let [reward, discount, carry, value, next_value, score_square] = &self.columns;
         Steps {
             t: self.t,
             n: self.n,
@@ -61,6 +62,7 @@ impl Rollout {
             carry,
             value,
             next_value,
+            score_square,
             valid: &self.valid,
             time: &self.time,
             gamma: 0.9,
@@ -128,7 +130,10 @@ fn nan_is_never_hidden() {
 #[test]
 fn environments_are_independent() {
     for config in possible() {
-        if ![Baseline::None, Baseline::Constant, Baseline::Value].contains(&config.baseline) {
+        // Per parameter, the learner subtracts.
+        let alone =
+            [Baseline::None, Baseline::Constant, Baseline::Value, Baseline::OptimalPerParameter];
+        if !alone.contains(&config.baseline) {
             continue;
         }
         let rollout = Rollout::random(30, 3, 3);
@@ -254,7 +259,8 @@ fn impossible_settings_name_field_value_and_choices() {
     assert_eq!(
         error(EstimatorConfig { kind: Kind::RewardToGo, ..default() }, true, false),
         "estimator.baseline = \"value\": it needs a value function; \
-         expected one of none, constant, batch-mean, leave-one-out, time-step"
+         expected one of none, constant, batch-mean, leave-one-out, time-step, optimal, \
+         optimal-per-parameter"
     );
     assert_eq!(
         error(EstimatorConfig { baseline: Baseline::None, ..default() }, true, true),

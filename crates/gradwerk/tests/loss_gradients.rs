@@ -1,6 +1,6 @@
 //! The losses' gradients against finite differences of the losses, and at their kinks.
 
-use gradwerk::dist::{ActionRowMut, AnyDist, DISTRIBUTIONS, Distribution, Widths};
+use gradwerk::dist::{ActionRow, ActionRowMut, AnyDist, DISTRIBUTIONS, Distribution, Widths};
 use gradwerk::loss::{
     PolicyRows, PolicySums, Surrogate, ValueLoss, ValueRows, ValueSums, head_gradient,
     value_gradient,
@@ -41,7 +41,9 @@ impl Tile {
                 let mut discrete = vec![0; dist.discrete()];
                 let mut continuous = vec![0.0; dist.continuous()];
                 let a = ActionRowMut { discrete: &mut discrete, continuous: &mut continuous };
-                let log_prob = dist.sample_with_log_prob(&y, &mut rng, a, &mut y.clone());
+                dist.sample(&y, &mut rng, a);
+                let a = ActionRow { discrete: &discrete, continuous: &continuous };
+                let log_prob = dist.log_prob(&y, a);
                 tile.y.extend(y);
                 tile.discrete.extend(discrete);
                 tile.continuous.extend(continuous);

@@ -84,12 +84,10 @@ impl Problem {
         self.target.iter_mut().for_each(|x| *x = normal());
         let y = self.heads();
         let (dist, width) = (self.learner.model.dist.clone(), self.learner.model.head_width());
-        let mut work = vec![0.0; width];
         for row in 0..ROWS {
             let y = &y[row * width..(row + 1) * width];
-            let a = self.rollout.action_mut(row);
-            let log_prob = dist.sample_with_log_prob(y, &mut rng, a, &mut work);
-            self.rollout.log_prob[row] = log_prob;
+            dist.sample(y, &mut rng, self.rollout.action_mut(row));
+            self.rollout.log_prob[row] = dist.log_prob(y, self.rollout.action(row));
         }
     }
 
@@ -110,6 +108,7 @@ impl Problem {
             rows: &self.rows,
             episodes: 0,
             normalize_advantage: true,
+            per_parameter: None,
         };
         (&mut self.learner, &self.pool, batch)
     }

@@ -49,6 +49,7 @@ impl Batch {
             carry: &self.carry,
             value: &zeros,
             next_value: &zeros,
+            score_square: &[],
             valid: &self.valid,
             time: &self.time,
             gamma: self.gamma,

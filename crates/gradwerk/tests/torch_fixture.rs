@@ -156,6 +156,7 @@ impl Fixture {
             carry: &carry,
             value: &r.value,
             next_value: &r.next_value,
+            score_square: &[],
             valid: &r.valid,
             time: &r.time,
             gamma: self.config.gamma,
@@ -216,6 +217,7 @@ fn updates_are_those_of_pytorch() {
             rows: &rows,
             episodes: 0,
             normalize_advantage: fixture.config.estimator.normalize == Normalize::Minibatch,
+            per_parameter: None,
         };
         let mut algorithm = fixture.config.algo.build::<f64>();
         let pool = Pool::new(1);

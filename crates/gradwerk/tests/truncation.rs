@@ -97,6 +97,7 @@ impl Harness {
             carry: &carry,
             value: &r.value,
             next_value: &r.next_value,
+            score_square: &[],
             valid: &r.valid,
             time: &r.time,
             gamma: GAMMA,

@@ -71,6 +71,7 @@ impl Chain {
             carry: &self.carry,
             value: &self.value,
             next_value: &self.next_value,
+            score_square: &[],
             valid: &self.valid,
             time: &self.time,
             gamma: GAMMA,

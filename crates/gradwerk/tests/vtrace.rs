@@ -14,6 +14,7 @@ fn steps() -> Steps<'static, f64> {
         carry: &[1.0, 0.0, 1.0, 0.0],
         value: &[2.0, 1.0, 6.0, 4.0],
         next_value: &[6.0, 8.0, 2.0, 9.0],
+        score_square: &[],
         valid: &[true; 4],
         time: &[0, 0, 1, 0],
         gamma: 0.5,

@@ -7,6 +7,7 @@ mod config;
 mod eval;
 mod list;
 mod plot;
+mod record;
 mod resume;
 mod summary;
 mod train;
@@ -26,6 +27,8 @@ pub enum Verb {
     Resume(resume::Resume),
     /// Play episodes with a trained policy and say how good it is
     Eval(eval::Eval),
+    /// Play episodes with a policy and write down everything that happens
+    Record(record::Record),
     /// List environments, algorithms and other things to choose from
     List(list::List),
     /// Show, document or check settings
@@ -52,6 +55,7 @@ impl Verb {
             Self::Train(verb) => verb.run(started),
             Self::Resume(verb) => verb.run(started),
             Self::Eval(verb) => verb.run(),
+            Self::Record(verb) => verb.run(),
             Self::List(verb) => verb.run(),
             Self::Config(verb) => verb.run(),
             Self::Check(verb) => verb.run(),

@@ -16,9 +16,8 @@ pub fn one(run: &Summary) -> String {
     }
     let _ = writeln!(
         out,
-        "{} steps, {} episodes in {} ({} steps/s, {} threads){}",
-        grouped(run.steps),
-        grouped(run.episodes),
+        "{} in {} ({} steps/s, {} threads){}",
+        amount(run),
         duration(run.wall_s),
         short(run.steps_per_s),
         run.threads,
@@ -32,8 +31,20 @@ pub fn one(run: &Summary) -> String {
     out
 }
 
+fn amount(run: &Summary) -> String {
+    match run.data {
+        Some(_) => format!("{} recorded steps read", grouped(run.steps)),
+        None => format!("{} steps, {} episodes", grouped(run.steps), grouped(run.episodes)),
+    }
+}
+
 fn learned(run: &Summary) -> String {
     let (env, algo) = (&run.env, &run.algo);
+    if let Some(data) = &run.data {
+        let best = run.best_evaluation;
+        let best = best.map_or_else(String::new, |x| format!(", best evaluation {x:.1}"));
+        return format!("{env} with {algo}: learned from {data}{best}");
+    }
     match (run.mean_return_100, run.best_mean_return_100) {
         (None, _) => format!("{env} with {algo}: no episode has finished yet"),
         (Some(mean), None) => {
@@ -50,6 +61,9 @@ fn learned(run: &Summary) -> String {
 fn solved(run: &Summary) -> Option<String> {
     if let (Some(steps), Some(seconds)) = (run.solved_at_steps, run.solved_at_s) {
         return Some(format!("reached after {} steps, {}", grouped(steps), duration(seconds)));
+    }
+    if run.data.is_some() {
+        return None;
     }
     let threshold = gradwerk_env::find(&run.env).ok()?.solved_at()?;
     let full = run.best_mean_return_100.is_some();
@@ -74,6 +88,11 @@ fn quality(run: &Summary) -> Option<String> {
     if let (Some(used), Some(best)) = (get("baseline_removed"), get("baseline_removed_constant")) {
         let (used, best) = (100.0 * used, 100.0 * best);
         parts.push(format!("baseline removes {used:.0} % (best constant {best:.0} %)"));
+    }
+    if let Some(likelihood) = get("log_likelihood") {
+        let held_out = get("held_out_log_likelihood");
+        let held_out = held_out.map_or_else(String::new, |x| format!(" (held out {x:.3})"));
+        parts.push(format!("log-likelihood {likelihood:.3}{held_out}"));
     }
     if let Some(explained) = get("explained_variance") {
         parts.push(format!("value explains {:.0} %", 100.0 * explained));

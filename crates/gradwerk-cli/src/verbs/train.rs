@@ -92,11 +92,14 @@ impl Train {
     fn resolve(&self) -> Result<Resolved, Error> {
         let mut sources = self.settings.sources()?;
         if let Some(seed) = self.seed {
-            sources.flag("seed", integer(seed)?, &format!("--seed {seed}"))?;
+            let typed = format!("--seed {seed}");
+            sources.flag("seed", integer(seed, &typed)?, &typed)?;
         }
         if let Some(SeedRange(seeds)) = &self.seeds {
             let (first, last) = (seeds[0], seeds[seeds.len() - 1]);
-            sources.flag("seed", integer(first)?, &format!("--seeds {first}..{last}"))?;
+            let typed = format!("--seeds {first}..{last}");
+            integer(last, &typed)?;
+            sources.flag("seed", integer(first, &typed)?, &typed)?;
         }
         known_env(sources.resolve()?)
     }

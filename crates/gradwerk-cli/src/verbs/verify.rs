@@ -3,7 +3,7 @@
 use crate::number;
 use crate::output::Verbosity;
 use gradwerk::Error;
-use gradwerk::verify::{Options, verify};
+use gradwerk::verify::{Options, Sizes, verify};
 use std::process::ExitCode;
 
 /// Arguments of `verify`.
@@ -15,6 +15,10 @@ pub struct Verify {
     /// Batches per sampled row; more find smaller faults
     #[arg(long, value_name = "N", default_value = "4000", value_parser = number::count)]
     samples: u64,
+    /// Trajectories per batch, e.g. 1,2,4,8: in every row as far as its batches can be counted
+    /// [default: 1,2,4; sampled rows: 8]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = number::count)]
+    batches: Vec<u64>,
     /// Threads that share the rows; the numbers do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = number::count)]
     threads: Option<u64>,
@@ -39,7 +43,10 @@ impl Verify {
         }
         let samples = usize::try_from(self.samples)
             .map_err(|_| Error::Usage(format!("--samples {}: too many", self.samples)))?;
-        let report = verify(&Options { filter: self.filter, samples, threads })?;
+        let asked: Vec<usize> =
+            self.batches.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
+        let sizes = if asked.is_empty() { Sizes::default() } else { Sizes::asked(&asked) };
+        let report = verify(&Options { filter: self.filter, samples, sizes, threads })?;
         self.verbosity.finish(&report.table(), &report)?;
         Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -3,8 +3,9 @@
 //! Sutton, "Generalization in reinforcement learning" (1996) with the equations of motion of
 //! Sutton and Barto's book (1st edition, section 11.3) and the constants of Gymnasium 1.4.
 
+use crate::columns::{self, Columnar, Columns, Lanes};
 use crate::registry::{BuiltIn, EnvSpec};
-use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
+use crate::{Action, End, Env, EnvError, EnvSettings, EpisodeKeys, Space, Step, VecEnv, snapshot};
 use gradwerk_math::{Real, Stream, sin_cos};
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
@@ -29,23 +30,21 @@ pub struct Acrobot {
     state: [f64; 4],
 }
 
-impl Acrobot {
-    fn observe(&self, obs: &mut [f32]) {
-        let [theta_1, theta_2, speed_1, speed_2] = self.state;
-        let ((sin_1, cos_1), (sin_2, cos_2)) = (sin_cos(theta_1), sin_cos(theta_2));
-        obs.copy_from_slice(&[cos_1, sin_1, cos_2, sin_2, speed_1, speed_2].map(|x| x as f32));
-    }
+/// Sine and cosine of the second angle, and the cosines in which gravity pulls at both links.
+type Turns = [f64; 4];
 
-    /// Whether the foot is more than one length above the shoulder.
-    fn is_above_line(&self) -> bool {
-        let [theta_1, theta_2, ..] = self.state;
-        -Real::cos(theta_1) - Real::cos(theta_2 + theta_1) > 1.0
-    }
+fn turns([theta_1, theta_2, ..]: [f64; 4]) -> Turns {
+    let (sin_2, cos_2) = sin_cos(theta_2);
+    [sin_2, cos_2, Real::cos(theta_1 - FRAC_PI_2), Real::cos(theta_1 + theta_2 - FRAC_PI_2)]
 }
 
 /// Time derivative of the state under an elbow torque (the "book" equations).
-fn derivative([theta_1, theta_2, speed_1, speed_2]: [f64; 4], torque: f64) -> [f64; 4] {
-    let (sin_2, cos_2) = sin_cos(theta_2);
+#[inline(always)]
+fn derivative(
+    [_, _, speed_1, speed_2]: [f64; 4],
+    [sin_2, cos_2, pull_1, pull_2]: Turns,
+    torque: f64,
+) -> [f64; 4] {
     let coupling = MASS * LENGTH * CENTRE;
     let own = MASS * (CENTRE * CENTRE);
     let d1 = own
@@ -53,9 +52,9 @@ fn derivative([theta_1, theta_2, speed_1, speed_2]: [f64; 4], torque: f64) -> [f
         + INERTIA
         + INERTIA;
     let d2 = MASS * (CENTRE * CENTRE + LENGTH * CENTRE * cos_2) + INERTIA;
-    let phi2 = MASS * CENTRE * GRAVITY * Real::cos(theta_1 + theta_2 - FRAC_PI_2);
+    let phi2 = MASS * CENTRE * GRAVITY * pull_2;
     let phi1 = -coupling * (speed_2 * speed_2) * sin_2 - 2.0 * coupling * speed_2 * speed_1 * sin_2
-        + (MASS * CENTRE + MASS * LENGTH) * GRAVITY * Real::cos(theta_1 - FRAC_PI_2)
+        + (MASS * CENTRE + MASS * LENGTH) * GRAVITY * pull_1
         + phi2;
     let elbow = (torque + d2 / d1 * phi1 - coupling * (speed_1 * speed_1) * sin_2 - phi2)
         / (own + INERTIA - d2 * d2 / d1);
@@ -63,19 +62,88 @@ fn derivative([theta_1, theta_2, speed_1, speed_2]: [f64; 4], torque: f64) -> [f
     [speed_1, speed_2, shoulder, elbow]
 }
 
+/// The states of `L` copies, number by number.
+type States<const L: usize> = [[f64; L]; 4];
+
+/// The numbers of lane `i`.
+#[inline(always)]
+fn lane<const L: usize>(y: &States<L>, i: usize) -> [f64; 4] {
+    std::array::from_fn(|k| y[k][i])
+}
+
+/// [`derivative`] in every lane: first the turns, which are calls, then the rest, which is not.
+#[inline(always)]
+fn derivatives<const L: usize>(y: &States<L>, torque: &[f64; L]) -> States<L> {
+    let turns: [Turns; L] = std::array::from_fn(|i| turns(lane(y, i)));
+    let mut rates = [[0.0; L]; 4];
+    for i in 0..L {
+        let rate = derivative(lane(y, i), turns[i], torque[i]);
+        for (rates, x) in rates.iter_mut().zip(rate) {
+            rates[i] = x;
+        }
+    }
+    rates
+}
+
 /// `a + scale * b`, entry by entry.
-fn plus(a: [f64; 4], scale: f64, b: [f64; 4]) -> [f64; 4] {
-    std::array::from_fn(|i| a[i] + scale * b[i])
+#[inline(always)]
+fn plus<const L: usize>(a: &States<L>, scale: f64, b: &States<L>) -> States<L> {
+    std::array::from_fn(|k| std::array::from_fn(|i| a[k][i] + scale * b[k][i]))
 }
 
 /// One step of the classic fourth-order Runge-Kutta method.
-fn runge_kutta(y: [f64; 4], torque: f64) -> [f64; 4] {
-    let k1 = derivative(y, torque);
-    let k2 = derivative(plus(y, DT / 2.0, k1), torque);
-    let k3 = derivative(plus(y, DT / 2.0, k2), torque);
-    let k4 = derivative(plus(y, DT, k3), torque);
-    let sum = std::array::from_fn(|i| k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]);
-    plus(y, DT / 6.0, sum)
+fn runge_kutta<const L: usize>(y: &States<L>, torque: &[f64; L]) -> States<L> {
+    let k1 = derivatives(y, torque);
+    let k2 = derivatives(&plus(y, DT / 2.0, &k1), torque);
+    let k3 = derivatives(&plus(y, DT / 2.0, &k2), torque);
+    let k4 = derivatives(&plus(y, DT, &k3), torque);
+    let mut sum = [[0.0; L]; 4];
+    for k in 0..4 {
+        for i in 0..L {
+            sum[k][i] = k1[k][i] + 2.0 * k2[k][i] + 2.0 * k3[k][i] + k4[k][i];
+        }
+    }
+    plus(y, DT / 6.0, &sum)
+}
+
+/// One step of `L` copies under these actions.
+fn dynamics<const L: usize>(y: &States<L>, action: &[u32; L]) -> States<L> {
+    let [theta_1, theta_2, speed_1, speed_2] = runge_kutta(y, &action.map(|a| f64::from(a) - 1.0));
+    [
+        theta_1.map(wrap),
+        theta_2.map(wrap),
+        speed_1.map(|x| Real::clip(x, -MAX_SPEED_1, MAX_SPEED_1)),
+        speed_2.map(|x| Real::clip(x, -MAX_SPEED_2, MAX_SPEED_2)),
+    ]
+}
+
+/// Reward and end: reached once the foot is more than one length above the shoulder.
+fn outcome([theta_1, theta_2, ..]: [f64; 4]) -> (f64, End) {
+    match -Real::cos(theta_1) - Real::cos(theta_2 + theta_1) > 1.0 {
+        true => (0.0, End::Terminated),
+        false => (-1.0, End::Continue),
+    }
+}
+
+impl Columnar<4> for Acrobot {
+    type Action = u32;
+    fn at(state: [f64; 4]) -> Self {
+        Self { state }
+    }
+    fn state(&self) -> [f64; 4] {
+        self.state
+    }
+    fn observe(&self, obs: &mut [f32]) {
+        let [theta_1, theta_2, speed_1, speed_2] = self.state;
+        let ((sin_1, cos_1), (sin_2, cos_2)) = (sin_cos(theta_1), sin_cos(theta_2));
+        obs.copy_from_slice(&[cos_1, sin_1, cos_2, sin_2, speed_1, speed_2].map(|x| x as f32));
+    }
+    fn step_lanes(columns: &mut Columns<4>, action: &Lanes<u32>) {
+        columns.state = dynamics(&columns.state, action);
+        for i in 0..action.len() {
+            (columns.reward[i], columns.end[i]) = outcome(columns.get(i));
+        }
+    }
 }
 
 /// The same angle in [-pi, pi], by whole turns one at a time, as Gymnasium rounds it.
@@ -99,6 +167,9 @@ impl BuiltIn for Acrobot {
     fn new() -> Self {
         Self::default()
     }
+    fn batch(seed: u64, keys: EpisodeKeys, n: usize, settings: &EnvSettings) -> Box<dyn VecEnv> {
+        columns::batch::<Self, 4>(seed, keys, n, settings)
+    }
 }
 
 impl Env for Acrobot {
@@ -116,19 +187,10 @@ impl Env for Acrobot {
     }
 
     fn step(&mut self, action: Action<'_>, _rng: &mut Stream, obs: &mut [f32]) -> Step {
-        let torque = f64::from(action.discrete[0]) - 1.0;
-        let [theta_1, theta_2, speed_1, speed_2] = runge_kutta(self.state, torque);
-        self.state = [
-            wrap(theta_1),
-            wrap(theta_2),
-            Real::clip(speed_1, -MAX_SPEED_1, MAX_SPEED_1),
-            Real::clip(speed_2, -MAX_SPEED_2, MAX_SPEED_2),
-        ];
+        self.state = dynamics(&self.state.map(|x| [x]), &[action.discrete[0]]).map(|[x]| x);
         self.observe(obs);
-        match self.is_above_line() {
-            true => Step { reward: 0.0, end: End::Terminated },
-            false => Step { reward: -1.0, end: End::Continue },
-        }
+        let (reward, end) = outcome(self.state);
+        Step { reward, end }
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {

@@ -3,8 +3,9 @@
 //! Barto, Sutton and Anderson, "Neuronlike adaptive elements that can solve difficult learning
 //! control problems" (1983), with the constants and the bounds of Gymnasium 1.4.
 
+use crate::columns::{self, Columnar, Columns, LANES, Lanes};
 use crate::registry::{BuiltIn, EnvSpec};
-use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
+use crate::{Action, End, Env, EnvError, EnvSettings, EpisodeKeys, Space, Step, VecEnv, snapshot};
 use gradwerk_math::{Stream, sin_cos};
 
 const GRAVITY: f64 = 9.8; // m/s^2
@@ -27,25 +28,51 @@ pub struct CartPole {
     state: [f64; 4],
 }
 
-impl CartPole {
-    fn observe(&self, obs: &mut [f32]) {
-        obs.copy_from_slice(&self.state.map(|x| x as f32));
-    }
-
-    fn has_fallen(&self) -> bool {
-        let [x, _, theta, _] = self.state;
-        x.abs() > MAX_POSITION || theta.abs() > MAX_ANGLE
-    }
+/// The push of an action.
+fn force(action: u32) -> f64 {
+    if action == 1 { FORCE } else { -FORCE }
 }
 
-/// One explicit Euler step: positions move with the old velocities.
-fn dynamics([x, x_dot, theta, theta_dot]: [f64; 4], force: f64) -> [f64; 4] {
-    let (sin, cos) = sin_cos(theta);
+/// One explicit Euler step: positions move with the old velocities. `(sin, cos)` are those of the
+/// angle.
+#[inline(always)]
+fn dynamics(
+    [x, x_dot, theta, theta_dot]: [f64; 4],
+    (sin, cos): (f64, f64),
+    force: f64,
+) -> [f64; 4] {
     let push = (force + POLE_MASS_LENGTH * (theta_dot * theta_dot) * sin) / TOTAL_MASS;
     let inertia = HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS);
     let theta_acc = (GRAVITY * sin - cos * push) / inertia;
     let x_acc = push - POLE_MASS_LENGTH * theta_acc * cos / TOTAL_MASS;
     [x + TAU * x_dot, x_dot + TAU * x_acc, theta + TAU * theta_dot, theta_dot + TAU * theta_acc]
+}
+
+/// Terminated once the cart left the track or the pole fell.
+fn end(x: f64, theta: f64) -> End {
+    let over = (x.abs() > MAX_POSITION) | (theta.abs() > MAX_ANGLE);
+    if over { End::Terminated } else { End::Continue }
+}
+
+impl Columnar<4> for CartPole {
+    type Action = u32;
+    fn at(state: [f64; 4]) -> Self {
+        Self { state }
+    }
+    fn state(&self) -> [f64; 4] {
+        self.state
+    }
+    fn observe(&self, obs: &mut [f32]) {
+        obs.copy_from_slice(&self.state.map(|x| x as f32));
+    }
+    fn step_lanes(columns: &mut Columns<4>, action: &Lanes<u32>) {
+        let turns = columns.state[2].map(sin_cos);
+        for i in 0..LANES {
+            columns.set(i, dynamics(columns.get(i), turns[i], force(action[i])));
+        }
+        columns.reward = [1.0; LANES];
+        columns.end = std::array::from_fn(|i| end(columns.state[0][i], columns.state[2][i]));
+    }
 }
 
 impl BuiltIn for CartPole {
@@ -57,6 +84,9 @@ impl BuiltIn for CartPole {
     };
     fn new() -> Self {
         Self::default()
+    }
+    fn batch(seed: u64, keys: EpisodeKeys, n: usize, settings: &EnvSettings) -> Box<dyn VecEnv> {
+        columns::batch::<Self, 4>(seed, keys, n, settings)
     }
 }
 
@@ -76,11 +106,10 @@ impl Env for CartPole {
     }
 
     fn step(&mut self, action: Action<'_>, _rng: &mut Stream, obs: &mut [f32]) -> Step {
-        let force = if action.discrete[0] == 1 { FORCE } else { -FORCE };
-        self.state = dynamics(self.state, force);
+        let turn = sin_cos(self.state[2]);
+        self.state = dynamics(self.state, turn, force(action.discrete[0]));
         self.observe(obs);
-        let end = if self.has_fallen() { End::Terminated } else { End::Continue };
-        Step { reward: 1.0, end }
+        Step { reward: 1.0, end: end(self.state[0], self.state[2]) }
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {

@@ -29,6 +29,16 @@ pub struct Pendulum {
     sin: f64,
 }
 
+/// `x mod 2 pi`, in [0, 2 pi]: the bits of `x.rem_euclid(TAU)`, which is slow, without a call
+/// where one turn is enough. Below two turns `x - TAU` is exact (Sterbenz), as a remainder is.
+fn wrapped(x: f64) -> f64 {
+    if !(-TAU < x && x < 2.0 * TAU) {
+        return x.rem_euclid(TAU);
+    }
+    let below = if x >= TAU { x - TAU } else { x };
+    if x < 0.0 { x + TAU } else { below }
+}
+
 impl Pendulum {
     fn at(theta: f64, theta_dot: f64, obs: &mut [f32]) -> Self {
         let (sin, cos) = sin_cos(theta);
@@ -39,7 +49,7 @@ impl Pendulum {
     /// The cost of applying `torque` in this state. Torque is squared in single precision, as
     /// Gymnasium does.
     fn cost(&self, torque: f32) -> f64 {
-        let angle = (self.theta + PI).rem_euclid(TAU) - PI;
+        let angle = wrapped(self.theta + PI) - PI;
         angle * angle
             + 0.1 * (self.theta_dot * self.theta_dot)
             + f64::from(0.001 * (torque * torque))
@@ -88,5 +98,23 @@ impl Env for Pendulum {
         let [theta, theta_dot] = snapshot::decode(snapshot)?;
         *self = Self { theta, theta_dot, sin: Real::sin(theta) };
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gradwerk_math::Purpose;
+
+    #[test]
+    fn wrapping_has_the_bits_of_the_euclidean_remainder() {
+        let mut rng = Stream::new(1, Purpose::Test, 0, 0);
+        let random = (0..200_000).map(|_| rng.uniform_in(-40.0, 40.0));
+        let whole = (-4..=4).map(|k| f64::from(k) * TAU);
+        let bounds = whole.flat_map(|x| [x, x.next_up(), x.next_down()]);
+        for x in random.chain(bounds).chain([0.0, 1e-300, -1e-300]) {
+            assert_eq!(wrapped(x).to_bits(), x.rem_euclid(TAU).to_bits(), "{x}");
+        }
+        assert!(wrapped(f64::NAN).is_nan());
     }
 }

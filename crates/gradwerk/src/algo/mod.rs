@@ -4,6 +4,8 @@
 //! touches a network ([`Learner`] does) nor an environment (the collector did).
 
 pub mod a2c;
+pub mod bc;
+mod data;
 pub mod npg;
 pub mod off_policy_pg;
 pub mod ppo;
@@ -12,6 +14,8 @@ pub mod trpo;
 
 use crate::Error;
 use crate::config::{Config, Invalid};
+use crate::estimate::Ess;
+use crate::estimate::{BASELINES, Baseline};
 use crate::learner::{Batch, Learner, LossSums};
 use crate::natural::NaturalStats;
 use crate::run::state::State;
@@ -52,6 +56,13 @@ pub struct UpdateStats {
     /// Stored batches forgotten so far because too little of them was left, of algorithms that
     /// store any.
     pub batches_dropped: Option<u64>,
+    /// Effective sample size of a recording of which too little is left, where it is used all
+    /// the same.
+    pub low_ess: Option<Ess>,
+    /// Mean `log pi(a|s)` over the rows, in nats, of algorithms that maximise it.
+    pub log_likelihood: Option<f64>,
+    /// The same over the rows that are held out, if there are any.
+    pub held_out_log_likelihood: Option<f64>,
     /// The natural gradient's own numbers, of algorithms that have one.
     pub natural: Option<NaturalStats>,
 }
@@ -64,9 +75,10 @@ pub trait Algorithm<E: Engine>: Send {
         let _ = config;
     }
 
-    /// Get memory for batches of up to `rows` rows now, so that no update has to.
-    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
-        learner.reserve(rows);
+    /// Get memory for rollouts of up to `t` steps of `n` environments now, so that no update has
+    /// to.
+    fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
+        learner.reserve(t * n);
     }
 
     /// Improve the learner's parameters with one batch.
@@ -117,6 +129,45 @@ pub trait AlgoSettings {
     /// # Errors
     /// The first one that is out of range or impossible here.
     fn check(&self, config: &Config) -> Result<(), Invalid>;
+
+    /// The recording that is learned from instead of rollouts; empty where it must still be
+    /// named, none where rollouts are collected.
+    fn data(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether actions of another policy are weighed by their recorded probability.
+    fn weighs_actions(&self) -> bool {
+        false
+    }
+
+    /// Learn from this recording, of algorithms that can.
+    fn set_data(&mut self, path: String) {
+        let _ = path;
+    }
+}
+
+/// Refuse baselines that an algorithm cannot use, naming those that it can.
+fn refuse_baselines(
+    config: &Config,
+    refused: impl Fn(Baseline) -> bool,
+    reason: &str,
+) -> Result<(), Invalid> {
+    let entry = config.estimator.baseline.entry();
+    if !refused(entry.baseline) {
+        return Ok(());
+    }
+    let choices: Vec<_> =
+        BASELINES.iter().filter(|e| !refused(e.baseline)).map(|e| e.name).collect();
+    let reason = format!("{reason}; expected one of {}", choices.join(", "));
+    Err(Invalid::new("estimator.baseline", format!("\"{}\"", entry.name), reason))
+}
+
+/// Refuse a baseline per parameter: the surrogate of the algorithm is not `log pi A`.
+fn refuse_per_parameter(config: &Config) -> Result<(), Invalid> {
+    let reason = "it is subtracted from the gradient of log pi A over whole batches, which only \
+                  reinforce and a2c follow";
+    refuse_baselines(config, |b| b == Baseline::OptimalPerParameter, reason)
 }
 
 /// A line of `gradwerk list algos`.
@@ -159,6 +210,11 @@ macro_rules! algorithms {
                 match self { $(Self::$variant(settings) => settings,)* }
             }
 
+            /// The settings, to be changed.
+            pub fn settings_mut(&mut self) -> &mut dyn AlgoSettings {
+                match self { $(Self::$variant(settings) => settings,)* }
+            }
+
             /// The algorithm with these settings.
             #[must_use]
             pub fn build<E: Engine>(&self) -> Box<dyn Algorithm<E>> {
@@ -180,7 +236,9 @@ algorithms! {
     Trpo: "trpo", trpo::Trpo<E>, trpo::TrpoSettings,
         "trust region policy optimisation (Schulman et al. 2015): natural gradient within a KL bound";
     OffPolicyPg: "off_policy_pg", off_policy_pg::OffPolicyPg<E>, off_policy_pg::OffPolicySettings,
-        "policy gradient that uses its last batches again through importance sampling";
+        "policy gradient that uses old batches or a recording through importance sampling";
+    Bc: "bc", bc::Bc<E>, bc::BcSettings,
+        "behaviour cloning: maximum likelihood of recorded actions (policy gradient of weight 1)";
 }
 
 impl Default for AlgoConfig {

@@ -1,7 +1,7 @@
 //! Natural policy gradient (Kakade 2001): `theta <- theta + alpha F^-1 g` with a fixed alpha, `g`
 //! the gradient of the surrogate and `F` the mean Fisher matrix of the visited states.
 
-use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
+use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_per_parameter};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
 use crate::learner::{Batch, Learner, LossSums};
@@ -67,6 +67,7 @@ impl AlgoSettings for NpgSettings {
         let kl = self.target_kl;
         require(fine(kl), "algo.target_kl", kl, "must be finite and not negative (0: off)")?;
         self.natural().check(config)?;
+        refuse_per_parameter(config)?;
         self.value_fit().check()
     }
 }
@@ -89,7 +90,8 @@ impl<E: Engine> Npg<E> {
 }
 
 impl<E: Engine> Algorithm<E> for Npg<E> {
-    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
+    fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
+        let rows = t * n;
         self.direction.reserve(learner, rows);
         self.order.reserve(rows);
     }
@@ -115,13 +117,12 @@ impl<E: Engine> Algorithm<E> for Npg<E> {
         }
         let value = settings.value_fit().run(learner, pool, batch, tick, &mut self.order)?;
         Ok(UpdateStats {
-            ess: None,
-            batches_dropped: None,
             sums: LossSums { policy: after.sums, value },
             grad_norm: direction.grad_norm,
             lr: tick.lr,
             epochs: settings.value_epochs,
             natural: Some(direction.stats(alpha, 0, after.kl)),
+            ..UpdateStats::default()
         })
     }
 }

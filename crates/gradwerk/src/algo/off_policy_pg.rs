@@ -4,14 +4,17 @@
 //!
 //! Per gradient step, over all rows kept: `log rho = log pi - log mu`, the coefficients of
 //! [`estimate_off_policy`], and one step on `-log pi(a_t|s_t) A_t` with the ratios inside `A_t`.
+//!
+//! With a recording (`algo.data`), that is the one batch, and nothing is collected.
 
+use super::data::check_data;
 use super::reinforce::check_coefficients;
-use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
+use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_baselines};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
 use crate::dist::Widths;
 use crate::estimate::{
-    Ess, EstimatorConfig, Form, ImportanceConfig, ImportanceScratch, Steps, Weighting,
+    Baseline, Ess, EstimatorConfig, Form, ImportanceConfig, ImportanceScratch, Steps, Weighting,
     effective_sample_size, estimate_off_policy, log_weights,
 };
 use crate::learner::{Batch, Learner, Objective};
@@ -31,15 +34,22 @@ use serde::{Deserialize, Serialize};
 pub enum LowEss {
     /// The run stops with an error.
     Refuse,
-    /// The batch is forgotten with a warning, and the run goes on.
+    /// The batch is forgotten with a warning, and the run goes on. A recording is the only batch:
+    /// the run stops.
     Drop,
+    /// The batch is used all the same, with a warning.
+    Warn,
 }
 
 /// Settings of the off-policy policy gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OffPolicySettings {
-    /// Batches that are kept, the newest included.
+    /// A recording to learn from instead of collecting (`gradwerk record --stochastic` makes
+    /// one).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// Batches that are kept, the newest included. Ignored with `data`.
     pub batches: usize,
     /// Gradient steps per update, each over all rows that are kept.
     pub gradient_steps: u32,
@@ -62,6 +72,7 @@ pub struct OffPolicySettings {
 impl Default for OffPolicySettings {
     fn default() -> Self {
         Self {
+            data: None,
             batches: 4,
             gradient_steps: 1,
             form: Form::FirstOrder,
@@ -95,6 +106,9 @@ impl OffPolicySettings {
 impl AlgoSettings for OffPolicySettings {
     fn check(&self, config: &Config) -> Result<(), Invalid> {
         self.check_numbers()?;
+        let needs_score = |b: Baseline| b.entry().needs_score;
+        let reason = "importance weights change which baseline is optimal";
+        refuse_baselines(config, needs_score, reason)?;
         if let Some(reason) = self.importance().obstacle(&config.estimator) {
             return Err(Invalid::new("algo.form", name_of(self.form), reason));
         }
@@ -113,9 +127,24 @@ impl AlgoSettings for OffPolicySettings {
                         their ratios would belong to another policy";
             require(!on, key, on, rule)?;
         }
+        if self.data.is_some() {
+            return check_data(config);
+        }
         let rows = config.batch().unwrap_or(config.rollout.episodes);
         let fits = rows.checked_mul(self.batches).is_some_and(|rows| rows < 1 << 31);
         require(fits, "algo.batches", self.batches, "times the batch must be below 2^31 rows")
+    }
+
+    fn data(&self) -> Option<&str> {
+        self.data.as_deref()
+    }
+
+    fn weighs_actions(&self) -> bool {
+        true
+    }
+
+    fn set_data(&mut self, path: String) {
+        self.data = Some(path);
     }
 }
 
@@ -137,6 +166,8 @@ pub struct OffPolicyPg<E> {
     store: Rollout<E>,
     /// Environments of one batch, N.
     n: usize,
+    /// Batches that can be stored, K.
+    slots: usize,
     /// Batches stored since the run began; the next one replaces number `count % K`.
     count: u64,
     /// Batches forgotten since the run began because too little of them was left.
@@ -158,6 +189,7 @@ impl<E: Engine> OffPolicyPg<E> {
     #[must_use]
     pub fn new(settings: OffPolicySettings) -> Self {
         Self {
+            slots: if settings.data.is_some() { 1 } else { settings.batches },
             settings,
             estimator: EstimatorConfig::default(),
             gamma: 1.0,
@@ -179,7 +211,7 @@ impl<E: Engine> OffPolicyPg<E> {
 
     /// Put a batch where the oldest was.
     fn keep(&mut self, rollout: &Rollout<E>) {
-        let slot = (self.count % self.settings.batches as u64) as usize;
+        let slot = (self.count % self.slots as u64) as usize;
         self.store.copy_columns(slot * self.n, rollout);
         self.clear_invalid(slot);
         self.count += 1;
@@ -225,30 +257,51 @@ impl<E: Engine> OffPolicyPg<E> {
         }
     }
 
-    /// Forget, or refuse, stored batches of which too little is left. The newest stays.
-    fn sift(&mut self) -> Result<(), Error> {
-        let (form, k) = (self.settings.form, self.settings.batches as u64);
-        let newest = ((self.count - 1) % k) as usize;
+    /// Find the batches of which too little is left. The newest counts only where it is a
+    /// recording: what was just collected is on-policy.
+    fn find_poor(&mut self) {
+        let (form, k) = (self.settings.form, self.slots as u64);
+        let newest = self.newest();
         let steps = steps(&self.store, &self.discount, &self.carry, self.gamma);
         log_weights(&steps, &self.log_ratio, form, &mut self.scratch.log_weight);
         self.poor.clear();
-        for slot in (0..self.count.min(k) as usize).filter(|&slot| slot != newest) {
+        let recorded = self.settings.data.is_some();
+        let all = 0..self.count.min(k) as usize;
+        for slot in all.filter(|&slot| recorded || slot != newest) {
             let envs = slot * self.n..(slot + 1) * self.n;
             let ess = effective_sample_size(&steps, form, &self.scratch.log_weight, envs);
             if ess.samples > 0 && ess.share() < self.settings.min_ess {
                 self.poor.push((slot, ess));
             }
         }
-        let Some((slot, ess)) = self.poor.first() else { return Ok(()) };
-        if self.settings.low_ess == LowEss::Refuse {
-            let age = (newest + k as usize - slot) % k as usize;
-            return Err(Error::LowEss {
-                age,
-                ess: ess.ess,
-                samples: ess.samples,
-                min_ess: self.settings.min_ess,
-            });
+    }
+
+    /// The place of the newest batch.
+    fn newest(&self) -> usize {
+        ((self.count - 1) % self.slots as u64) as usize
+    }
+
+    /// Refuse, forget or report batches of which too little is left.
+    fn sift(&mut self, stats: &mut UpdateStats) -> Result<(), Error> {
+        self.find_poor();
+        let Some(&(slot, ess)) = self.poor.first() else { return Ok(()) };
+        match (self.settings.low_ess, &self.settings.data) {
+            (LowEss::Warn, _) => stats.low_ess = Some(ess),
+            (LowEss::Drop, None) => self.forget(),
+            (_, data) => {
+                let age = (self.newest() + self.slots - slot) % self.slots;
+                let batch = match data {
+                    Some(file) => format!("recording {file}"),
+                    None => format!("batch stored {age} updates ago"),
+                };
+                let (samples, min_ess) = (ess.samples, self.settings.min_ess);
+                return Err(Error::LowEss { batch, ess: ess.ess, samples, min_ess });
+            }
         }
+        Ok(())
+    }
+
+    fn forget(&mut self) {
         self.dropped += self.poor.len() as u64;
         for (slot, _) in &self.poor {
             for t in 0..self.store.t {
@@ -257,7 +310,6 @@ impl<E: Engine> OffPolicyPg<E> {
             }
         }
         self.list_rows();
-        Ok(())
     }
 
     /// Episodes that end in the rows that are kept.
@@ -301,6 +353,7 @@ impl<E: Engine> OffPolicyPg<E> {
             rows: &self.rows,
             episodes: if batch.episodes > 0 { self.stored_episodes() } else { 0 },
             normalize_advantage: batch.normalize_advantage,
+            per_parameter: None,
         };
         let objective = self.objective(tick.progress, all.trajectories());
         stats.sums = learner.gradient(pool, &all, &self.rows, &objective)?;
@@ -324,6 +377,7 @@ fn steps<'a, E: Engine>(
         carry,
         value: &store.value,
         next_value: &store.next_value,
+        score_square: &[],
         valid: &store.valid,
         time: &store.time,
         gamma: E::from_f64(gamma),
@@ -334,11 +388,11 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
     fn configure(&mut self, config: &Config) {
         self.estimator = config.estimator.clone();
         self.gamma = config.gamma;
-        self.n = config.env.num_envs;
     }
 
-    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
-        let (t, n) = (rows / self.n, self.n * self.settings.batches);
+    fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
+        self.n = n;
+        let n = n * self.slots;
         let (model, rows) = (&learner.model, t * n);
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
         let (numbers, pixels) = model.encoder.columns();
@@ -351,7 +405,7 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
             column.resize(rows, E::ZERO);
         }
         self.rows.reserve(rows);
-        self.poor.reserve(self.settings.batches);
+        self.poor.reserve(self.slots);
         self.scratch = ImportanceScratch::new(t, n);
         learner.reserve(rows);
     }
@@ -368,14 +422,14 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
         for step in 0..self.settings.gradient_steps {
             self.compare(learner);
             if step == 0 {
-                self.sift()?;
+                self.sift(&mut stats)?;
             }
             self.gradient(learner, pool, batch, tick, &mut stats)?;
             stats.grad_norm += learner.step(tick.lr, tick.max_grad_norm)?;
             stats.epochs += 1;
         }
         stats.grad_norm /= f64::from(self.settings.gradient_steps);
-        stats.batches_dropped = Some(self.dropped);
+        stats.batches_dropped = self.settings.data.is_none().then_some(self.dropped);
         Ok(stats)
     }
 
@@ -390,6 +444,9 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
     }
 
     fn save_columns(&self, state: &mut State) -> Result<(), Error> {
+        if self.settings.data.is_some() {
+            return Ok(());
+        }
         let r = &self.store;
         let single = |x: &[E]| x.iter().map(|x| x.to_f32()).collect::<Vec<f32>>();
         for (name, column) in [
@@ -411,6 +468,9 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
     }
 
     fn load_columns(&mut self, state: &State) -> Result<(), Error> {
+        if self.settings.data.is_some() {
+            return Ok(());
+        }
         let r = &mut self.store;
         for (name, column) in [
             ("obs", &mut r.obs),

@@ -3,7 +3,7 @@
 //! `-min(rho A, clip(rho, 1 - eps, 1 + eps) A) + c_v (V - target)^2 / 2 - c_H H(pi)`.
 
 use super::reinforce::check_coefficients;
-use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
+use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_per_parameter};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
 use crate::learner::{Batch, Learner, LossSums, Objective};
@@ -56,6 +56,7 @@ impl Default for PpoSettings {
 impl AlgoSettings for PpoSettings {
     fn check(&self, config: &Config) -> Result<(), Invalid> {
         check_coefficients(self.entropy_coef, self.value_coef)?;
+        refuse_per_parameter(config)?;
         let clip_fine = self.clip.both(|x| (0.0..1.0).contains(&x)) && self.clip.start > 0.0;
         require(clip_fine, "algo.clip", self.clip, "must start in (0, 1) and stay in [0, 1)")?;
         require(self.epochs > 0, "algo.epochs", self.epochs, "must be at least 1")?;
@@ -137,7 +138,8 @@ pub(crate) fn shuffle(rows: &mut [u32], rng: &mut Stream) {
 }
 
 impl<E: Engine> Algorithm<E> for Ppo {
-    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
+    fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
+        let rows = t * n;
         self.order.reserve(rows);
         learner.reserve(rows.min(self.settings.minibatch));
     }

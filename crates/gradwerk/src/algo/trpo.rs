@@ -2,7 +2,7 @@
 //! `F^-1 g` whose KL divergence from the old policy is at most eps and that improves the
 //! surrogate `mean(pi / pi_old A)`, found by backtracking from `alpha = sqrt(2 eps / g^T F^-1 g)`.
 
-use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
+use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_per_parameter};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
 use crate::learner::{Batch, Comparison, Learner, LossSums};
@@ -75,6 +75,7 @@ impl AlgoSettings for TrpoSettings {
             "must be in (0, 1)",
         )?;
         self.natural().check(config)?;
+        refuse_per_parameter(config)?;
         self.value_fit().check()
     }
 }
@@ -128,7 +129,8 @@ impl<E: Engine> Trpo<E> {
 }
 
 impl<E: Engine> Algorithm<E> for Trpo<E> {
-    fn reserve(&mut self, learner: &mut Learner<E>, rows: usize) {
+    fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
+        let rows = t * n;
         self.direction.reserve(learner, rows);
         self.order.reserve(rows);
     }
@@ -147,13 +149,12 @@ impl<E: Engine> Algorithm<E> for Trpo<E> {
         let value_fit = self.settings.value_fit();
         let value = value_fit.run(learner, pool, batch, tick, &mut self.order)?;
         Ok(UpdateStats {
-            ess: None,
-            batches_dropped: None,
             sums: LossSums { policy: after.sums, value },
             grad_norm: self.direction.grad_norm,
             lr: tick.lr,
             epochs: self.settings.value_epochs,
             natural: Some(self.direction.stats(size, backtracks, after.kl)),
+            ..UpdateStats::default()
         })
     }
 }

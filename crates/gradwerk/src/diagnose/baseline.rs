@@ -21,16 +21,45 @@ impl BaselineQuality {
     /// From rows `(s^2, Q, Q - b)`. None if the returns or the scores are all 0.
     #[must_use]
     pub fn of(rows: impl Iterator<Item = (f64, f64, f64)>) -> Option<Self> {
-        let [mut score, mut first, mut second, mut left] = [0.0; 4];
-        for (s, q, advantage) in rows {
-            score += s;
-            first += s * q;
-            second += s * q * q;
-            left += s * advantage * advantage;
-        }
-        (second > 0.0).then(|| Self {
-            removed: 1.0 - left / second,
-            removed_by_constant: first * first / (score * second),
+        let mut sums = BaselineSums::default();
+        rows.for_each(|(s, q, advantage)| sums.add(s, q, s * advantage * advantage));
+        sums.quality()
+    }
+}
+
+/// Sums that [`BaselineQuality`] is a quotient of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BaselineSums {
+    score: f64,
+    first: f64,
+    second: f64,
+    left: f64,
+}
+
+impl BaselineSums {
+    /// Add a sample with the squared score `s`, the return `q` and, of `s q^2`, what the baseline
+    /// leaves: `s (q - b)^2`, or the sum of that over parameters with a baseline each.
+    pub fn add(&mut self, s: f64, q: f64, left: f64) {
+        self.score += s;
+        self.first += s * q;
+        self.second += s * q * q;
+        self.left += left;
+    }
+
+    /// Add the sums of later samples.
+    pub fn merge(&mut self, later: &Self) {
+        self.score += later.score;
+        self.first += later.first;
+        self.second += later.second;
+        self.left += later.left;
+    }
+
+    /// The quotients; none if the returns or the scores are all 0.
+    #[must_use]
+    pub fn quality(&self) -> Option<BaselineQuality> {
+        (self.second > 0.0).then(|| BaselineQuality {
+            removed: 1.0 - self.left / self.second,
+            removed_by_constant: self.first * self.first / (self.score * self.second),
         })
     }
 }

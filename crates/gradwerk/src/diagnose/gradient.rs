@@ -110,8 +110,11 @@ impl<E: Engine> GradientProbe<E> {
         self.on
     }
 
-    /// A chunk's share of the gradient, before the shares are added.
+    /// A chunk's share of the gradient, before the shares are added; one of no rows has no part.
     pub fn chunk(&mut self, kernel: Kernel, rows: usize, grad: &[E]) {
+        if rows == 0 {
+            return;
+        }
         let length = optim::norm(kernel, &grad[..self.half.len()]);
         self.parts.push((rows, length * length));
     }

@@ -7,7 +7,7 @@
 mod baseline;
 mod gradient;
 
-pub use baseline::{BaselineProbe, BaselineQuality, SAMPLE};
+pub use baseline::{BaselineProbe, BaselineQuality, BaselineSums, SAMPLE};
 pub use gradient::{GradientProbe, GradientQuality, NoiseSums};
 
 use crate::config::{Invalid, require};

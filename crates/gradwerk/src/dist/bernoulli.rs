@@ -1,6 +1,8 @@
 //! The choice between two actions, parametrised by the probability itself.
 
-use super::{ActionRow, ActionRowMut, Distribution, Evaluated, Head, Widths};
+use super::{
+    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, Distribution, Evaluated, Head, Widths,
+};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
 use schemars::JsonSchema;
@@ -72,16 +74,18 @@ impl<R: Real> Distribution<R> for Bernoulli {
         a.discrete[0] = u32::from(R::from_f32(rng.uniform()) >= y[0]);
     }
 
-    fn sample_with_log_prob(
+    fn sample_rows(
         &self,
         y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
+        rngs: &mut [Stream],
+        mut a: ActionRowsMut<'_, R>,
+        log_prob: &mut [R],
         _work: &mut [R],
-    ) -> R {
-        let action = u32::from(R::from_f32(rng.uniform()) >= y[0]);
-        a.discrete[0] = action;
-        log_probs(y)[action as usize]
+    ) {
+        for (i, (y, rng)) in y.chunks_exact(1).zip(rngs).enumerate() {
+            self.sample(y, rng, a.row(i, self));
+            log_prob[i] = log_probs(y)[a.discrete[i] as usize];
+        }
     }
 
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
@@ -125,8 +129,11 @@ impl<R: Real> Distribution<R> for Bernoulli {
         out[0] += scale * v[0] / (p * q);
     }
 
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, _work: &mut [R]) -> Evaluated<R> {
-        Evaluated { log_prob: self.log_prob(y, a), entropy: self.entropy(y) }
+    fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, _work: &mut [R], out: &mut [Evaluated<R>]) {
+        for (i, (y, out)) in y.chunks_exact(1).zip(out).enumerate() {
+            *out =
+                Evaluated { log_prob: self.log_prob(y, a.row(i, self)), entropy: self.entropy(y) };
+        }
     }
 
     fn turn_into_grad(

@@ -1,6 +1,8 @@
 //! Categorical distribution over `0..n`, parametrised by logits.
 
-use super::{ActionRow, ActionRowMut, Distribution, Evaluated, Widths};
+use super::{
+    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, Distribution, Evaluated, MAX_ROWS, Widths,
+};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
 use schemars::JsonSchema;
@@ -32,6 +34,7 @@ pub struct Categorical {
 }
 
 /// The largest logit and `Z = sum_j exp(y_j - max)`, summed in the order of the index.
+#[derive(Clone, Copy, Default)]
 struct Normaliser<R> {
     max: R,
     sum: R,
@@ -41,17 +44,6 @@ impl<R: Real> Normaliser<R> {
     fn of(y: &[R]) -> Self {
         let max = largest(y);
         let sum = y.iter().fold(R::ZERO, |z, &logit| z + (logit - max).exp());
-        Self { max, sum }
-    }
-
-    /// As [`Normaliser::of`], keeping the summands `exp(y_j - max)` in `weights`.
-    fn keeping(y: &[R], weights: &mut [R]) -> Self {
-        let max = largest(y);
-        let mut sum = R::ZERO;
-        for (weight, &logit) in weights.iter_mut().zip(y) {
-            *weight = (logit - max).exp();
-            sum += *weight;
-        }
         Self { max, sum }
     }
 
@@ -77,6 +69,27 @@ impl<R: Real> Normaliser<R> {
 /// The largest logit; NaN if any is NaN.
 fn largest<R: Real>(y: &[R]) -> R {
     y.iter().copied().reduce(R::maximum).unwrap_or(R::ZERO)
+}
+
+/// The normalisers of rows of `n` logits, keeping the summands `exp(y_j - max)` in `weights`: the
+/// bits of [`Normaliser::of`], but many exponentials at once.
+fn normalise<R: Real>(n: usize, y: &[R], weights: &mut [R], out: &mut [Normaliser<R>]) {
+    for ((y, w), z) in y.chunks_exact(n).zip(weights.chunks_exact_mut(n)).zip(&mut *out) {
+        z.max = largest(y);
+        w.iter_mut().zip(y).for_each(|(w, &logit)| *w = logit - z.max);
+    }
+    R::exp_all(&mut weights[..y.len()]);
+    for (w, z) in weights.chunks_exact(n).zip(out) {
+        z.sum = w.iter().fold(R::ZERO, |sum, &w| sum + w);
+    }
+}
+
+/// The logarithms of the sums.
+fn log_sums<R: Real>(z: &[Normaliser<R>]) -> [R; MAX_ROWS] {
+    let mut logs = [R::ZERO; MAX_ROWS];
+    logs.iter_mut().zip(z).for_each(|(log, z)| *log = z.sum);
+    R::ln_all(&mut logs[..z.len()]);
+    logs
 }
 
 /// `p * log_p` with the limit 0 at `p = 0`, where `log_p` is minus infinity. NaN stays NaN.
@@ -130,19 +143,25 @@ impl<R: Real> Distribution<R> for Categorical {
         a.discrete[0] = inverse_cdf(threshold, weights) as u32;
     }
 
-    fn sample_with_log_prob(
+    fn sample_rows(
         &self,
         y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
+        rngs: &mut [Stream],
+        a: ActionRowsMut<'_, R>,
+        log_prob: &mut [R],
         work: &mut [R],
-    ) -> R {
-        self.check(y);
-        let z = Normaliser::keeping(y, work);
-        let threshold = R::from_f32(rng.uniform()) * z.sum;
-        let action = inverse_cdf(threshold, work[..y.len()].iter().copied());
-        a.discrete[0] = action as u32;
-        z.log_prob(y[action])
+    ) {
+        let mut z = [Normaliser::default(); MAX_ROWS];
+        let z = &mut z[..rngs.len()];
+        normalise(self.n, y, work, z);
+        let rows = y.chunks_exact(self.n).zip(work.chunks_exact(self.n));
+        for (i, ((y, weights), rng)) in rows.zip(rngs).enumerate() {
+            let threshold = R::from_f32(rng.uniform()) * z[i].sum;
+            let action = inverse_cdf(threshold, weights.iter().copied());
+            a.discrete[i] = action as u32;
+            log_prob[i] = y[action] - z[i].max;
+        }
+        log_prob.iter_mut().zip(log_sums(z)).for_each(|(l, log_sum)| *l -= log_sum);
     }
 
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
@@ -223,19 +242,21 @@ impl<R: Real> Distribution<R> for Categorical {
     }
 
     /// Leaves the probabilities in `work`.
-    #[inline]
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R> {
-        self.check(y);
-        let work = &mut work[..y.len()];
-        let z = Normaliser::keeping(y, work);
-        let log_sum = z.sum.ln();
-        let (inverse, mut dot) = (R::ONE / z.sum, R::ZERO);
-        for (w, &logit) in work.iter_mut().zip(y) {
-            *w *= inverse;
-            dot += plogp(*w, logit - z.max);
+    fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, work: &mut [R], out: &mut [Evaluated<R>]) {
+        let mut z = [Normaliser::default(); MAX_ROWS];
+        let z = &mut z[..out.len()];
+        normalise(self.n, y, work, z);
+        let log_sums = log_sums(z);
+        let rows = y.chunks_exact(self.n).zip(work.chunks_exact_mut(self.n));
+        for (i, ((y, work), out)) in rows.zip(out).enumerate() {
+            let (inverse, mut dot) = (R::ONE / z[i].sum, R::ZERO);
+            for (w, &logit) in work.iter_mut().zip(y) {
+                *w *= inverse;
+                dot += plogp(*w, logit - z[i].max);
+            }
+            out.log_prob = (y[a.discrete[i] as usize] - z[i].max) - log_sums[i];
+            out.entropy = log_sums[i] - dot;
         }
-        let log_prob = (y[a.discrete[0] as usize] - z.max) - log_sum;
-        Evaluated { log_prob, entropy: log_sum - dot }
     }
 
     /// `c (1[j = a] - p_j) - e p_j (log p_j + H)`. As `log p_j = (y_j - y_a) + log p_a`, no

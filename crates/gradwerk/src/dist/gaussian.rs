@@ -1,6 +1,8 @@
 //! Gaussian distribution with a diagonal covariance.
 
-use super::{ActionRow, ActionRowMut, Distribution, Evaluated, Head, Widths};
+use super::{
+    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, Distribution, Evaluated, Head, Widths,
+};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
 use schemars::JsonSchema;
@@ -74,6 +76,41 @@ impl Gaussian {
     }
 }
 
+impl Gaussian {
+    fn row<'a, R>(&self, rows: &'a [R], i: usize) -> &'a [R] {
+        &rows[2 * self.dim * i..2 * self.dim * (i + 1)]
+    }
+
+    /// Evaluate one row. Deviations that do not depend on the state are those of the row before,
+    /// whose `y` and `work` are at hand, and so are their exponentials.
+    fn evaluate_row<R: Real>(
+        &self,
+        y: &[R],
+        a: &[R],
+        work: &mut [R],
+        before: Option<(&[R], &[R])>,
+    ) -> Evaluated<R> {
+        let (mean, log_std) = self.split(y);
+        let (z, inverse_std) = work.split_at_mut(self.dim);
+        match before {
+            Some((y, work)) if y[self.dim..] == *log_std => {
+                inverse_std.copy_from_slice(&work[self.dim..]);
+            }
+            _ => inverse_std.iter_mut().zip(log_std).for_each(|(i, &s)| *i = (-s).exp()),
+        }
+        let mut squares = R::ZERO;
+        for i in 0..self.dim {
+            z[i] = (a[i] - mean[i]) * inverse_std[i];
+            squares += z[i] * z[i];
+        }
+        let log_norm = self.log_norm(log_std);
+        Evaluated {
+            log_prob: log_norm - half::<R>() * squares,
+            entropy: R::from_f64(0.5 * self.dim as f64) - log_norm,
+        }
+    }
+}
+
 impl Widths for Gaussian {
     fn params(&self) -> usize {
         2 * self.dim
@@ -101,17 +138,21 @@ impl<R: Real> Distribution<R> for Gaussian {
         self.draw(y, rng, &mut a.continuous[..self.dim]);
     }
 
-    fn sample_with_log_prob(
+    fn sample_rows(
         &self,
         y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
+        rngs: &mut [Stream],
+        mut a: ActionRowsMut<'_, R>,
+        log_prob: &mut [R],
         _work: &mut [R],
-    ) -> R {
-        self.draw(y, rng, &mut a.continuous[..self.dim]);
-        // From the rounded action, not from the noise: the loss will see the action only, and
-        // the ratio of an unchanged policy must be 1 exactly.
-        self.log_prob(y, ActionRow { discrete: &[], continuous: a.continuous })
+    ) {
+        for (i, (y, rng)) in y.chunks_exact(2 * self.dim).zip(rngs).enumerate() {
+            let action = a.row(i, self).continuous;
+            self.draw(y, rng, action);
+            // From the rounded action, not from the noise: the loss will see the action only, and
+            // the ratio of an unchanged policy must be 1 exactly.
+            log_prob[i] = self.log_prob(y, ActionRow { discrete: &[], continuous: action });
+        }
     }
 
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
@@ -193,20 +234,12 @@ impl<R: Real> Distribution<R> for Gaussian {
     }
 
     /// Leaves `[z | 1/std]` in `work`, `z = (a - mean) / std`.
-    #[inline]
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R> {
-        let (mean, log_std) = self.split(y);
-        let (z, inverse_std) = work[..2 * self.dim].split_at_mut(self.dim);
-        let mut squares = R::ZERO;
-        for i in 0..self.dim {
-            inverse_std[i] = (-log_std[i]).exp();
-            z[i] = (a.continuous[i] - mean[i]) * inverse_std[i];
-            squares += z[i] * z[i];
-        }
-        let log_norm = self.log_norm(log_std);
-        Evaluated {
-            log_prob: log_norm - half::<R>() * squares,
-            entropy: R::from_f64(0.5 * self.dim as f64) - log_norm,
+    fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, work: &mut [R], out: &mut [Evaluated<R>]) {
+        let width = 2 * self.dim;
+        for (i, out) in out.iter_mut().enumerate() {
+            let (done, rest) = work[..(i + 1) * width].split_at_mut(i * width);
+            let before = i.checked_sub(1).map(|k| (self.row(y, k), self.row(done, k)));
+            *out = self.evaluate_row(self.row(y, i), a.row(i, self).continuous, rest, before);
         }
     }
 

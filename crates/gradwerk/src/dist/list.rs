@@ -2,8 +2,8 @@
 //! configuration, the static dispatch, names, errors, contract tests) derives from it.
 
 use super::{
-    ActionRow, ActionRowMut, BernoulliConfig, CategoricalConfig, DistError, Distribution,
-    Evaluated, GaussianConfig, Head, Widths,
+    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, BernoulliConfig, CategoricalConfig,
+    DistError, Distribution, Evaluated, GaussianConfig, Head, Widths,
 };
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
@@ -174,14 +174,15 @@ impl<R: Real> Distribution<R> for AnyDist {
     fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>) {
         dispatch!(self, d => d.sample(y, rng, a));
     }
-    fn sample_with_log_prob(
+    fn sample_rows(
         &self,
         y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
+        rngs: &mut [Stream],
+        a: ActionRowsMut<'_, R>,
+        log_prob: &mut [R],
         work: &mut [R],
-    ) -> R {
-        dispatch!(self, d => d.sample_with_log_prob(y, rng, a, work))
+    ) {
+        dispatch!(self, d => d.sample_rows(y, rngs, a, log_prob, work));
     }
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
         dispatch!(self, d => d.mode(y, a));
@@ -207,8 +208,8 @@ impl<R: Real> Distribution<R> for AnyDist {
     fn add_fisher_product(&self, y: &[R], v: &[R], scale: R, out: &mut [R]) {
         dispatch!(self, d => d.add_fisher_product(y, v, scale, out));
     }
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R> {
-        dispatch!(self, d => d.evaluate(y, a, work))
+    fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, work: &mut [R], out: &mut [Evaluated<R>]) {
+        dispatch!(self, d => d.evaluate(y, a, work, out));
     }
     fn turn_into_grad(
         &self,

@@ -28,6 +28,52 @@ pub struct ActionRow<'a, R> {
     pub continuous: &'a [R],
 }
 
+/// Several actions, row after row: `[rows, discrete]` and `[rows, continuous]`.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionRows<'a, R> {
+    /// Indices.
+    pub discrete: &'a [u32],
+    /// Numbers, not clipped to the space.
+    pub continuous: &'a [R],
+}
+
+impl<'a, R> ActionRows<'a, R> {
+    /// Row `i` of actions with the widths of `dist`.
+    #[inline]
+    #[must_use]
+    pub fn row(&self, i: usize, dist: &impl Widths) -> ActionRow<'a, R> {
+        let (d, c) = (dist.discrete(), dist.continuous());
+        ActionRow {
+            discrete: &self.discrete[i * d..(i + 1) * d],
+            continuous: &self.continuous[i * c..(i + 1) * c],
+        }
+    }
+}
+
+/// Where several actions are written to, row after row.
+#[derive(Debug)]
+pub struct ActionRowsMut<'a, R> {
+    /// Indices, `[rows, discrete]`.
+    pub discrete: &'a mut [u32],
+    /// Numbers, `[rows, continuous]`.
+    pub continuous: &'a mut [R],
+}
+
+impl<R> ActionRowsMut<'_, R> {
+    /// Row `i` of actions with the widths of `dist`.
+    #[inline]
+    pub fn row(&mut self, i: usize, dist: &impl Widths) -> ActionRowMut<'_, R> {
+        let (d, c) = (dist.discrete(), dist.continuous());
+        ActionRowMut {
+            discrete: &mut self.discrete[i * d..(i + 1) * d],
+            continuous: &mut self.continuous[i * c..(i + 1) * c],
+        }
+    }
+}
+
+/// Most rows that [`Distribution::evaluate`] and [`Distribution::sample_rows`] take at once.
+pub const MAX_ROWS: usize = 64;
+
 /// Where an action is written to; the widths are those of the distribution.
 #[derive(Debug)]
 pub struct ActionRowMut<'a, R> {
@@ -52,7 +98,7 @@ pub trait Widths {
 }
 
 /// What one evaluation of a row yields.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Evaluated<R> {
     /// `log pi(a|y)` in nats (a density for continuous components).
     pub log_prob: R,
@@ -69,15 +115,20 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
     /// Draw `a ~ pi(.|y)`. The number of random words drawn does not depend on `y`.
     fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>);
 
-    /// Draw `a` and return `log pi(a|y)`: the same bits as [`Distribution::sample`] followed by
-    /// [`Distribution::log_prob`], but cheaper. `work` is scratch of `params()` numbers.
-    fn sample_with_log_prob(
+    /// Draw an action per row and write `log pi(a|y)`: the same bits as [`Distribution::sample`]
+    /// followed by [`Distribution::log_prob`], but cheaper. `y` is `[rows, params]`, row `i` draws
+    /// from `rngs[i]`; `work` is scratch as long as `y`.
+    ///
+    /// # Panics
+    /// If there are more than [`MAX_ROWS`] rows, or the slices disagree on their number.
+    fn sample_rows(
         &self,
         y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
+        rngs: &mut [Stream],
+        a: ActionRowsMut<'_, R>,
+        log_prob: &mut [R],
         work: &mut [R],
-    ) -> R;
+    );
 
     /// The action of largest probability (density); of several, the first.
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>);
@@ -105,12 +156,16 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
     /// `KL(y || y_new)` at `y_new = y` (natural gradient; Kakade 2001).
     fn add_fisher_product(&self, y: &[R], v: &[R], scale: R, out: &mut [R]);
 
-    /// Log-probability and entropy in one pass, leaving in `work` (`params()` numbers) what
-    /// [`Distribution::turn_into_grad`] needs. The hot path of every policy loss: each
-    /// exponential is computed once.
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R>;
+    /// Log-probability and entropy of several rows, leaving in `work` (as long as `y`, which is
+    /// `[rows, params]`) what [`Distribution::turn_into_grad`] needs. The hot path of every policy
+    /// loss: each exponential is computed once, and those of many rows together. The
+    /// log-probabilities have the bits of [`Distribution::log_prob`].
+    ///
+    /// # Panics
+    /// If there are more than [`MAX_ROWS`] rows, or the slices disagree on their number.
+    fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, work: &mut [R], out: &mut [Evaluated<R>]);
 
-    /// Turn the `work` of [`Distribution::evaluate`] on the same row into
+    /// Turn one row of the `work` of [`Distribution::evaluate`] into
     /// `d_log_prob * d log pi(a|y)/dy + d_entropy * dH/dy`, in place.
     fn turn_into_grad(
         &self,

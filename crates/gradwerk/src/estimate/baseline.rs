@@ -3,7 +3,7 @@
 //! `E[grad log pi b] = 0` for every `b` that does not depend on the action (Williams 1992), so
 //! all of these but the batch mean leave the expected gradient as it is.
 
-use super::Steps;
+use super::{Samples, Steps};
 use gradwerk_math::Real;
 
 /// Subtract the constant `b` from every valid row.
@@ -48,13 +48,10 @@ pub fn subtract_leave_one_out<R: Real>(steps: &Steps<'_, R>, per_trajectory: boo
 /// Subtract `b_t`, the mean over the *other* trajectories of the batch at the same time since
 /// the start of the episode. Unbiased. Where no other trajectory got that far, `b_t = 0`.
 ///
-/// `order` is scratch; it grows to `T * N` entries.
-pub fn subtract_time_step<R: Real>(steps: &Steps<'_, R>, order: &mut Vec<u32>, x: &mut [R]) {
-    order.clear();
-    order.extend((0..steps.rows() as u32).filter(|&k| steps.valid[k as usize]));
-    // By the row within equal times: a fixed order of the sum.
-    order.sort_unstable_by_key(|&k| (steps.time[k as usize], k));
-    for group in order.chunk_by(|&a, &b| steps.time[a as usize] == steps.time[b as usize]) {
+/// `samples` is scratch; it grows to `T * N` entries.
+pub fn subtract_time_step<R: Real>(steps: &Steps<'_, R>, samples: &mut Samples, x: &mut [R]) {
+    samples.set_rows(steps);
+    for group in samples.groups(0..samples.len()).map(|group| samples.rows(group)) {
         let mut total = Total::default();
         group.iter().for_each(|&k| total.add(x[k as usize]));
         for &k in group {

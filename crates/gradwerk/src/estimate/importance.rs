@@ -81,6 +81,11 @@ impl ImportanceConfig {
     /// Why this does not go with the estimator, naming the settings; none if it does.
     #[must_use]
     pub fn obstacle(&self, estimator: &EstimatorConfig) -> Option<&'static str> {
+        if estimator.baseline.entry().needs_score {
+            return Some(
+                "weights change which baseline is optimal; expected another estimator.baseline",
+            );
+        }
         let ordinary = self.weighting == Weighting::Ordinary;
         match (estimator.kind, self.form) {
             (Kind::VTrace, Form::FirstOrder) if ordinary => None,

@@ -45,6 +45,8 @@ pub struct BaselineEntry {
     pub bias: Bias,
     /// Whether it needs a value function.
     pub needs_value: bool,
+    /// Whether it weighs by squares of scores.
+    pub needs_score: bool,
 }
 
 macro_rules! estimators {
@@ -85,7 +87,7 @@ macro_rules! estimators {
 
 macro_rules! baselines {
     ($(#[doc = $summary:literal] $name:literal => $Baseline:ident {
-        bias: $bias:expr, needs_value: $value:literal
+        bias: $bias:expr, needs_value: $value:literal, needs_score: $score:literal
     })+) => {
         /// What is subtracted from the return. GAE and V-trace contain their own, `value`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -100,6 +102,7 @@ macro_rules! baselines {
             summary: $summary,
             bias: $bias,
             needs_value: $value,
+            needs_score: $score,
         }),+];
 
         impl Baseline {
@@ -146,18 +149,26 @@ pub(super) const FROM_NOW: &str =
 
 baselines! {
     /// Nothing.
-    "none" => None { bias: Bias::Unbiased, needs_value: false }
+    "none" => None { bias: Bias::Unbiased, needs_value: false, needs_score: false }
     /// The number in `baseline_constant`.
-    "constant" => Constant { bias: Bias::Unbiased, needs_value: false }
+    "constant" => Constant { bias: Bias::Unbiased, needs_value: false, needs_score: false }
     /// The mean over the batch, the sample itself included.
     "batch-mean" => BatchMean {
         bias: Bias::Predicted("factor 1 - 1/N for total returns of N independent episodes"),
-        needs_value: false
+        needs_value: false, needs_score: false
     }
     /// The mean over all other trajectories of the batch.
-    "leave-one-out" => LeaveOneOut { bias: Bias::Unbiased, needs_value: false }
+    "leave-one-out" => LeaveOneOut {
+        bias: Bias::Unbiased, needs_value: false, needs_score: false
+    }
     /// The mean over the other trajectories at the same time since the start of the episode.
-    "time-step" => TimeStep { bias: Bias::Unbiased, needs_value: false }
+    "time-step" => TimeStep { bias: Bias::Unbiased, needs_value: false, needs_score: false }
     /// The learned value of the state.
-    "value" => Value { bias: Bias::Unbiased, needs_value: true }
+    "value" => Value { bias: Bias::Unbiased, needs_value: true, needs_score: false }
+    /// The number of least variance, `E[g^2 R] / E[g^2]`, from the other trajectories.
+    "optimal" => Optimal { bias: Bias::Unbiased, needs_value: false, needs_score: true }
+    /// The same for each parameter by itself, from its own entry of the score.
+    "optimal-per-parameter" => OptimalPerParameter {
+        bias: Bias::Unbiased, needs_value: false, needs_score: true
+    }
 }

@@ -15,8 +15,11 @@ mod gae;
 mod importance;
 mod list;
 mod normalize;
+mod off_policy_value;
+mod optimal;
 mod returns;
 mod run;
+mod samples;
 mod steps;
 mod vtrace;
 
@@ -32,7 +35,10 @@ pub use importance::{
 };
 pub use list::{BASELINES, BaselineEntry, Bias, ESTIMATORS, EstimatorEntry};
 pub use normalize::{Moments, NORMALIZE_EPS, moments, moments_of_rows, normalize};
+pub use off_policy_value::{Estimate, PolicyValue, Weighed, policy_value};
+pub use optimal::{WeightedTotal, subtract_optimal};
 pub use returns::{n_step_return, reward_to_go, scale_from_start, total_return};
 pub use run::{Scratch, estimate};
+pub use samples::Samples;
 pub use steps::Steps;
 pub use vtrace::{VtraceBounds, vtrace};

@@ -1,28 +1,31 @@
 //! The estimator of a configuration, applied to a rollout.
 
 use super::{
-    Baseline, Discounting, EstimatorConfig, Kind, Normalize, Steps, VtraceBounds, gae,
+    Baseline, Discounting, EstimatorConfig, Kind, Normalize, Samples, Steps, VtraceBounds, gae,
     n_step_return, normalize, reward_to_go, scale_from_start, subtract_batch_mean,
-    subtract_constant, subtract_leave_one_out, subtract_time_step, subtract_value, total_return,
-    vtrace,
+    subtract_constant, subtract_leave_one_out, subtract_optimal, subtract_time_step,
+    subtract_value, total_return, vtrace,
 };
 use gradwerk_math::Real;
 
 /// Memory that [`estimate`] reuses from call to call.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
-    order: Vec<u32>,
+    samples: Samples,
 }
 
 impl Scratch {
     /// Room for rollouts of up to `rows` = T * N rows, so that [`estimate`] never allocates.
     #[must_use]
     pub fn with_rows(rows: usize) -> Self {
-        Self { order: Vec::with_capacity(rows) }
+        Self { samples: Samples::with_rows(rows) }
     }
 }
 
 /// Advantages and value targets of a rollout, both `[T, N]`; 0 in rows that are not valid.
+///
+/// The baseline `optimal-per-parameter` is no number per row: here it subtracts nothing, and
+/// [`crate::learner::Batch::per_parameter`] has it.
 ///
 /// The target is `A + V` for GAE (the lambda-return), the n-step return for n-step, `vs` for
 /// V-trace (here with all ratios 1), else the reward-to-go; always discounted from now and never normalised. The advantage is the return
@@ -115,13 +118,15 @@ pub(super) fn subtract_baseline<R: Real>(
     // Total returns are equal in all rows of a trajectory: it counts once.
     let per_trajectory = config.kind == Kind::TotalReturn;
     match config.baseline {
-        Baseline::None => {}
+        // The learner subtracts, parameter by parameter.
+        Baseline::None | Baseline::OptimalPerParameter => {}
         Baseline::Constant => {
             subtract_constant(steps, R::from_f64(config.baseline_constant), weight);
         }
         Baseline::BatchMean => subtract_batch_mean(steps, per_trajectory, weight),
         Baseline::LeaveOneOut => subtract_leave_one_out(steps, per_trajectory, weight),
-        Baseline::TimeStep => subtract_time_step(steps, &mut scratch.order, weight),
+        Baseline::TimeStep => subtract_time_step(steps, &mut scratch.samples, weight),
         Baseline::Value => subtract_value(steps, weight),
+        Baseline::Optimal => subtract_optimal(steps, per_trajectory, &mut scratch.samples, weight),
     }
 }

@@ -21,6 +21,10 @@ pub struct Steps<'a, R> {
     /// `V(s_{t+1})`, so equal to the next row's `value` where the episode continues; where truncated, the value of the final observation (before the reset); in
     /// the last row, the value of the observation that follows the rollout.
     pub next_value: &'a [R],
+    /// Squared length of the score that the row's weight multiplies: of `grad log pi(a_t|s_t)`, or
+    /// for total returns of its sum over the trajectory, equal in all of its rows. Empty where no
+    /// baseline asks for it.
+    pub score_square: &'a [R],
     /// Whether the row is a transition.
     pub valid: &'a [bool],
     /// Steps since the episode began: 0 in its first transition.

@@ -4,6 +4,7 @@ use super::{ExactError, Trajectory};
 use crate::columns::Columns;
 use crate::config::Config;
 use crate::dist::{ActionRow, Distribution};
+use crate::estimate::EstimatorConfig;
 use crate::learner::{Batch, Learner, Objective};
 use crate::loss::Surrogate;
 use crate::model::{Inference, Model};
@@ -208,6 +209,17 @@ impl<E: Engine> Agent<E> {
         rollout.next_value[row] = self.value[next];
     }
 
+    /// What the baseline of `config` weighs by, into the columns of a rollout.
+    pub fn score(
+        &mut self,
+        config: &EstimatorConfig,
+        gamma: f64,
+        rollout: &Rollout<E>,
+        columns: &mut Columns<E>,
+    ) {
+        columns.score(config, E::from_f64(gamma), rollout, &mut self.learner, &self.pool);
+    }
+
     /// The estimate of `grad J` from a rollout of `episodes` whole trajectories, `[P]`:
     /// `1/N sum_i sum_t A_t grad log pi(a_t|s_t)`, by the learner's gradient (of a loss: its minus
     /// sign is undone). With `episodes` 0, the mean over the rows instead.
@@ -228,6 +240,7 @@ impl<E: Engine> Agent<E> {
             rows: &columns.rows,
             episodes,
             normalize_advantage,
+            per_parameter: columns.per_parameter(),
         };
         let objective = Objective {
             surrogate: Surrogate::LogProb,

@@ -121,12 +121,44 @@ fn tagged(
     };
     let word = kind.as_str().unwrap_or_default();
     match variants.iter().find(|(name, _)| *name == word) {
-        Some((_, node)) => section(table, &node.properties(), path, merged),
+        Some((_, node)) => {
+            let fields = node.properties();
+            match table.keys().find(|key| fields.iter().all(|(name, _)| name != key)) {
+                Some(key) => Err(foreign_field(key, (tag, word), variants, &fields, path, merged)),
+                None => section(table, &fields, path, merged),
+            }
+        }
         None => {
             path.push(tag.to_owned());
             Err(merged.invalid(path, kind, &suggest::expected(word, names)))
         }
     }
+}
+
+/// A key that the chosen kind of a section does not have: where other kinds have it, they are
+/// named.
+fn foreign_field(
+    key: &str,
+    (tag, word): (&str, &str),
+    variants: &[(&str, Node<'_>)],
+    fields: &[(&str, Node<'_>)],
+    path: &mut Vec<String>,
+    merged: &Merged,
+) -> LayerError {
+    let has =
+        |(_, node): &&(&str, Node<'_>)| node.properties().iter().any(|(name, _)| *name == key);
+    let kinds: Vec<&str> = variants.iter().filter(has).map(|(kind, _)| *kind).collect();
+    let section = path.join(".");
+    path.push(key.to_owned());
+    let valid = suggest::expected(key, fields.iter().map(|f| f.0));
+    let hint = match &kinds[..] {
+        [] => valid,
+        kinds => {
+            let kinds = kinds.join(" or ");
+            format!("{valid}; a setting of {section}.{tag} = {kinds}, and it is {word}: set both")
+        }
+    };
+    LayerError::new(format!("unknown key {section}.{key}{}: {hint}", merged.from(path)))
 }
 
 fn name(form: &Form<'_>) -> String {

@@ -58,6 +58,7 @@ pub static ALGORITHM_DEFAULTS: &[Preset] = embedded! { "algorithms/":
     "npg",
     "trpo",
     "off_policy_pg",
+    "bc",
 };
 
 impl Preset {

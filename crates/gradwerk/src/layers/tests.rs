@@ -183,12 +183,12 @@ fn errors_name_value_origin_and_choices() {
         (
             "",
             &["net.kind=linear", "net.hidden=[1]"],
-            "unknown key net.hidden (from --set net.hidden=[1]): expected one of gain, kind",
+            "unknown key net.hidden (from --set net.hidden=[1]): expected one of gain, kind; a setting of net.kind = mlp, and it is linear: set both",
         ),
         (
             "",
             &["net.hidden=[1]", "net.kind=linear"],
-            "unknown key net.hidden (from --set net.hidden=[1]): expected one of gain, kind",
+            "unknown key net.hidden (from --set net.hidden=[1]): expected one of gain, kind; a setting of net.kind = mlp, and it is linear: set both",
         ),
         (
             "",

@@ -14,10 +14,11 @@ impl<E: Engine> Learner<E> {
     ///
     /// # Panics
     /// If `out` does not have one entry per row.
-    pub fn head_score_squares(&mut self, batch: &Batch<'_, E>, rows: &[u32], out: &mut [f64]) {
+    pub fn head_score_squares(&mut self, rollout: &Rollout<E>, rows: &[u32], out: &mut [f64]) {
         assert_eq!(out.len(), rows.len(), "out: one entry per row");
         self.reserve(1);
-        let pass = Pass::scores(&self.model, &self.weights, self.kernel, batch);
+        let batch = Batch::of_rollout(rollout, rows);
+        let pass = Pass::scores(&self.model, &self.weights, self.kernel, &batch);
         let chunk = &mut self.chunks[0];
         let width = self.model.head_width();
         for (tile, out) in rows.chunks(TILE).zip(out.chunks_mut(TILE)) {
@@ -33,7 +34,7 @@ impl<E: Engine> Learner<E> {
 
 impl<'a, E: Engine> Pass<'a, E> {
     /// A pass in which every row counts once, whatever its advantage.
-    fn scores(
+    pub(super) fn scores(
         model: &'a Model<E>,
         weights: &'a Weights<E>,
         kernel: Kernel,
@@ -45,9 +46,9 @@ impl<'a, E: Engine> Pass<'a, E> {
 
 impl<E: Engine> Chunk<E> {
     /// A tile with the advantage 1 in every row.
-    fn gather_scores(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
+    pub(super) fn gather_scores(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
         self.gather_obs(pass, tile);
-        self.gather(pass, tile);
+        self.gather_actions(pass, tile);
         self.advantage.fill(E::ONE);
     }
 }
@@ -61,14 +62,7 @@ impl<E: Engine> Learner<E> {
     pub fn log_probs(&mut self, rollout: &Rollout<E>, rows: &[u32], out: &mut [E]) {
         assert_eq!(out.len(), rows.len(), "out: one entry per row");
         self.reserve(1);
-        let batch = Batch {
-            rollout,
-            advantage: &[],
-            target: &[],
-            rows,
-            episodes: 0,
-            normalize_advantage: false,
-        };
+        let batch = Batch::of_rollout(rollout, rows);
         let pass = Pass::scores(&self.model, &self.weights, self.kernel, &batch);
         let (chunk, width) = (&mut self.chunks[0], self.model.head_width());
         for (tile, out) in rows.chunks(TILE).zip(out.chunks_mut(TILE)) {

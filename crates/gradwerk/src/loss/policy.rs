@@ -1,8 +1,9 @@
 //! Policy losses: the score-function surrogate, the ratio and PPO's clipped ratio, with an entropy
 //! bonus.
 
-use crate::dist::{ActionRow, AnyDist, DistVisitor, Distribution};
+use crate::dist::{ActionRows, AnyDist, DistVisitor, Distribution, Evaluated, MAX_ROWS, Widths};
 use gradwerk_math::Real;
+use std::ops::Range;
 
 /// Which function of `ratio = pi(a|s) / pi_old(a|s)` and the advantage `A` is maximised.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +62,17 @@ pub struct PolicySums {
 }
 
 impl PolicySums {
+    /// Add one row, `rows` apart.
+    #[inline]
+    fn add<R: Real>(&mut self, row: &RowLoss<R>, entropy: R, ratio: R, log_ratio: R) {
+        self.loss += row.loss.to_f64();
+        self.entropy += entropy.to_f64();
+        self.approx_kl += (ratio - R::ONE - log_ratio).to_f64();
+        self.clipped += u64::from(row.clipped);
+        self.ratio += ratio.to_f64();
+        self.ratio_square += ratio.to_f64() * ratio.to_f64();
+    }
+
     /// Add the sums of later rows.
     pub fn merge(&mut self, later: &Self) {
         self.loss += later.loss;
@@ -137,28 +149,56 @@ pub fn head_gradient<R: Real, D: Distribution<R>>(
     assert_eq!(rows.discrete.len(), b * discrete, "discrete: [{b}, {discrete}]");
     assert_eq!(rows.continuous.len(), b * continuous, "continuous: [{b}, {continuous}]");
     assert_eq!(dy.len(), b * params, "dy: [{b}, {params}]");
-    let d_entropy = -(rows.weight * entropy_coef);
     let mut sums = PolicySums { rows: b as u64, ..PolicySums::default() };
-    for i in 0..b {
-        let y = &rows.y[i * params..(i + 1) * params];
-        let dy = &mut dy[i * params..(i + 1) * params];
-        let a = ActionRow {
-            discrete: &rows.discrete[i * discrete..(i + 1) * discrete],
-            continuous: &rows.continuous[i * continuous..(i + 1) * continuous],
-        };
-        let evaluated = dist.evaluate(y, a, dy);
-        let log_ratio = evaluated.log_prob - rows.log_prob_old[i];
-        let ratio = log_ratio.exp();
-        let row = surrogate.row(evaluated.log_prob, ratio, rows.advantage[i]);
-        dist.turn_into_grad(y, a, evaluated, rows.weight * row.d_loss_d_log_prob, d_entropy, dy);
-        sums.loss += row.loss.to_f64();
-        sums.entropy += evaluated.entropy.to_f64();
-        sums.approx_kl += (ratio - R::ONE - log_ratio).to_f64();
-        sums.clipped += u64::from(row.clipped);
-        sums.ratio += ratio.to_f64();
-        sums.ratio_square += ratio.to_f64() * ratio.to_f64();
+    for first in (0..b).step_by(MAX_ROWS) {
+        let part = rows.part(first..b.min(first + MAX_ROWS), dist);
+        let dy = &mut dy[first * params..][..part.y.len()];
+        part.add_gradient(dist, surrogate, entropy_coef, dy, &mut sums);
     }
     sums
+}
+
+impl<'a, R: Real> PolicyRows<'a, R> {
+    /// Some of the rows.
+    fn part(&self, rows: Range<usize>, dist: &impl Widths) -> Self {
+        let of = |width: usize| rows.start * width..rows.end * width;
+        Self {
+            y: &self.y[of(dist.params())],
+            discrete: &self.discrete[of(dist.discrete())],
+            continuous: &self.continuous[of(dist.continuous())],
+            log_prob_old: &self.log_prob_old[rows.clone()],
+            advantage: &self.advantage[rows],
+            weight: self.weight,
+        }
+    }
+
+    /// The gradient of at most [`MAX_ROWS`] rows, whose sums are added to `sums`.
+    fn add_gradient<D: Distribution<R>>(
+        &self,
+        dist: &D,
+        surrogate: Surrogate<R>,
+        entropy_coef: R,
+        dy: &mut [R],
+        sums: &mut PolicySums,
+    ) {
+        let (b, params, weight) = (self.advantage.len(), dist.params(), self.weight);
+        let a = ActionRows { discrete: self.discrete, continuous: self.continuous };
+        let mut evaluated = [Evaluated::default(); MAX_ROWS];
+        dist.evaluate(self.y, a, dy, &mut evaluated[..b]);
+        let (mut log_ratio, d_entropy) = ([R::ZERO; MAX_ROWS], -(weight * entropy_coef));
+        for (i, old) in self.log_prob_old.iter().enumerate() {
+            log_ratio[i] = evaluated[i].log_prob - *old;
+        }
+        let mut ratio = log_ratio;
+        R::exp_all(&mut ratio[..b]);
+        for (i, dy) in dy.chunks_exact_mut(params).enumerate() {
+            let row = surrogate.row(evaluated[i].log_prob, ratio[i], self.advantage[i]);
+            let (y, d_log_prob) =
+                (&self.y[i * params..(i + 1) * params], weight * row.d_loss_d_log_prob);
+            dist.turn_into_grad(y, a.row(i, dist), evaluated[i], d_log_prob, d_entropy, dy);
+            sums.add(&row, evaluated[i].entropy, ratio[i], log_ratio[i]);
+        }
+    }
 }
 
 /// The arguments of [`head_gradient`], waiting for the concrete distribution.

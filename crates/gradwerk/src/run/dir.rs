@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::checkpoint;
+use super::file;
 use serde::{Deserialize, Serialize};
 
 /// Where runs go unless told otherwise, relative to the working directory.
@@ -180,7 +180,7 @@ impl Manifest {
         let path = run.manifest();
         let mut text = serde_json::to_string_pretty(self).expect("strings and numbers");
         text.push('\n');
-        checkpoint::write_bytes(&path, text.as_bytes())
+        file::write_bytes(&path, text.as_bytes())
             .map_err(|source| DirError::io("write", &path, source))
     }
 

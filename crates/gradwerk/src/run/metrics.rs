@@ -60,6 +60,8 @@ pub const KEYS: &[Key] = &[
         "estimate of KL(old policy || new policy), mean over the last epoch as it runs",
     ),
     real("clip_fraction", "1", "share of samples whose ratio was clipped"),
+    real("log_likelihood", "nat", "log pi(a|s) of the recorded actions, mean over the pass (bc)"),
+    real("held_out_log_likelihood", "nat", "the same over the held-out episodes, after the pass"),
     real("explained_variance", "1", "1 - Var[G - v] / Var[G]: 1 is perfect, 0 a constant"),
     real(
         "ess",

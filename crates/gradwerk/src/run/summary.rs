@@ -90,6 +90,9 @@ pub struct Summary {
     /// Steps at which it ends.
     #[serde(skip)]
     pub limit: u64,
+    /// The recording that it learned from instead of playing.
+    #[serde(skip)]
+    pub data: Option<String>,
     /// The best mean return of a periodic evaluation.
     #[serde(skip)]
     pub best_evaluation: Option<f64>,

@@ -1,7 +1,8 @@
 //! The state of a trainer: everything that decides how the run goes on, and nothing else.
 
-use super::{ShardState, Trainer};
+use super::Trainer;
 use crate::Error;
+use crate::collect::{Shard, ShardState};
 use crate::run::state::{State, StateError};
 use gradwerk_env::vec_env::{ActionLog, SlotState};
 
@@ -24,7 +25,7 @@ impl Trainer {
         let (totals, lengths): (Vec<f64>, Vec<u32>) = self.window.iter().copied().unzip();
         state.put_vector("window.return", totals)?;
         state.put_vector("window.length", lengths)?;
-        save_envs(&mut state, self.shards.iter().map(super::Shard::save))?;
+        self.source.save(&mut state)?;
         Ok(state)
     }
 
@@ -38,37 +39,36 @@ impl Trainer {
         self.algorithm.load_state(state.get_any::<f64>("algorithm")?.1);
         self.algorithm.load_columns(state)?;
         self.normalizers.load(state)?;
-        if let Some(moments) = &self.normalizers.observations {
-            self.obs_map.refresh(moments);
-        }
+        self.refresh_observations();
         state.copy_into("reward.discounted", &mut self.discounted)?;
         let (totals, lengths) =
             (state.get_any::<f64>("window.return")?.1, state.get_any::<u32>("window.length")?.1);
         self.window.clear();
         self.window.extend(totals.iter().copied().zip(lengths.iter().copied()));
-        self.load_envs(state)
-    }
-
-    fn load_envs(&mut self, state: &State) -> Result<(), Error> {
-        let d = self.learner.model.encoder.raw_width();
-        let mut all = read_envs(state, self.rollout.n, d)?;
-        for shard in self.shards.iter_mut() {
-            let n = shard.rollout.n;
-            let rest = ShardState {
-                slots: all.slots.split_off(n),
-                obs: all.obs.split_off(n * d),
-                steps: all.steps.split_off(n),
-                time: all.time.split_off(n),
-                total: all.total.split_off(n),
-            };
-            shard.load(std::mem::replace(&mut all, rest))?;
-        }
-        Ok(())
+        self.source.load(state, self.learner.model.encoder.raw_width())
     }
 }
 
+/// Go on with the environments of all shards where [`save_envs`] left them.
+pub(super) fn load_envs(shards: &mut [Shard], state: &State, d: usize) -> Result<(), Error> {
+    let total = shards.iter().map(|shard| shard.rollout.n).sum();
+    let mut all = read_envs(state, total, d)?;
+    for shard in shards.iter_mut() {
+        let n = shard.rollout.n;
+        let rest = ShardState {
+            slots: all.slots.split_off(n),
+            obs: all.obs.split_off(n * d),
+            steps: all.steps.split_off(n),
+            time: all.time.split_off(n),
+            total: all.total.split_off(n),
+        };
+        shard.load(std::mem::replace(&mut all, rest))?;
+    }
+    Ok(())
+}
+
 /// One column per field over all environments in order, whatever the shards were.
-fn save_envs(
+pub(super) fn save_envs(
     state: &mut State,
     shards: impl Iterator<Item = ShardState>,
 ) -> Result<(), StateError> {

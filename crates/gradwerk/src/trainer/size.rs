@@ -1,6 +1,7 @@
 //! Whether a run fits into memory, before any of it is allocated: a failed allocation would end
 //! the process without a word about the setting that asked for it.
 
+use crate::Error;
 use crate::collect::Plan;
 use crate::config::{Config, Invalid};
 use crate::dist::Widths;
@@ -64,6 +65,24 @@ fn check_within(
         return Err(Invalid::new("network.kind", config.network.name(), reason));
     }
     Ok(())
+}
+
+/// Refuse a recording that is too large as a rollout `[T, N]` of its longest episode.
+pub fn check_recording(
+    model: &Model<f32>,
+    (t, n): (usize, usize),
+    name: &str,
+) -> Result<(), Error> {
+    let rows = t.checked_mul(n).and_then(|rows| u32::try_from(rows).ok());
+    let memory = total_memory().unwrap_or(ASSUMED);
+    match rows {
+        Some(rows) if u64::from(rows) * row_bytes(model) <= memory => Ok(()),
+        _ => Err(Error::Usage(format!(
+            "{name}: {n} episodes of up to {t} steps do not fit into memory ({}); record fewer, \
+             or of more equal length",
+            gib(memory)
+        ))),
+    }
 }
 
 /// Bytes per row of the rollout, in the shards and joined.

@@ -15,8 +15,12 @@ const FIRST_VALUES: &[&str] = &[
     "policy.log_std_init",
 ];
 
+/// Settings that only a value function feels: a policy without one was trained with any.
+const OF_VALUES: &[&str] = &["normalize.rewards", "normalize.value_targets"];
+
 impl Trainer {
-    /// Start from the parameters and the normaliser of another policy.
+    /// Start from the parameters and the normaliser of another policy. Where that has no value
+    /// function (one that was cloned), this run's own begins as it would have begun.
     ///
     /// # Errors
     /// If its network, its distribution or its normalisers are not those of this run: the same
@@ -24,10 +28,13 @@ impl Trainer {
     pub fn warm_start(&mut self, policy: &Policy) -> Result<(), Error> {
         self.same_function(policy)?;
         self.learner.load_policy(policy)?;
-        self.normalizers.clone_from(policy.normalizers());
-        if let Some(moments) = &self.normalizers.observations {
-            self.obs_map.refresh(moments);
+        if policy.model().has_critic() {
+            self.normalizers.clone_from(policy.normalizers());
+        } else {
+            // Its other moments, if any, belong to no value function.
+            self.normalizers.observations.clone_from(&policy.normalizers().observations);
         }
+        self.refresh_observations();
         Ok(())
     }
 
@@ -38,7 +45,12 @@ impl Trainer {
         let (own, theirs) = (resolved(&self.config), resolved(policy.config()));
         // Nothing is clipped without the normaliser.
         let clips = own.normalize.observations || theirs.normalize.observations;
-        let matters = |key: &str| matters(key) && (clips || key != "normalize.clip");
+        let critic = policy.model().has_critic();
+        let matters = |key: &str| {
+            let unused =
+                (!clips && key == "normalize.clip") || (!critic && OF_VALUES.contains(&key));
+            matters(key) && !unused
+        };
         match differences(&own, &theirs).into_iter().find(|found| matters(&found.key)) {
             None => Ok(()),
             Some(found) => {

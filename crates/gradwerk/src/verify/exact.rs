@@ -1,7 +1,7 @@
 //! Rows over enumerated trajectories.
 
 use super::report::relative;
-use super::{BatchRow, Case, Declared, MeanOver, Method, Row, Setup, Verdict};
+use super::{BatchRow, Case, Declared, MeanOver, Method, Row, Setup, Sizes, Verdict};
 use crate::Error;
 use crate::columns::Columns;
 use crate::estimate::{ImportanceScratch, Normalize, estimate_off_policy};
@@ -15,8 +15,11 @@ pub const EXACT_TOLERANCE: f64 = 1e-10;
 /// Largest relative difference between the engine's gradients and those in double precision.
 pub const PRECISION_TOLERANCE: f64 = 1e-5;
 
-/// Most batches that are visited for one batch size.
-pub const MAX_BATCHES: u64 = 12_000;
+/// Most batches that are visited for one batch size, unless sizes were asked for.
+pub const MAX_BATCHES: u64 = 60_000;
+
+/// Most batches that are visited for a size that was asked for.
+pub const MAX_ASKED_BATCHES: u64 = 1_000_000;
 
 /// From a rollout to the columns that the learner reads, given the estimator of a case and, off
 /// policy, `log pi - log mu` `[T, N]`. Tests put faults in its place.
@@ -37,7 +40,7 @@ impl Default for Pipeline<'_> {
     }
 }
 
-/// What training does between sampling and ascending: on policy the trainer, off policy the
+/// What training does between sampling and ascending, scores of the baseline apart: on policy the trainer, off policy the
 /// algorithm that stores batches.
 ///
 /// # Errors
@@ -77,17 +80,16 @@ pub(super) fn estimate<E: Engine>(
     agent.gradient(rollout, columns, minibatch, episodes)
 }
 
-/// Exact mean and covariance for batches of 1, 2 and 4 trajectories, as far as they are few
-/// enough, judged.
+/// Exact mean and covariance for batches of the given sizes, as far as they are few enough, judged.
 ///
 /// # Errors
 /// If the case cannot be computed.
-pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>) -> Result<Row, Error> {
+pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>, sizes: &Sizes) -> Result<Row, Error> {
     let mut setup = Setup::of(case)?;
     let trajectories = setup.trajectories()?;
     let mut row = Row::new(case, case.declared(1));
-    for n in [1, 2, 4] {
-        if batches(trajectories.len(), n).is_some_and(|count| count <= MAX_BATCHES) {
+    for &n in &sizes.exact {
+        if batches(trajectories.len(), n).is_some_and(|count| count <= sizes.most) {
             let batch = exact_batch(case, pipeline, &mut setup, &trajectories, n)?;
             if let Some(error) = batch.deviation.filter(|e| !matches!(e, x if *x < EXACT_TOLERANCE))
             {
@@ -98,7 +100,7 @@ pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>) -> Result<Row, Error> {
     }
     if row.batches.is_empty() {
         let count = trajectories.len();
-        row.fail(format!("{count} trajectories are more than {MAX_BATCHES} batches"));
+        row.fail(format!("{count} trajectories are more than {} batches", sizes.most));
     }
     if row.verdict != Verdict::Failed {
         let judged = !matches!(case.declared(1), Declared::Biased(_));
@@ -124,6 +126,7 @@ fn exact_batch(
     let m = moments(trajectories, n, grad, |batch| {
         let mut rollout = agent.rollout(batch);
         let log_ratio = behaviour.as_ref().map(|mu| swap_behaviour(mu, batch, &mut rollout));
+        agent.score(&case.estimator, case.gamma, &rollout, &mut columns);
         (pipeline.derive)(case, &rollout, log_ratio.as_deref(), &mut columns)?;
         let mut g = estimate(case, agent, &rollout, &columns, n)?;
         if let Some(length) = length {
@@ -155,8 +158,8 @@ fn trace(covariance: &Matrix) -> f64 {
     if trace < 0.0 && trace > -1e-15 { 0.0 } else { trace }
 }
 
-/// The gradients of every trajectory in both precisions: the root of the mean squared difference
-/// relative to that of the gradients.
+/// The gradients of every trajectory with another one in both precisions: the root of the mean
+/// squared difference relative to that of the gradients.
 pub(super) fn precision_row(case: &Case) -> Result<Row, Error> {
     debug_assert_eq!(case.method, Method::Precision);
     let mut setup = Setup::of(case)?;
@@ -164,14 +167,16 @@ pub(super) fn precision_row(case: &Case) -> Result<Row, Error> {
     let mut engine = Setup::engine(case, &setup.config, &setup.world)?;
     let (mut difference, mut size) = (0.0, 0.0);
     let (mut wide, mut narrow) = (Columns::default(), Columns::default());
-    for trajectory in &trajectories {
-        let batch = [trajectory];
+    for (i, trajectory) in trajectories.iter().enumerate() {
+        let batch = [trajectory, &trajectories[(i + 1) % trajectories.len()]];
         let rollout = setup.agent.rollout(&batch);
+        setup.agent.score(&case.estimator, case.gamma, &rollout, &mut wide);
         derive(case, &rollout, None, &mut wide)?;
-        let want = estimate(case, &mut setup.agent, &rollout, &wide, 1)?;
+        let want = estimate(case, &mut setup.agent, &rollout, &wide, batch.len())?;
         let rollout = engine.rollout(&batch);
+        engine.score(&case.estimator, case.gamma, &rollout, &mut narrow);
         derive(case, &rollout, None, &mut narrow)?;
-        let got = estimate(case, &mut engine, &rollout, &narrow, 1)?;
+        let got = estimate(case, &mut engine, &rollout, &narrow, batch.len())?;
         for (got, want) in got.iter().zip(&want) {
             difference += trajectory.probability * (got - want) * (got - want);
             size += trajectory.probability * want * want;
@@ -179,7 +184,7 @@ pub(super) fn precision_row(case: &Case) -> Result<Row, Error> {
     }
     let error = (difference / size).sqrt();
     let mut row = Row::new(case, Declared::Unbiased);
-    row.batches.push(BatchRow { n: 1, bias: error, deviation: Some(error), ..BatchRow::default() });
+    row.batches.push(BatchRow { n: 2, bias: error, deviation: Some(error), ..BatchRow::default() });
     if error < PRECISION_TOLERANCE {
         row.verdict = Verdict::Ok;
     } else {

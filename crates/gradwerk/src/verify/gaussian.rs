@@ -3,6 +3,7 @@
 use super::setup::config;
 use super::{Case, GaussianProblem};
 use crate::Error;
+use crate::dist::DistConfig;
 use crate::exact::Agent;
 use gradwerk_env::EnvFactory;
 use gradwerk_math::{Kernel, Real};
@@ -16,12 +17,15 @@ pub(super) fn agent(
     let (observation, action) = (env.observation_space(), env.action_space());
     let mut agent =
         Agent::<f32>::on_spaces(&config(case)?, &observation, &action, Kernel::detect())?;
-    let layout = agent.learner.model.layout();
+    let (layout, dist) = (agent.learner.model.layout(), (case.policy.dist)());
     let index = |name: &str| {
         let found = layout.find(name).map(|entry| entry.range().start);
         found.ok_or_else(|| Error::Usage(format!("verify: {} has no `{name}`", case.policy.name)))
     };
-    let (mean, log_std) = (index(problem.mean)?, index("policy.log_std")?);
+    // Where the network computes the deviation, its bias stands for it: the second one.
+    let of_state = matches!(dist, DistConfig::Gaussian(g) if g.state_dependent_std);
+    let log_std = if of_state { index("policy.0.bias")? + 1 } else { index("policy.log_std")? };
+    let mean = index(problem.mean)?;
     let mut theta = vec![0.0; layout.len()];
     [theta[mean], theta[log_std]] = problem.at;
     agent.set_theta(&theta);

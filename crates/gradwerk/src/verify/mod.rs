@@ -26,7 +26,8 @@ mod stats;
 
 pub use case::{Case, Critic, Declared, MeanOver, Method};
 pub use exact::{
-    Derive, EXACT_TOLERANCE, MAX_BATCHES, PRECISION_TOLERANCE, Pipeline, derive, exact_row,
+    Derive, EXACT_TOLERANCE, MAX_ASKED_BATCHES, MAX_BATCHES, PRECISION_TOLERANCE, Pipeline, derive,
+    exact_row,
 };
 pub use policy::{POLICIES, PolicyClass};
 pub use problem::{GaussianProblem, PROBLEMS, Problem, Source};
@@ -50,22 +51,54 @@ pub struct Options {
     pub filter: String,
     /// Batches per sampled row (and episodes of the sampler's test).
     pub samples: usize,
+    /// How large batches are.
+    pub sizes: Sizes,
     /// Threads that share the rows. The numbers do not depend on it.
     pub threads: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { filter: String::new(), samples: 4000, threads: 2 }
+        Self { filter: String::new(), samples: 4000, sizes: Sizes::default(), threads: 2 }
+    }
+}
+
+/// Trajectories per batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// In exact rows, as far as there are at most so many batches:
+    pub exact: Vec<usize>,
+    /// this many.
+    pub most: u64,
+    /// In sampled rows.
+    pub sampled: Vec<usize>,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { exact: vec![1, 2, 4], most: MAX_BATCHES, sampled: vec![8] }
+    }
+}
+
+impl Sizes {
+    /// The same sizes in every row, also where that takes longer.
+    #[must_use]
+    pub fn asked(sizes: &[usize]) -> Self {
+        Self { exact: sizes.to_vec(), most: MAX_ASKED_BATCHES, sampled: sizes.to_vec() }
     }
 }
 
 /// Run every case that the filter lets through.
 ///
 /// # Errors
-/// If no row has the words of the filter, or a case cannot be computed.
+/// If a batch is to have no trajectory, no row has the words of the filter, or a case cannot be
+/// computed.
 pub fn verify(options: &Options) -> Result<Report, Error> {
     let started = Instant::now();
+    let Sizes { exact, sampled, .. } = &options.sizes;
+    if exact.is_empty() || sampled.is_empty() || exact.iter().chain(sampled).any(|&n| n == 0) {
+        return Err(Error::Usage("verify: a batch needs at least 1 trajectory".into()));
+    }
     let words: Vec<&str> = options.filter.split_whitespace().collect();
     let chosen = cases().into_iter().filter(|c| words.iter().all(|w| c.name().contains(w)));
     let mut slots: Vec<(Case, Option<Result<Row, Error>>)> = chosen.map(|c| (c, None)).collect();
@@ -78,18 +111,19 @@ pub fn verify(options: &Options) -> Result<Report, Error> {
         )));
     }
     Pool::new(options.threads.max(1)).for_each(&mut slots, |_, (case, row)| {
-        *row = Some(run(case, options.samples));
+        *row = Some(run(case, options));
     });
     let rows = slots.into_iter().filter_map(|(_, row)| row).collect::<Result<Vec<_>, _>>()?;
     Ok(Report::new(rows, started.elapsed()))
 }
 
 /// Measure one case.
-fn run(case: &Case, samples: usize) -> Result<Row, Error> {
+fn run(case: &Case, options: &Options) -> Result<Row, Error> {
+    let Options { samples, ref sizes, .. } = *options;
     match case.method {
-        Method::Exact => exact_row(case, &Pipeline::default()),
+        Method::Exact => exact_row(case, &Pipeline::default(), sizes),
         Method::Precision => exact::precision_row(case),
-        Method::Sampled => sampled::sampled_row(case, samples),
+        Method::Sampled => sampled::sampled_row(case, samples, &sizes.sampled),
         Method::Sampler => sampled::sampler_row(case, samples),
     }
 }

@@ -1,5 +1,6 @@
 //! The policy classes that are verified.
 
+use crate::dist::{BernoulliConfig, CategoricalConfig, DistConfig, GaussianConfig};
 use crate::exact::Encoding;
 use gradwerk_nn::{LinearConfig, MlpConfig, NetworkConfig};
 
@@ -12,8 +13,8 @@ pub struct PolicyClass {
     pub network: fn() -> NetworkConfig,
     /// What the network reads.
     pub encoding: Encoding,
-    /// Name of the distribution.
-    pub dist: &'static str,
+    /// The distribution.
+    pub dist: fn() -> DistConfig,
     /// Standard deviation of what is added to the first parameters: feature maps start at 0, where
     /// the policy is uniform and hides mistakes.
     pub jitter: f64,
@@ -33,13 +34,22 @@ fn named(name: &str) -> NetworkConfig {
     NetworkConfig::named(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
+fn categorical() -> DistConfig {
+    DistConfig::Categorical(CategoricalConfig::default())
+}
+
+/// With one deviation for all states, or with one that the network computes.
+fn gaussian(state_dependent_std: bool) -> DistConfig {
+    DistConfig::Gaussian(GaussianConfig { state_dependent_std, ..GaussianConfig::default() })
+}
+
 /// A feature map in front of a softmax.
 const fn features(
     name: &'static str,
     encoding: Encoding,
     network: fn() -> NetworkConfig,
 ) -> PolicyClass {
-    PolicyClass { name, network, encoding, dist: "categorical", jitter: 0.5 }
+    PolicyClass { name, network, encoding, dist: categorical, jitter: 0.5 }
 }
 
 /// Every class.
@@ -48,35 +58,42 @@ pub const POLICIES: &[PolicyClass] = &[
         name: "softmax-table",
         network: linear,
         encoding: Encoding::OneHot,
-        dist: "categorical",
+        dist: categorical,
         jitter: 0.0,
     },
     PolicyClass {
         name: "softmax-linear",
         network: linear,
         encoding: Encoding::Index,
-        dist: "categorical",
+        dist: categorical,
         jitter: 0.0,
     },
     PolicyClass {
         name: "softmax-mlp",
         network: || mlp(false),
         encoding: Encoding::OneHot,
-        dist: "categorical",
+        dist: categorical,
         jitter: 0.0,
     },
     PolicyClass {
         name: "softmax-mlp-shared",
         network: || mlp(true),
         encoding: Encoding::OneHot,
-        dist: "categorical",
+        dist: categorical,
         jitter: 0.0,
     },
     PolicyClass {
         name: "gaussian-linear",
         network: linear,
         encoding: Encoding::Index,
-        dist: "gaussian",
+        dist: || gaussian(false),
+        jitter: 0.0,
+    },
+    PolicyClass {
+        name: "gaussian-linear-std",
+        network: linear,
+        encoding: Encoding::Index,
+        dist: || gaussian(true),
         jitter: 0.0,
     },
     features("softmax-polynomial", Encoding::Index, || named("polynomial")),
@@ -88,12 +105,18 @@ pub const POLICIES: &[PolicyClass] = &[
         name: "probability",
         network: linear,
         encoding: Encoding::Index,
-        dist: "bernoulli",
+        dist: || DistConfig::Bernoulli(BernoulliConfig::default()),
         jitter: 0.0,
     },
 ];
 
 impl PolicyClass {
+    /// Whether its actions are those of finite problems with any number of them.
+    #[must_use]
+    pub fn is_softmax(&self) -> bool {
+        matches!((self.dist)(), DistConfig::Categorical(_))
+    }
+
     /// The class of that name.
     ///
     /// # Panics

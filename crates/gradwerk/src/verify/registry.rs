@@ -1,6 +1,6 @@
 //! The default set: which cases there are.
 
-use super::{Case, Critic, MeanOver, Method, POLICIES, PROBLEMS, Problem, Source};
+use super::{Case, Critic, MeanOver, Method, POLICIES, PROBLEMS, PolicyClass, Problem, Source};
 use crate::estimate::{
     BASELINES, Baseline, Discounting, ESTIMATORS, EstimatorConfig, Form, ImportanceConfig, Kind,
     Normalize, Weighting,
@@ -13,12 +13,13 @@ pub fn cases() -> Vec<Case> {
     for problem in PROBLEMS {
         for &gamma in problem.gammas {
             if let Source::Gaussian(_) = problem.source {
-                cases.extend(gaussian(problem, gamma));
+                cases.extend(gaussian(problem, PolicyClass::named(problem.policy), gamma));
             } else if problem.enumerable {
-                estimators(problem, gamma, &mut cases);
+                cases.extend(estimators(gamma).map(|e| Case::exact(problem, gamma, e)));
                 cases.extend(normalized(problem, gamma));
             } else {
-                cases.extend(sampled(problem, gamma));
+                let method = Method::Sampled;
+                cases.extend(judged(problem, gamma).map(|case| Case { method, ..case }));
             }
         }
         if problem.enumerable {
@@ -32,20 +33,22 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Every estimator with every baseline and discounting that goes with it.
-fn estimators(problem: &'static Problem, gamma: f64, cases: &mut Vec<Case>) {
-    for kind in ESTIMATORS.iter().map(|e| e.kind) {
-        for baseline in BASELINES.iter().map(|b| b.baseline) {
-            for estimator in variants(kind, baseline) {
-                if estimator.check(true, estimator.needs_value()).is_err() {
-                    continue;
-                }
-                for discounting in discountings(kind, gamma) {
-                    let estimator = EstimatorConfig { discounting, ..estimator.clone() };
-                    cases.push(Case::exact(problem, gamma, estimator));
-                }
-            }
-        }
-    }
+fn estimators(gamma: f64) -> impl Iterator<Item = EstimatorConfig> {
+    let kinds = ESTIMATORS.iter().map(|e| e.kind);
+    let pairs = kinds.flat_map(|kind| BASELINES.iter().map(move |b| (kind, b.baseline)));
+    let all = pairs.flat_map(|(kind, baseline)| variants(kind, baseline));
+    let possible = all.filter(|e| e.check(true, e.needs_value()).is_ok());
+    possible.flat_map(move |e| {
+        let discountings = discountings(e.kind, gamma).into_iter();
+        discountings.map(move |discounting| EstimatorConfig { discounting, ..e.clone() })
+    })
+}
+
+/// Those of them that declare what their mean is: for rows that cost more than they show of an
+/// estimator that does not.
+fn judged(problem: &'static Problem, gamma: f64) -> impl Iterator<Item = Case> {
+    let all = estimators(gamma).map(move |e| Case::exact(problem, gamma, e));
+    all.filter(|case| case.declared(2).factor().is_some())
 }
 
 /// Without a discount there is nothing to count, and total returns always count from the start.
@@ -93,59 +96,61 @@ fn normalized(problem: &'static Problem, gamma: f64) -> Vec<Case> {
     ]
 }
 
-/// The engine's precision, and the sampler.
-fn checks(problem: &'static Problem) -> [Case; 2] {
-    let base = Case::exact(problem, problem.gammas[0], estimator(Kind::Gae, Baseline::Value));
-    [Case { method: Method::Precision, ..base.clone() }, Case { method: Method::Sampler, ..base }]
-}
-
-/// Estimators on problems that are too large to enumerate.
-fn sampled(problem: &'static Problem, gamma: f64) -> Vec<Case> {
+/// The engine's precision, baselines that weigh by scores included, and the sampler.
+fn checks(problem: &'static Problem) -> Vec<Case> {
     let pairs = [
-        (Kind::TotalReturn, Baseline::None),
-        (Kind::TotalReturn, Baseline::LeaveOneOut),
-        (Kind::TotalReturn, Baseline::BatchMean),
-        (Kind::RewardToGo, Baseline::None),
-        (Kind::RewardToGo, Baseline::TimeStep),
-        (Kind::RewardToGo, Baseline::Value),
         (Kind::Gae, Baseline::Value),
+        (Kind::RewardToGo, Baseline::Optimal),
+        (Kind::TotalReturn, Baseline::OptimalPerParameter),
     ];
-    pairs.map(|pair| sampled_case(problem, gamma, pair)).to_vec()
-}
-
-fn sampled_case(problem: &'static Problem, gamma: f64, (kind, baseline): (Kind, Baseline)) -> Case {
-    let base = Case::exact(problem, gamma, estimator(kind, baseline));
-    Case { method: Method::Sampled, ..base }
+    let of = |(kind, baseline), method| {
+        let base = Case::exact(problem, problem.gammas[0], estimator(kind, baseline));
+        Case { method, ..base }
+    };
+    let precision = pairs.map(|pair| of(pair, Method::Precision));
+    precision.into_iter().chain([of(pairs[0], Method::Sampler)]).collect()
 }
 
 /// Gaussian policies: the formulas are about the sum of the rewards, so that nothing bootstraps.
-fn gaussian(problem: &'static Problem, gamma: f64) -> Vec<Case> {
-    let pairs = [
-        (Kind::TotalReturn, Baseline::None),
-        (Kind::TotalReturn, Baseline::LeaveOneOut),
-        (Kind::TotalReturn, Baseline::BatchMean),
-        (Kind::RewardToGo, Baseline::None),
-        (Kind::RewardToGo, Baseline::TimeStep),
-    ];
-    pairs.map(|pair| sampled_case(problem, gamma, pair)).to_vec()
+fn gaussian(
+    problem: &'static Problem,
+    policy: &'static PolicyClass,
+    gamma: f64,
+) -> impl Iterator<Item = Case> {
+    let cases = judged(problem, gamma).filter(|case| !case.estimator.needs_value());
+    cases.map(move |case| Case { policy, method: Method::Sampled, ..case })
 }
 
-/// Every policy class where its distribution fits.
+/// Every policy class where its distribution fits: on the smallest problem with steps with every
+/// estimator and baseline, on truncated and on partially observed ones with some.
 fn policy_classes(cases: &mut Vec<Case>) {
     let pairs = [
         (Kind::TotalReturn, Baseline::LeaveOneOut),
         (Kind::RewardToGo, Baseline::None),
+        (Kind::RewardToGo, Baseline::OptimalPerParameter),
         (Kind::Gae, Baseline::Value),
     ];
-    for problem in ["fork", "chain-3", "tiger-3"].map(Problem::named) {
-        let others = POLICIES.iter().filter(|p| p.name != problem.policy);
-        for policy in others.filter(|p| p.dist == "categorical") {
-            for (kind, baseline) in pairs {
-                let base = Case::exact(problem, problem.gammas[0], estimator(kind, baseline));
-                cases.push(Case { policy, ..base.clone() });
-            }
+    let fork = Problem::named("fork");
+    for policy in POLICIES.iter().filter(|p| p.is_softmax() && p.name != fork.policy) {
+        let own = judged(fork, fork.gammas[0]).map(|case| Case { policy, ..case });
+        cases.extend(own);
+        let base = Case::exact(fork, fork.gammas[0], estimator(Kind::Gae, Baseline::Value));
+        cases.push(Case { policy, method: Method::Precision, ..base });
+    }
+    for problem in ["chain-3", "tiger-3"].map(Problem::named) {
+        for policy in POLICIES.iter().filter(|p| p.is_softmax() && p.name != problem.policy) {
+            let gamma = problem.gammas[0];
+            let case = |(kind, baseline)| Case {
+                policy,
+                ..Case::exact(problem, gamma, estimator(kind, baseline))
+            };
+            cases.extend(pairs.map(case));
         }
     }
+    // In one state a deviation of the state is as good as a free one, and as well known.
+    let bandit = Problem::named("gaussian-bandit");
+    let class = PolicyClass::named("gaussian-linear-std");
+    cases.extend(gaussian(bandit, class, bandit.gammas[0]));
 }
 
 /// Trajectories of another policy, in every form and with all weights that go together.

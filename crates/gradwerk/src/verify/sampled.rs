@@ -18,9 +18,10 @@ use gradwerk_env::{Action, Env, EnvFactory, EnvSettings, EpisodeKeys, Space, Ste
 use gradwerk_math::Stream;
 use std::sync::Arc;
 
-/// Environments that are stepped side by side, and episodes of each per batch.
+/// Environments that are stepped side by side, where the size of the batch is a multiple.
 const ENVS: usize = 4;
-const EPISODES: usize = 2;
+/// Episodes per rollout of the sampler's test.
+const TESTED: usize = 8;
 /// Where a problem has no horizon, episodes are cut here: too late to matter.
 const LONGEST: u32 = 2000;
 
@@ -53,23 +54,30 @@ struct Sampler {
 }
 
 impl Sampler {
-    fn finite(case: &Case, setup: &Setup, engine: &Agent<f32>) -> Result<Self, Error> {
+    fn finite(
+        case: &Case,
+        setup: &Setup,
+        engine: &Agent<f32>,
+        episodes: usize,
+    ) -> Result<Self, Error> {
         let (mdp, encoding) = (Arc::new(case.problem.source.table()?), case.policy.encoding);
         let limit = setup.world.horizon.unwrap_or(LONGEST);
         let make = move || Shown { env: MdpEnv::new(mdp.clone()), encoding };
-        Ok(Self::new(&*custom(case.problem.name, Some(limit), make), limit, engine))
+        Ok(Self::new(&*custom(case.problem.name, Some(limit), make), limit, engine, episodes))
     }
 
-    fn new(factory: &dyn EnvFactory, limit: u32, engine: &Agent<f32>) -> Self {
+    /// Rollouts of so many whole episodes.
+    fn new(factory: &dyn EnvFactory, limit: u32, engine: &Agent<f32>, episodes: usize) -> Self {
+        let envs = if episodes.is_multiple_of(ENVS) { ENVS } else { episodes };
         let settings = EnvSettings { time_limit: Some(limit), frame_skip: 1 };
-        let env = factory.make(SEED, EpisodeKeys::Training { first: 0 }, ENVS, &settings);
-        let plan = Plan::Episodes { quota: EPISODES, longest: limit as usize };
+        let env = factory.make(SEED, EpisodeKeys::Training { first: 0 }, envs, &settings);
+        let plan = Plan::Episodes { quota: episodes / envs, longest: limit as usize };
         let learner = &engine.learner;
         let shard = Shard::new(0, env, &learner.model, plan, learner.kernel());
         Self { shard, plan, obs_map: ObsMap::new(learner.model.encoder.width(), None, 10.0) }
     }
 
-    /// One rollout of [`ENVS`] x [`EPISODES`] whole episodes, left in the shard.
+    /// One rollout, left in the shard.
     fn collect(&mut self, engine: &Agent<f32>) -> Result<(), Error> {
         let ctx = Context {
             model: &engine.learner.model,
@@ -92,33 +100,47 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(case: &Case) -> Result<Self, Error> {
+    fn of(case: &Case, episodes: usize) -> Result<Self, Error> {
         match &case.problem.source {
-            Source::Finite(_) => Self::finite(case),
-            Source::Gaussian(problem) => Self::gaussian(case, problem),
+            Source::Finite(_) => Self::finite(case, episodes),
+            Source::Gaussian(problem) => Self::gaussian(case, problem, episodes),
         }
     }
 
-    fn finite(case: &Case) -> Result<Self, Error> {
+    fn finite(case: &Case, episodes: usize) -> Result<Self, Error> {
         let setup = Setup::of(case)?;
         let engine = Setup::engine(case, &setup.config, &setup.world)?;
-        let sampler = Sampler::finite(case, &setup, &engine)?;
+        let sampler = Sampler::finite(case, &setup, &engine, episodes)?;
         Ok(Self { engine, sampler, grad: setup.solution.grad })
     }
 
-    fn gaussian(case: &Case, problem: &GaussianProblem) -> Result<Self, Error> {
+    fn gaussian(case: &Case, problem: &GaussianProblem, episodes: usize) -> Result<Self, Error> {
         let env = gradwerk_env::find(problem.env)?;
         let (engine, grad) = gaussian::agent(case, problem, env)?;
         let limit = env.default_time_limit().unwrap_or(LONGEST);
-        let sampler = Sampler::new(env, limit, &engine);
+        let sampler = Sampler::new(env, limit, &engine, episodes);
         Ok(Self { engine, sampler, grad })
     }
 }
 
-/// The mean of `samples` estimates from batches of 8 episodes.
-pub(super) fn sampled_row(case: &Case, samples: usize) -> Result<Row, Error> {
-    let Subject { mut engine, mut sampler, grad } = Subject::of(case)?;
-    let (n, grad) = (ENVS * EPISODES, &grad);
+/// The mean of `samples` estimates from batches of each of the sizes.
+pub(super) fn sampled_row(case: &Case, samples: usize, sizes: &[usize]) -> Result<Row, Error> {
+    let mut row = Row::new(case, case.declared(sizes[0]));
+    for &n in sizes {
+        let (batch, compared) = sampled_batch(case, samples, n)?;
+        row.batches.push(batch);
+        row.comparisons += compared;
+    }
+    if let Declared::Biased(_) = case.declared(sizes[0]) {
+        row.comparisons = 0;
+        row.batches.iter_mut().for_each(|b| b.p = None);
+    }
+    Ok(row)
+}
+
+/// The same for batches of `n` episodes, and how many parameters were looked at.
+fn sampled_batch(case: &Case, samples: usize, n: usize) -> Result<(BatchRow, usize), Error> {
+    let Subject { mut engine, mut sampler, ref grad } = Subject::of(case, n)?;
     let factor = case.declared(n).factor().unwrap_or(1.0);
     let expected: Vec<f64> = grad.iter().map(|g| factor * g).collect();
     let mut sums = Sums::new(grad.len());
@@ -126,18 +148,12 @@ pub(super) fn sampled_row(case: &Case, samples: usize) -> Result<Row, Error> {
     for _ in 0..samples {
         sampler.collect(&engine)?;
         let rollout = &sampler.shard.rollout;
+        engine.score(&case.estimator, case.gamma, rollout, &mut columns);
         derive(case, rollout, None, &mut columns)?;
         let g = estimate(case, &mut engine, rollout, &columns, n)?;
         sums.add(&g, &expected, grad);
     }
-    let mut row = Row::new(case, case.declared(n));
-    row.batches.push(sums.batch(n, &expected, grad));
-    row.comparisons = sums.compared();
-    if let Declared::Biased(_) = case.declared(n) {
-        row.comparisons = 0;
-        row.batches.iter_mut().for_each(|b| b.p = None);
-    }
-    Ok(row)
+    Ok((sums.batch(n, &expected, grad), sums.compared()))
 }
 
 /// Sums of deviations from what is expected, and of their squares.
@@ -207,11 +223,11 @@ pub(super) fn sampler_row(case: &Case, samples: usize) -> Result<Row, Error> {
     let setup = Setup::of(case)?;
     let trajectories = setup.trajectories()?;
     let engine = Setup::engine(case, &setup.config, &setup.world)?;
-    let mut sampler = Sampler::finite(case, &setup, &engine)?;
+    let mut sampler = Sampler::finite(case, &setup, &engine, TESTED)?;
     let mut bins = Bins::new(&trajectories);
-    for _ in 0..samples.div_ceil(ENVS * EPISODES) {
+    for _ in 0..samples.div_ceil(TESTED) {
         sampler.collect(&engine)?;
-        for env in 0..ENVS {
+        for env in 0..sampler.shard.rollout.n {
             bins.count(&sampler.shard.rollout, env, case.policy.encoding);
         }
     }

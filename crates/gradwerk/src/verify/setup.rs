@@ -3,7 +3,6 @@
 use super::{Case, Critic};
 use crate::Error;
 use crate::config::Config;
-use crate::dist::DistConfig;
 use crate::exact::{
     Agent, ExactError, MAX_TRAJECTORIES, Objective, PolicyTable, Solution, Trajectory, World,
     enumerate, solve,
@@ -120,7 +119,7 @@ pub(super) fn config(case: &Case) -> Result<Config, Error> {
         seed: SEED,
         gamma: case.gamma,
         network: (case.policy.network)(),
-        policy: DistConfig::from_name(case.policy.dist).map_err(Error::usage)?,
+        policy: (case.policy.dist)(),
         estimator: case.estimator.clone(),
         ..Config::default()
     })

@@ -1,11 +1,13 @@
-//! Training kernels: forward and vjp of policy and value in tiles, in GFLOP/s and as a share of
-//! the peak of the arithmetic units in the same run.
+//! Training kernels: forward and vjp of policy and value in tiles, in GFLOP/s, as a share of the
+//! peak of the arithmetic units and as one of a large square product, both in the same run.
+//! `benchmarks/peers/sgemm.py` compares with the large products of other libraries.
 
 use super::Work;
 use super::measure::{Clock, Measured};
 use gradwerk::{Error, Kernel, Pool, Runtime};
 use gradwerk_math::Buffer;
 use gradwerk_math::simd::{Elementary, Job};
+use gradwerk_nn::kernels::{Gemm, Start};
 use gradwerk_nn::{
     ActorCritic, ImageSize, MlpConfig, NatureCnnConfig, NetworkConfig, Params, Shape, TILE,
 };
@@ -31,7 +33,48 @@ pub fn works() -> Vec<Work> {
             gradient(name, &NetworkConfig::Mlp(config), &shape, rows, clock, runtime)
         }),
     };
-    WORKS.iter().map(work).chain([nature_cnn()]).collect()
+    let square = Work {
+        name: format!("kernels/sgemm-{SQUARE}"),
+        summary: format!("own product of two {SQUARE} x {SQUARE} matrices"),
+        run: Box::new(|clock, runtime| {
+            let rates = square_product(clock, runtime, &Pool::new(runtime.threads))?;
+            Ok(vec![Measured::new(format!("kernels/sgemm-{SQUARE}"), "GFLOP/s", rates)])
+        }),
+    };
+    WORKS.iter().map(work).chain([square, nature_cnn()]).collect()
+}
+
+/// Side of the large matrices.
+const SQUARE: usize = 2048;
+
+/// GFLOP/s of the kernel behind the dense layers on large matrices, rows divided over the threads.
+fn square_product(clock: &Clock, runtime: Runtime, pool: &Pool) -> Result<Vec<f64>, Error> {
+    let matrix = |modulus: usize| -> Vec<f32> {
+        (0..SQUARE * SQUARE).map(|i| (i % modulus) as f32 * 0.1 - 0.8).collect()
+    };
+    let (a, b, mut c) = (matrix(17), matrix(13), Buffer::zeros(SQUARE * SQUARE));
+    let rows = SQUARE.div_ceil(runtime.threads);
+    let mut shares: Vec<&mut [f32]> = c.chunks_mut(rows * SQUARE).collect();
+    clock.rates(|| {
+        pool.for_each(&mut shares, |i, c| {
+            let (rows, a) = (c.len() / SQUARE, &a[i * rows * SQUARE..]);
+            Gemm {
+                rows,
+                cols: SQUARE,
+                sum: SQUARE,
+                a,
+                a_strides: (SQUARE, 1),
+                b: &b,
+                b_stride: SQUARE,
+                c,
+                c_stride: SQUARE,
+                start: Start::Zero,
+            }
+            .run(runtime.kernel);
+        });
+        let n = SQUARE as f64;
+        Ok(2.0 * n * n * n / 1e9)
+    })
 }
 
 /// The Nature CNN on images of 84 x 84 x 4, policy and value with a common trunk.
@@ -154,9 +197,14 @@ fn gradient(
         Ok(work)
     })?;
     let peak = peak(clock, runtime, &pool)?;
+    let sgemm = square_product(&clock.at_most(3), runtime, &pool)?;
+    let sgemm = Measured::new("", "GFLOP/s", sgemm).median;
     let measured = Measured::new(format!("kernels/{name}"), "GFLOP/s", rates);
     let (share, ns) = (measured.median / peak, 1e9 * work / measured.median / rows as f64);
-    Ok(vec![measured.with("peak", peak).with("share_of_peak", share).with("ns_per_sample", ns)])
+    let share_of_sgemm = measured.median / sgemm;
+    let measured = measured.with("peak", peak).with("share_of_peak", share);
+    let measured = measured.with("own_sgemm", sgemm).with("share_of_own_sgemm", share_of_sgemm);
+    Ok(vec![measured.with("ns_per_sample", ns)])
 }
 
 /// GFLOP/s of the arithmetic units of all threads.

@@ -78,6 +78,11 @@ impl Clock {
         Ok(Self { repeats, span })
     }
 
+    /// The same, but at most `repeats` measurements.
+    pub fn at_most(self, repeats: u32) -> Self {
+        Self { repeats: self.repeats.min(repeats), ..self }
+    }
+
     /// Units per second, after a warm-up of half a measurement. `work` returns the units it did.
     ///
     /// # Errors

@@ -29,6 +29,9 @@ pub struct Bench {
     /// Seconds per measurement (works of solve/ take as long as they take)
     #[arg(long, value_name = "S", default_value = "1", value_parser = number::finite)]
     seconds: f64,
+    /// Any setting of the works of train/, e.g. --set env.num_envs=64
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     #[command(flatten)]
     machine: Machine,
     #[command(flatten)]
@@ -55,29 +58,41 @@ struct Results {
     peak_memory_mb: Option<f64>,
 }
 
-/// Every work, family by family.
-fn works() -> Vec<Work> {
+/// Every work, family by family; `set` are settings of those of train/.
+fn works(set: &[String]) -> Vec<Work> {
     let mut works = kernels::works();
     works.extend(env::works());
-    works.extend(train::works());
+    works.extend(train::works(set));
     works.extend(solve::works());
     works
 }
 
 /// The works that the names stand for: a whole name, or a family before the slash.
-fn choose(names: &[String]) -> Result<Vec<Work>, Error> {
+///
+/// # Errors
+/// If a name is unknown, or if there are settings for a work that takes none.
+fn choose(names: &[String], set: &[String]) -> Result<Vec<Work>, Error> {
     let family = |work: &Work, name: &str| work.name.split('/').next() == Some(name);
     let fits = |work: &Work, name: &String| work.name == *name || family(work, name);
+    let works = works(set);
     for name in names {
-        if !works().iter().any(|work| fits(work, name)) {
-            let known: Vec<String> = works().into_iter().map(|work| work.name).collect();
+        if !works.iter().any(|work| fits(work, name)) {
+            let known: Vec<String> = works.into_iter().map(|work| work.name).collect();
             return Err(Error::Usage(format!(
                 "unknown work `{name}`, expected one of kernels, env, train, solve, {}",
                 known.join(", ")
             )));
         }
     }
-    Ok(works().into_iter().filter(|work| names.iter().any(|name| fits(work, name))).collect())
+    let chosen = |work: &Work| names.iter().any(|name| fits(work, name));
+    let chosen: Vec<Work> = works.into_iter().filter(chosen).collect();
+    match (set.first(), chosen.iter().find(|work| !family(work, "train"))) {
+        (Some(set), Some(work)) => Err(Error::Usage(format!(
+            "--set {set}: `{}` takes no settings, only the works of train/ do",
+            work.name
+        ))),
+        _ => Ok(chosen),
+    }
 }
 
 impl Bench {
@@ -87,11 +102,11 @@ impl Bench {
     /// If a work is unknown, or a run fails.
     pub fn run(self) -> Result<ExitCode, Error> {
         if self.list {
-            let lines = works().into_iter().map(|w| format!("{:32} {}\n", w.name, w.summary));
+            let lines = works(&[]).into_iter().map(|w| format!("{:32} {}\n", w.name, w.summary));
             crate::output::result(&lines.collect::<String>())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let chosen = choose(&self.works)?;
+        let chosen = choose(&self.works, &self.set)?;
         let clock = Clock::new(self.repeats, self.seconds)?;
         let runtime = self.machine.runtime();
         let mut measured = Vec::new();

@@ -85,32 +85,39 @@ const IMAGE_WORKS: &[(&str, usize, usize, &str)] = &[
 const COMMON: &str = "preset = 'none'\nsteps = 1_000_000_000_000\nlr = 2.5e-4\n\
                       estimator.normalize = 'minibatch'\n";
 
-/// One work per line of the tables.
-pub fn works() -> Vec<Work> {
-    let work = |&(name, summary, settings): &(&'static str, &str, &'static str)| Work {
-        name: format!("train/{name}"),
-        summary: summary.into(),
-        run: Box::new(move |clock, runtime| {
-            train(name, Trainer::new(&config(settings)?, runtime)?, clock)
-        }),
+/// One work per line of the tables, with `set` over its settings.
+pub fn works(set: &[String]) -> Vec<Work> {
+    let work = |&(name, summary, settings): &(&'static str, &str, &'static str)| {
+        let set = set.to_vec();
+        Work {
+            name: format!("train/{name}"),
+            summary: summary.into(),
+            run: Box::new(move |clock, runtime| {
+                train(name, Trainer::new(&config(settings, &set)?, runtime)?, clock)
+            }),
+        }
     };
     let images =
-        |&(name, channels, side, settings): &(&'static str, usize, usize, &'static str)| Work {
-            name: format!("train/{name}"),
-            summary: format!(
-                "ppo on bars moving over images of {side}x{side}x{channels}, 4 epochs"
-            ),
-            run: Box::new(move |clock, runtime| {
-                let env = custom(name, Some(100), move || Bars { channels, side, time: 0 });
-                train(name, Trainer::with_env(&config(settings)?, &*env, runtime)?, clock)
-            }),
+        |&(name, channels, side, settings): &(&'static str, usize, usize, &'static str)| {
+            let set = set.to_vec();
+            Work {
+                name: format!("train/{name}"),
+                summary: format!(
+                    "ppo on bars moving over images of {side}x{side}x{channels}, 4 epochs"
+                ),
+                run: Box::new(move |clock, runtime| {
+                    let env = custom(name, Some(100), move || Bars { channels, side, time: 0 });
+                    train(name, Trainer::with_env(&config(settings, &set)?, &*env, runtime)?, clock)
+                }),
+            }
         };
     WORKS.iter().map(work).chain(IMAGE_WORKS.iter().map(images)).collect()
 }
 
-fn config(settings: &str) -> Result<Config, Error> {
+fn config(settings: &str, set: &[String]) -> Result<Config, Error> {
     let mut sources = Sources::new();
     sources.text(&format!("{COMMON}{settings}"), "bench")?;
+    set.iter().try_for_each(|assignment| sources.set(assignment))?;
     Ok(sources.resolve()?.config)
 }
 

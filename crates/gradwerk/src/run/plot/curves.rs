@@ -3,12 +3,21 @@
 use std::path::Path;
 
 use super::PlotError;
+use crate::config::Config;
+use crate::layers::differ::{Difference, differences};
+use crate::layers::resolve;
 use crate::run::dir::{Manifest, RunDir};
 use crate::run::metrics;
 use crate::run::stats;
 
 /// Points of a drawn line: more than a picture can show. Longer curves are resampled.
 const MAX_POINTS: usize = 600;
+
+/// Settings that do not touch what is learned.
+const FREE: &[&str] = &["eval.", "checkpoint.", "diagnose."];
+
+/// Settings that a legend tells apart before it only counts them.
+const NAMED: usize = 2;
 
 /// Numbers beyond this are drawn as gaps, like those that are not finite: an axis for them would
 /// show nothing else.
@@ -24,25 +33,48 @@ pub struct Curve {
     pub env: String,
     /// Algorithm.
     pub algo: String,
+    /// The settings that were asked for as its name, if any were.
+    pub named: Option<String>,
     /// Seed.
     pub seed: u64,
+    /// All settings, if its `config.toml` can be read.
+    pub config: Option<Config>,
     /// (steps, value), steps rising; a value that is not finite is a gap in the line.
     pub points: Vec<(f64, f64)>,
 }
 
 impl Curve {
-    /// The curve of a metric from a run directory. Rows without the metric are left out.
+    /// The curve of a metric from a run directory. Rows without the metric are left out. The
+    /// settings `by` are its name; without any it has none.
     ///
     /// # Errors
-    /// [`PlotError::Dir`], [`PlotError::Metrics`].
-    pub fn load(run: &Path, metric: &str) -> Result<Self, PlotError> {
+    /// [`PlotError::Dir`], [`PlotError::Metrics`], [`PlotError::Config`], [`PlotError::NoSetting`].
+    pub fn load(run: &Path, metric: &str, by: &[String]) -> Result<Self, PlotError> {
         let run = RunDir::open(run)?;
         let manifest = Manifest::read(&run)?;
         let rows = metrics::read(&run.metrics())?;
         let point = |row: &metrics::Row| Some((row.get("steps")?, row.get(metric)?));
         let mut points: Vec<_> = rows.iter().filter_map(point).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Ok(Self { env: manifest.env, algo: manifest.algo, seed: manifest.seed, points })
+        let named = if by.is_empty() { None } else { Some(settings(&run.config(), by)?) };
+        let config = resolve::load(&run.config()).ok();
+        let Manifest { env, algo, seed, .. } = manifest;
+        Ok(Self { env, algo, named, seed, config, points })
+    }
+
+    /// The settings in which it differs from another run of the same environment and algorithm,
+    /// but for the seed and what does not touch the learning.
+    fn differences(&self, other: &Self) -> Vec<Difference> {
+        let (Some(own), Some(theirs)) = (&self.config, &other.config) else { return Vec::new() };
+        let free = |key: &str| key == "seed" || FREE.iter().any(|start| key.starts_with(start));
+        differences(own, theirs).into_iter().filter(|found| !free(&found.key)).collect()
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        if self.named.is_some() {
+            return self.env == other.env && self.named == other.named;
+        }
+        self.env == other.env && self.algo == other.algo && self.differences(other).is_empty()
     }
 
     /// The value at `x`, linear between neighbours; none outside the curve and in its gaps.
@@ -60,6 +92,24 @@ impl Curve {
     }
 }
 
+/// The values of settings in a run's configuration, as a label: the name of a `kind`, and
+/// `setting=value` of any other.
+fn settings(config: &Path, by: &[String]) -> Result<String, PlotError> {
+    let unread = |why: String| PlotError::Config { path: config.to_owned(), why };
+    let text = std::fs::read_to_string(config).map_err(|e| unread(e.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| unread(e.to_string()))?;
+    let root = toml::Value::Table(table);
+    let words = by.iter().map(|key| {
+        let found = key.split('.').try_fold(&root, |node, part| node.get(part));
+        let value = found
+            .ok_or_else(|| PlotError::NoSetting { key: key.clone(), path: config.to_owned() })?;
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let name = key.rsplit('.').next().unwrap_or(key);
+        Ok(if name == "kind" { value } else { format!("{name}={value}") })
+    });
+    Ok(words.collect::<Result<Vec<_>, PlotError>>()?.join(", "))
+}
+
 /// What the band around the mean shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Band {
@@ -69,13 +119,14 @@ pub enum Band {
     Interval95,
 }
 
-/// Runs that share environment and algorithm.
+/// Runs that share environment, algorithm and settings (only their seeds differ), or environment and
+/// name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Environment id.
     pub env: String,
-    /// Algorithm.
-    pub algo: String,
+    /// Their name; or the algorithm, and what sets the runs apart from others of the same algorithm.
+    pub label: String,
     /// Seeds in the order given.
     pub seeds: Vec<u64>,
     /// The line: stretches without a gap.
@@ -103,21 +154,22 @@ impl Group {
     pub fn all(curves: &[Curve], band: Band) -> Vec<Self> {
         let mut members: Vec<Vec<&Curve>> = Vec::new();
         for curve in curves {
-            let same = |g: &&mut Vec<&Curve>| g[0].env == curve.env && g[0].algo == curve.algo;
+            let same = |g: &&mut Vec<&Curve>| g[0].is_like(curve);
             match members.iter_mut().find(same) {
                 Some(group) => group.push(curve),
                 None => members.push(vec![curve]),
             }
         }
-        members.iter().map(|group| Self::of(group, band)).collect()
+        let first: Vec<&Curve> = members.iter().map(|group| group[0]).collect();
+        members.iter().map(|group| Self::of(group, label(group[0], &first), band)).collect()
     }
 
-    fn of(curves: &[&Curve], band: Band) -> Self {
+    fn of(curves: &[&Curve], label: String, band: Band) -> Self {
         let samples: Vec<_> = grid(curves).into_iter().map(|x| sample(curves, x, band)).collect();
         let stretches = samples.split(Option::is_none).filter(|s| !s.is_empty());
         Self {
             env: curves[0].env.clone(),
-            algo: curves[0].algo.clone(),
+            label,
             seeds: curves.iter().map(|c| c.seed).collect(),
             stretches: stretches.map(|s| s.iter().flatten().copied().collect()).collect(),
         }
@@ -127,6 +179,29 @@ impl Group {
     pub fn samples(&self) -> impl Iterator<Item = &Sample> {
         self.stretches.iter().flatten()
     }
+}
+
+/// Its name; or the algorithm, and the settings in which a run differs from those of the other groups that
+/// share its environment and algorithm.
+fn label(curve: &Curve, groups: &[&Curve]) -> String {
+    if let Some(named) = &curve.named {
+        return named.clone();
+    }
+    let siblings = groups.iter().filter(|g| g.env == curve.env && g.algo == curve.algo);
+    let mut found: Vec<Difference> = Vec::new();
+    for sibling in siblings {
+        for difference in curve.differences(sibling) {
+            if found.iter().all(|known| known.key != difference.key) {
+                found.push(difference);
+            }
+        }
+    }
+    let named = found.iter().take(NAMED).map(|d| format!(", {}={}", d.key, d.left));
+    let rest = match found.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        n => format!(", {n} more"),
+    };
+    format!("{}{}{rest}", curve.algo, named.collect::<String>())
 }
 
 /// Where a group is evaluated: at every point of every run, or evenly if those are too many.
@@ -157,7 +232,9 @@ mod tests {
     use super::*;
 
     fn curve(algo: &str, seed: u64, points: &[(f64, f64)]) -> Curve {
-        Curve { env: "E".into(), algo: algo.into(), seed, points: points.to_vec() }
+        let config = Some(Config { seed, ..Config::default() });
+        let (env, algo, points) = ("E".into(), algo.into(), points.to_vec());
+        Curve { env, algo, named: None, seed, config, points }
     }
 
     #[test]
@@ -170,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_one_algorithm_become_one_group() {
+    fn runs_of_one_label_become_one_group() {
         let curves = [
             curve("a", 1, &[(1.0, 1.0), (3.0, 3.0)]),
             curve("b", 1, &[(1.0, 9.0)]),
@@ -178,7 +255,7 @@ mod tests {
         ];
         let groups = Group::all(&curves, Band::Range);
         assert_eq!(groups.len(), 2);
-        assert_eq!((groups[0].algo.as_str(), &groups[0].seeds[..]), ("a", &[1, 2][..]));
+        assert_eq!((groups[0].label.as_str(), &groups[0].seeds[..]), ("a", &[1, 2][..]));
         // x = 2: run 1 is half way between 1 and 3, run 2 is 7; x = 3: run 1 alone
         let sample = |x, mean, low, high, complete| Sample { x, mean, low, high, complete };
         assert_eq!(
@@ -189,6 +266,32 @@ mod tests {
                 sample(3.0, 3.0, 3.0, 3.0, false),
             ]]
         );
+    }
+
+    #[test]
+    fn other_settings_make_another_group_and_are_named() {
+        let mut curves = [1, 2, 3].map(|seed| curve("a", seed, &[(1.0, 1.0)]));
+        let changed = curves[2].config.as_mut().unwrap();
+        changed.gamma = 0.5;
+        changed.eval.every = 7;
+        let groups = Group::all(&curves, Band::Range);
+        let found: Vec<_> = groups.iter().map(|g| (g.label.as_str(), &g.seeds[..])).collect();
+        assert_eq!(found, [("a, gamma=0.99", &[1, 2][..]), ("a, gamma=0.5", &[3][..])]);
+        let changed = curves[2].config.as_mut().unwrap();
+        (changed.steps, changed.max_grad_norm, changed.env.num_envs) = (7, 0.25, 3);
+        let label = &Group::all(&curves, Band::Range)[1].label;
+        assert_eq!(label, "a, steps=7, gamma=0.5, 2 more");
+    }
+
+    #[test]
+    fn runs_of_one_name_become_one_group_whatever_else_differs() {
+        let mut curves = ["a", "b", "c"].map(|algo| curve(algo, 1, &[(1.0, 1.0)]));
+        for (curve, name) in curves.iter_mut().zip(["x", "y", "x"]) {
+            curve.named = Some(name.into());
+        }
+        let groups = Group::all(&curves, Band::Range);
+        let found: Vec<_> = groups.iter().map(|g| (g.label.as_str(), g.seeds.len())).collect();
+        assert_eq!(found, [("x", 2), ("y", 1)]);
     }
 
     #[test]

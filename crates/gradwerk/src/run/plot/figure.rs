@@ -1,90 +1,28 @@
-//! The layout: a panel per environment, each with title, legend, axes and lines.
+//! Learning curves: a panel per environment.
 
-use super::font::Font;
-use super::scene::{Anchor, Color, Item, Scene};
-use super::{Axis, Band, Curve, Group, Options, Sample};
+use super::panel::{Line, Panel, Style, distinct, sheet};
+use super::{Axis, Band, Curve, Group, Options, Scale, Scene};
 use crate::run::metrics::KEYS;
-
-const INK: Color = Color(0x22, 0x22, 0x22);
-const SOFT: Color = Color(0x66, 0x66, 0x66);
-const GRID: Color = Color(0xe4, 0xe4, 0xe4);
-
-/// Okabe and Ito's colours, which also the colour-blind tell apart; without the yellow, which is
-/// too pale for a line on white.
-const PALETTE: [Color; 7] = [
-    Color(0x00, 0x72, 0xb2),
-    Color(0xd5, 0x5e, 0x00),
-    Color(0x00, 0x9e, 0x73),
-    Color(0xcc, 0x79, 0xa7),
-    Color(0xe6, 0x9f, 0x00),
-    Color(0x56, 0xb4, 0xe9),
-    Color(0x22, 0x22, 0x22),
-];
-/// Once all colours are used, the next lines are dashed.
-const DASHES: [Option<(f64, f64)>; 3] = [None, Some((7.0, 3.0)), Some((2.0, 2.0))];
-
-const TITLE: f64 = 16.0;
-const LABEL: f64 = 12.5;
-const TICK: f64 = 11.5;
-const NOTE: f64 = 10.5;
-const LEGEND_ROW: f64 = 20.0;
-/// Opacity of a line where some run of its group has no value.
-const FADED: f64 = 0.4;
 
 /// The picture of learning curves: see [`super::plot`].
 #[must_use]
 pub fn figure(curves: &[Curve], options: &Options) -> Scene {
     let groups = Group::all(curves, options.band);
     let envs = distinct(groups.iter().map(|g| g.env.as_str()));
-    let algos = distinct(groups.iter().map(|g| g.algo.as_str()));
-    let columns = match envs.len() {
-        0 | 1 => 1,
-        2..=4 => 2,
-        _ => 3,
+    let labels = distinct(groups.iter().map(|g| g.label.as_str()));
+    let narrow = envs.len() > 1;
+    let panel = |env: &&str| {
+        let members: Vec<&Group> = groups.iter().filter(|g| g.env == *env).collect();
+        panel(env, &members, &labels, options, narrow)
     };
-    let (width, height) = if columns == 1 { (720.0, 440.0) } else { (500.0, 350.0) };
-    let font = Font::load();
-    let mut items = Vec::new();
-    for (i, env) in envs.iter().enumerate() {
-        let place = Place {
-            left: (i % columns) as f64 * width,
-            top: (i / columns) as f64 * height,
-            width,
-            height,
-        };
-        let members = groups.iter().filter(|g| g.env == *env);
-        let lines = members.map(|g| (g, style(&algos, &g.algo))).collect();
-        Panel { font: &font, options, env, lines, place }.draw(&mut items);
-    }
-    let rows = envs.len().div_ceil(columns);
-    let mut scene = Scene { width: columns as f64 * width, height: rows as f64 * height, items };
-    add_note(&mut scene, &groups, options.band);
-    scene
+    let panels: Vec<Panel> = envs.iter().map(panel).collect();
+    sheet(&panels, note(&groups, options.band).as_deref())
 }
 
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut seen = Vec::new();
-    for name in names {
-        if !seen.contains(&name) {
-            seen.push(name);
-        }
-    }
-    seen
-}
-
-/// Colour and dash of a line.
-type Style = (Color, Option<(f64, f64)>);
-
-/// An algorithm looks the same in every panel.
-fn style(algos: &[&str], algo: &str) -> Style {
-    let i = algos.iter().position(|a| *a == algo).unwrap_or(0);
-    (PALETTE[i % PALETTE.len()], DASHES[i / PALETTE.len() % DASHES.len()])
-}
-
-/// Say below the panels what line and band mean, where there is more than one run.
-fn add_note(scene: &mut Scene, groups: &[Group], band: Band) {
+/// What line and band mean, where there is more than one run.
+fn note(groups: &[Group], band: Band) -> Option<String> {
     if groups.iter().all(|g| g.seeds.len() < 2) {
-        return;
+        return None;
     }
     let band = match band {
         Band::Range => "smallest to largest run",
@@ -95,160 +33,63 @@ fn add_note(scene: &mut Scene, groups: &[Group], band: Band) {
     if groups.iter().any(faded) {
         text.push_str(" Faded: not every run has a value there.");
     }
-    scene.height += 18.0;
-    let at = (scene.width - 18.0, scene.height - 10.0);
-    scene.items.push(words(at, &text, NOTE, Anchor::End, SOFT));
-}
-
-fn words(at: (f64, f64), text: &str, size: f64, anchor: Anchor, color: Color) -> Item {
-    Item::Text { at, text: text.to_owned(), size, anchor, color, upwards: false }
-}
-
-fn rule(from: (f64, f64), to: (f64, f64), color: Color, dash: Option<(f64, f64)>) -> Item {
-    Item::Line { points: vec![from, to], color, width: 1.0, opacity: 1.0, dash }
-}
-
-/// A rectangle of the picture.
-#[derive(Clone, Copy)]
-struct Place {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
+    Some(text)
 }
 
 /// One environment.
-struct Panel<'a> {
-    font: &'a Font,
-    options: &'a Options,
-    env: &'a str,
-    lines: Vec<(&'a Group, Style)>,
-    place: Place,
-}
-
-impl Panel<'_> {
-    fn draw(&self, items: &mut Vec<Item>) {
-        let axes = self.axes();
-        let labels = axes.map(|(_, y)| y.labels()).unwrap_or_default();
-        let widest = labels.iter().map(|l| self.font.width(l, TICK)).fold(0.0, f64::max);
-        let left = self.place.left + 44.0 + widest;
-        let right = self.place.left + self.place.width - 28.0;
-        let title = self.font.fit(self.env, TITLE, right - left);
-        items.push(words((left, self.place.top + 28.0), &title, TITLE, Anchor::Start, INK));
-        let top = self.legend(items, left, right) + 12.0;
-        let bottom = self.place.top + self.place.height - 52.0;
-        let frame = Place { left, top, width: right - left, height: bottom - top };
-        self.axis_titles(items, frame);
-        let Some((x, y)) = axes else {
-            return self.nothing_yet(items, frame);
-        };
-        let view = View { frame, x, y };
-        view.grid(items);
-        self.threshold(items, &view);
-        for (group, (color, _)) in &self.lines {
-            view.band(items, group, *color);
-        }
-        for (group, style) in &self.lines {
-            view.line(items, group, *style);
-        }
-    }
-
-    /// The threshold, where the vertical axis is a mean return.
-    fn goal(&self) -> Option<f64> {
-        if !self.options.metric.contains("mean_return") {
-            return None;
-        }
-        self.options.thresholds.get(self.env).copied().filter(|t| t.is_finite())
-    }
-
-    /// Both axes; none without a single value.
-    fn axes(&self) -> Option<(Axis, Axis)> {
-        let samples = || self.lines.iter().flat_map(|(g, _)| g.samples());
-        samples().next()?;
-        let last = samples().fold(0.0, |m: f64, s| m.max(s.x));
-        let first = samples().fold(0.0, |m: f64, s| m.min(s.x));
-        // All finite: samples are (see `Curve::at`), and so is the goal.
-        let goal = self.goal();
-        let lows = samples().map(|s| s.low).chain(goal);
-        let highs = samples().map(|s| s.high).chain(goal);
-        let (low, high) =
-            (lows.fold(f64::INFINITY, f64::min), highs.fold(f64::NEG_INFINITY, f64::max));
-        let ticks = if self.place.width > 600.0 { 7 } else { 5 };
-        Some((Axis::exact(first, last, ticks), Axis::rounded(low, high, 6)))
-    }
-
-    /// The legend in rows under the title; returns where it ends.
-    fn legend(&self, items: &mut Vec<Item>, left: f64, right: f64) -> f64 {
-        let (mut x, mut y) = (left, self.place.top + 49.0);
-        for (group, (color, dash)) in &self.lines {
-            let text = self.font.fit(&name(group), LABEL, right - left - 30.0);
-            let width = 30.0 + self.font.width(&text, LABEL);
-            if x > left && x + width > right {
-                (x, y) = (left, y + LEGEND_ROW);
-            }
-            let (from, to) = ((x, y - 4.0), (x + 22.0, y - 4.0));
-            let (color, dash) = (*color, *dash);
-            items.push(Item::Line {
-                points: vec![from, to],
-                color,
-                width: 2.5,
-                opacity: 1.0,
-                dash,
-            });
-            items.push(words((x + 28.0, y), &text, LABEL, Anchor::Start, INK));
-            x += width + 18.0;
-        }
-        y
-    }
-
-    fn axis_titles(&self, items: &mut Vec<Item>, frame: Place) {
-        let middle = (frame.left + frame.width / 2.0, frame.top + frame.height / 2.0);
-        let below = self.place.top + self.place.height - 14.0;
-        items.push(words((middle.0, below), "environment steps", LABEL, Anchor::Middle, INK));
-        items.push(Item::Text {
-            at: (self.place.left + 24.0, middle.1),
-            text: metric_title(&self.options.metric),
-            size: LABEL,
-            anchor: Anchor::Middle,
-            color: INK,
-            upwards: true,
-        });
-    }
-
-    fn nothing_yet(&self, items: &mut Vec<Item>, f: Place) {
-        items.push(rule(
-            (f.left, f.top + f.height),
-            (f.left + f.width, f.top + f.height),
-            SOFT,
-            None,
-        ));
-        let text = match self.options.metric.as_str() {
+fn panel(env: &str, groups: &[&Group], labels: &[&str], options: &Options, narrow: bool) -> Panel {
+    let goal = goal(env, options);
+    let line = |group: &&Group| Line {
+        name: Some(name(group)),
+        stretches: group.stretches.clone(),
+        band: group.seeds.len() > 1,
+        style: style(labels, &group.label),
+    };
+    let ticks = if narrow { 5 } else { 7 };
+    Panel {
+        title: env.to_owned(),
+        axis_titles: ["environment steps".to_owned(), metric_title(&options.metric)],
+        scales: scales(groups, goal, ticks),
+        lines: groups.iter().map(line).collect(),
+        goal: goal.map(|goal| (goal, format!("solved at {goal}").replace('-', "\u{2212}"))),
+        empty: match options.metric.as_str() {
             "mean_return_100" => "no episode has finished yet".to_owned(),
             other => format!("no value of {other} yet"),
-        };
-        let at = (f.left + f.width / 2.0, f.top + f.height / 2.0);
-        items.push(words(at, &text, LABEL, Anchor::Middle, SOFT));
+        },
     }
+}
 
-    fn threshold(&self, items: &mut Vec<Item>, view: &View) {
-        let Some(goal) = self.goal() else { return };
-        let y = view.point(view.x.low, goal).1;
-        let (left, right) = (view.frame.left, view.frame.left + view.frame.width);
-        items.push(rule((left, y), (right, y), SOFT, Some((5.0, 4.0))));
-        let text = format!("solved at {goal}").replace('-', "\u{2212}");
-        // Above the line, unless a grid line would run through the letters there.
-        let mut grid = view.y.ticks().into_iter().map(|tick| view.point(view.x.low, tick).1);
-        let crowded = grid.any(|g| (1.0..NOTE + 7.0).contains(&(y - g)));
-        let base = if crowded { y + NOTE + 3.0 } else { y - 5.0 };
-        items.push(words((left + 6.0, base), &text, NOTE, Anchor::Start, SOFT));
+/// A label looks the same in every panel.
+fn style(labels: &[&str], label: &str) -> Style {
+    Style::nth(labels.iter().position(|l| *l == label).unwrap_or(0))
+}
+
+/// The threshold, where the vertical axis is a mean return.
+fn goal(env: &str, options: &Options) -> Option<f64> {
+    if !options.metric.contains("mean_return") {
+        return None;
     }
+    let threshold = options.threshold.or_else(|| options.thresholds.get(env).copied());
+    threshold.filter(|t| t.is_finite())
+}
+
+/// Both axes; none without a single value.
+fn scales(groups: &[&Group], goal: Option<f64>, ticks: usize) -> Option<[Scale; 2]> {
+    let samples = || groups.iter().flat_map(|g| g.samples());
+    samples().next()?;
+    let last = samples().fold(0.0, |m: f64, s| m.max(s.x));
+    let first = samples().fold(0.0, |m: f64, s| m.min(s.x));
+    // All finite: samples are (see `Curve::at`), and so is the goal.
+    let low = samples().map(|s| s.low).chain(goal).fold(f64::INFINITY, f64::min);
+    let high = samples().map(|s| s.high).chain(goal).fold(f64::NEG_INFINITY, f64::max);
+    Some([Axis::exact(first, last, ticks), Axis::rounded(low, high, 6)].map(Scale::Linear))
 }
 
 /// The legend's text for a group.
 fn name(group: &Group) -> String {
     let runs = match &group.seeds[..] {
-        [seed] => format!("{}, seed {seed}", group.algo),
-        seeds => format!("{} ({} runs)", group.algo, seeds.len()),
+        [seed] => format!("{}, seed {seed}", group.label),
+        seeds => format!("{} ({} runs)", group.label, seeds.len()),
     };
     if group.stretches.is_empty() { format!("{runs}, no value yet") } else { runs }
 }
@@ -267,90 +108,14 @@ fn metric_title(metric: &str) -> String {
     }
 }
 
-/// The data's rectangle and its axes.
-struct View {
-    frame: Place,
-    x: Axis,
-    y: Axis,
-}
-
-impl View {
-    fn point(&self, x: f64, y: f64) -> (f64, f64) {
-        let f = &self.frame;
-        (f.left + f.width * self.x.place(x), f.top + f.height * (1.0 - self.y.place(y)))
-    }
-
-    fn grid(&self, items: &mut Vec<Item>) {
-        let f = self.frame;
-        let (right, bottom) = (f.left + f.width, f.top + f.height);
-        for (tick, label) in self.y.ticks().into_iter().zip(self.y.labels()) {
-            let y = self.point(self.x.low, tick).1;
-            items.push(rule((f.left, y), (right, y), GRID, None));
-            items.push(words((f.left - 8.0, y + 4.0), &label, TICK, Anchor::End, SOFT));
-        }
-        items.push(rule((f.left, bottom), (right, bottom), SOFT, None));
-        for (tick, label) in self.x.ticks().into_iter().zip(self.x.labels()) {
-            let x = self.point(tick, self.y.low).0;
-            items.push(rule((x, bottom), (x, bottom + 5.0), SOFT, None));
-            items.push(words((x, bottom + 18.0), &label, TICK, Anchor::Middle, SOFT));
-        }
-    }
-
-    fn band(&self, items: &mut Vec<Item>, group: &Group, color: Color) {
-        if group.seeds.len() < 2 {
-            return;
-        }
-        for stretch in group.stretches.iter().filter(|s| s.len() > 1) {
-            let upper = stretch.iter().map(|s| self.point(s.x, s.high));
-            let lower = stretch.iter().rev().map(|s| self.point(s.x, s.low));
-            items.push(Item::Area { points: upper.chain(lower).collect(), color, opacity: 0.18 });
-        }
-    }
-
-    fn line(&self, items: &mut Vec<Item>, group: &Group, (color, dash): Style) {
-        for stretch in &group.stretches {
-            if let [s] = stretch[..] {
-                self.lone(items, s, group.seeds.len() > 1, color);
-                continue;
-            }
-            for (part, complete) in parts(stretch) {
-                let points = part.iter().map(|s| self.point(s.x, s.mean)).collect();
-                let opacity = if complete { 1.0 } else { FADED };
-                items.push(Item::Line { points, color, width: 2.0, opacity, dash });
-            }
-        }
-    }
-
-    /// A point without neighbours: a dot, and the band as a bar.
-    fn lone(&self, items: &mut Vec<Item>, s: Sample, bar: bool, color: Color) {
-        if bar {
-            let points = vec![self.point(s.x, s.low), self.point(s.x, s.high)];
-            items.push(Item::Line { points, color, width: 6.0, opacity: 0.18, dash: None });
-        }
-        items.push(Item::Dot { at: self.point(s.x, s.mean), radius: 3.5, color });
-    }
-}
-
-/// A stretch cut where it becomes complete or incomplete; neighbours share their end points.
-fn parts(stretch: &[Sample]) -> Vec<(&[Sample], bool)> {
-    let complete = |i: usize| stretch[i].complete && stretch[i + 1].complete;
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for i in 1..stretch.len() {
-        if i + 1 == stretch.len() || complete(i) != complete(start) {
-            parts.push((&stretch[start..=i], complete(start)));
-            start = i;
-        }
-    }
-    parts
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Item;
     use super::*;
 
     fn curve(env: &str, algo: &str, seed: u64, points: &[(f64, f64)]) -> Curve {
-        Curve { env: env.into(), algo: algo.into(), seed, points: points.to_vec() }
+        let (env, algo, points) = (env.into(), algo.into(), points.to_vec());
+        Curve { env, algo, named: None, seed, config: None, points }
     }
 
     fn texts<'a>(scene: &'a Scene) -> Vec<&'a str> {
@@ -359,23 +124,6 @@ mod tests {
             _ => None,
         };
         scene.items.iter().filter_map(text).collect()
-    }
-
-    fn sample(x: f64, complete: bool) -> Sample {
-        Sample { x, mean: 0.0, low: 0.0, high: 0.0, complete }
-    }
-
-    #[test]
-    fn parts_cover_the_stretch_once() {
-        let flags = |f: &[bool]| -> Vec<(usize, bool)> {
-            let stretch: Vec<_> = f.iter().enumerate().map(|(i, &c)| sample(i as f64, c)).collect();
-            parts(&stretch).into_iter().map(|(p, c)| (p.len(), c)).collect()
-        };
-        assert_eq!(flags(&[true, true]), [(2, true)]);
-        assert_eq!(flags(&[true, true, true, true]), [(4, true)]);
-        // segments: faded 0-1, 1-2; solid 2-3; faded 3-4
-        assert_eq!(flags(&[false, false, true, true, false]), [(3, false), (2, true), (2, false)]);
-        assert_eq!(flags(&[true, true, false]), [(2, true), (2, false)]);
     }
 
     #[test]

@@ -55,10 +55,23 @@ fn runs_become_an_svg_and_a_png() {
 }
 
 #[test]
+fn a_run_that_is_named_twice_is_drawn_once() {
+    let base = tempfile::tempdir().unwrap();
+    let one = run(base.path(), "ppo", 1, &[Some(20.0), Some(100.0)]);
+    let draw = |runs: &[PathBuf]| {
+        let out = base.path().join("out.svg");
+        plot(runs, &out, &Options::default()).unwrap();
+        fs::read_to_string(out).unwrap()
+    };
+    let again = one.join("..").join(one.file_name().unwrap());
+    assert_eq!(draw(&[one.clone(), one.clone(), again]), draw(&[one]));
+}
+
+#[test]
 fn a_row_without_the_metric_is_no_point() {
     let base = tempfile::tempdir().unwrap();
     let root = run(base.path(), "ppo", 1, &[None, Some(20.0)]);
-    let curve = Curve::load(&root, "mean_return_100").unwrap();
+    let curve = Curve::load(&root, "mean_return_100", &[]).unwrap();
     assert_eq!((curve.seed, curve.points), (1, vec![(200.0, 20.0)]));
 }
 

@@ -1,0 +1,158 @@
+//! A recording as the rollout of every update: the seam at which learning from data replaces
+//! collecting it.
+
+use super::{Recording, file};
+use crate::Error;
+use crate::encode::Encoder;
+use crate::model::{Inference, Model, Weights};
+use crate::normalize::{Moments, ObsMap};
+use crate::rollout::{Inputs, Rollout};
+use gradwerk_env::End;
+use gradwerk_math::Kernel;
+
+/// A recording that is learned from: episode `i` is environment `i` of a rollout `[T, N]`, as
+/// long as the longest one; the rest of the shorter ones is not valid.
+pub(crate) struct Replay {
+    recording: Recording,
+    digest: String,
+    inference: Inference<f32>,
+    /// Encoded final observations of the truncated episodes, and the rows that they follow.
+    final_obs: Vec<f32>,
+    /// The same of images.
+    final_pixels: Vec<u8>,
+    final_row: Vec<usize>,
+    final_value: Vec<f32>,
+}
+
+impl Replay {
+    /// Learn from `recording`.
+    ///
+    /// # Errors
+    /// None in practice: the digest is taken over a checked state.
+    pub fn new(recording: Recording, model: &Model<f32>, kernel: Kernel) -> Result<Self, Error> {
+        let digest = file::state(&recording)?.sha256();
+        let inference = Inference::new(model, kernel);
+        Ok(Self {
+            recording,
+            digest,
+            inference,
+            final_obs: Vec::new(),
+            final_pixels: Vec::new(),
+            final_row: Vec::new(),
+            final_value: Vec::new(),
+        })
+    }
+
+    /// SHA-256 of what is recorded.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What messages call the recording.
+    pub fn name(&self) -> String {
+        self.recording.name()
+    }
+
+    /// Number of episodes.
+    pub fn episodes(&self) -> usize {
+        self.recording.episodes()
+    }
+
+    /// T and N of the rollout.
+    pub fn shape(&self) -> (usize, usize) {
+        let longest = self.recording.episodes.iter().map(ExactSizeIterator::len).max();
+        (longest.unwrap_or(0), self.episodes())
+    }
+
+    /// Moments of all observations.
+    pub fn moments(&self) -> Moments {
+        let (r, d) = (&self.recording, self.recording.widths().0);
+        let mut moments = Moments::new(d);
+        let shift: Vec<f64> = r.obs[..d].iter().map(|&x| f64::from(x)).collect();
+        let (mut sum, mut square) = (vec![0.0; d], vec![0.0; d]);
+        for row in r.obs.chunks_exact(d) {
+            for (j, &x) in row.iter().enumerate() {
+                let deviation = f64::from(x) - shift[j];
+                sum[j] += deviation;
+                square[j] += deviation * deviation;
+            }
+        }
+        moments.merge_shifted(r.rows() as f64, &shift, &sum, &square);
+        moments
+    }
+
+    /// Write all columns but the values.
+    pub fn fill(&mut self, encoder: Encoder, map: &ObsMap, rollout: &mut Rollout<f32>) {
+        let (t, n) = self.shape();
+        rollout.set_len(t);
+        rollout.valid.fill(false);
+        self.final_row.clear();
+        for i in 0..n {
+            for (time, from) in self.recording.episodes[i].clone().enumerate() {
+                self.copy_row(from, time * n + i, time, encoder, map, rollout);
+            }
+        }
+        let raw = self.recording.widths().0;
+        let finals = self.recording.final_obs.len() / raw;
+        let (numbers, pixels) = encoder.columns();
+        self.final_obs.resize(finals * numbers, 0.0);
+        self.final_pixels.resize(finals * pixels, 0);
+        let raw = &self.recording.final_obs;
+        encoder.store(map, raw, &mut self.final_obs, &mut self.final_pixels);
+        self.final_value.resize(finals, 0.0);
+    }
+
+    fn copy_row(
+        &mut self,
+        from: usize,
+        to: usize,
+        time: usize,
+        encoder: Encoder,
+        map: &ObsMap,
+        rollout: &mut Rollout<f32>,
+    ) {
+        let r = &self.recording;
+        let (raw, (wd, wc)) = r.widths();
+        let row = |width: usize| to * width..(to + 1) * width;
+        let (numbers, pixels) = (row(rollout.obs_width), row(rollout.pixel_width));
+        let (numbers, pixels) = (&mut rollout.obs[numbers], &mut rollout.pixels[pixels]);
+        encoder.store(map, &r.obs[from * raw..(from + 1) * raw], numbers, pixels);
+        let action = rollout.action_mut(to);
+        action.discrete.copy_from_slice(&r.discrete[from * wd..(from + 1) * wd]);
+        action.continuous.copy_from_slice(&r.continuous[from * wc..(from + 1) * wc]);
+        rollout.log_prob[to] = r.log_mu.get(from).copied().unwrap_or(0.0);
+        rollout.reward[to] = r.reward[from] as f32;
+        rollout.end[to] = r.end[from];
+        rollout.valid[to] = true;
+        rollout.time[to] = time as u32;
+        if r.end[from] == End::Truncated {
+            self.final_row.push(to);
+        }
+    }
+
+    /// Values of the present value function; 0 without one.
+    pub fn evaluate(
+        &mut self,
+        model: &Model<f32>,
+        weights: &Weights<f32>,
+        rollout: &mut Rollout<f32>,
+    ) {
+        if !model.has_critic() {
+            return;
+        }
+        let is_image = rollout.pixel_width > 0;
+        let kept = |numbers, pixels| {
+            if is_image { Inputs::Pixels(pixels) } else { Inputs::Numbers(numbers) }
+        };
+        let all = kept(&rollout.obs, &rollout.pixels);
+        self.inference.value(model, weights, all, &mut rollout.value);
+        let finals = kept(&self.final_obs, &self.final_pixels);
+        self.inference.value(model, weights, finals, &mut self.final_value);
+        let last = rollout.rows() - rollout.n;
+        rollout.next_value[..last].copy_from_slice(&rollout.value[rollout.n..]);
+        rollout.next_value[last..].fill(0.0);
+        for (&row, &value) in self.final_row.iter().zip(&self.final_value) {
+            rollout.next_value[row] = value;
+        }
+    }
+}
