@@ -167,7 +167,7 @@ fn errors_in_files_name_the_line() {
         (
             "[network]\nkind = \"mpl\"\n",
             "a.toml:2)",
-            "expected one of mlp, linear, polynomial, fourier, rbf, tile-coding, tabular; did you mean mlp?",
+            "expected one of mlp, linear, polynomial, fourier, rbf, tile-coding, tabular, nature-cnn, impala, small-cnn; did you mean mlp?",
         ),
         ("[network]\nkind = \"linear\"\nhidden = [8]\n", "a.toml:3)", "unknown key network.hidden"),
         ("lr = { start = 1.0, stop = 0.0 }\n", "a.toml:1)", "unknown key lr.stop"),

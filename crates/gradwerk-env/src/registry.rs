@@ -156,6 +156,7 @@ envs! {
         probe::All,
         probe::AllContinuous,
         probe::TruncationChain,
+        probe::Pixel,
         exact_gaussian::QuadraticBanditEnv,
         exact_gaussian::RegulatorEnv,
         exact_gaussian::ConditioningEnv,

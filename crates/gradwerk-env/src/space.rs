@@ -17,6 +17,16 @@ pub enum Space {
         /// Upper bounds, as many as lower ones.
         high: Vec<f32>,
     },
+    /// Images with whole numbers from 0 to 255. A row has the numbers channel by channel
+    /// (`[channels, height, width]`), each as an `f32`.
+    Image {
+        /// Numbers per place: colours, kinds of objects, frames.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
 }
 
 impl Space {
@@ -40,7 +50,10 @@ impl Space {
     pub fn validate(&self) -> Result<(), EnvError> {
         let (low, high) = match self {
             Self::Discrete { n: 0 } => return Err(EnvError("Discrete(0) has no value".into())),
-            Self::Discrete { .. } => return Ok(()),
+            Self::Image { channels, height, width } if channels * height * width == 0 => {
+                return Err(EnvError(format!("{self} has no pixel")));
+            }
+            Self::Discrete { .. } | Self::Image { .. } => return Ok(()),
             Self::Box { low, high } => (low, high),
         };
         if low.is_empty() || low.len() != high.len() {
@@ -63,15 +76,17 @@ impl Space {
         match self {
             Self::Discrete { .. } => 1,
             Self::Box { low, .. } => low.len(),
+            Self::Image { channels, height, width } => channels * height * width,
         }
     }
 
-    /// How many `(discrete, continuous)` components an action of this space has.
+    /// How many `(discrete, continuous)` components an action of this space has; none of an image.
     #[must_use]
     pub fn action_widths(&self) -> (usize, usize) {
         match self {
             Self::Discrete { .. } => (1, 0),
             Self::Box { low, .. } => (0, low.len()),
+            Self::Image { .. } => (0, 0),
         }
     }
 
@@ -82,6 +97,7 @@ impl Space {
         let inside = |k: usize, x: f32| match self {
             Self::Discrete { n } => x >= 0.0 && (x as usize) < *n && x == (x as usize) as f32,
             Self::Box { low, high } => low[k] <= x && x <= high[k],
+            Self::Image { .. } => x == f32::from(x as u8),
         };
         row.iter().enumerate().position(|(k, &x)| !inside(k, x))
     }
@@ -92,6 +108,9 @@ impl std::fmt::Display for Space {
         match self {
             Self::Discrete { n } => write!(f, "Discrete({n})"),
             Self::Box { low, .. } => write!(f, "Box({})", low.len()),
+            Self::Image { channels, height, width } => {
+                write!(f, "Image({channels}x{height}x{width})")
+            }
         }
     }
 }
@@ -110,6 +129,19 @@ mod tests {
             (discrete.to_string(), continuous.to_string()),
             ("Discrete(5)".into(), "Box(3)".into())
         );
+    }
+
+    #[test]
+    fn an_image_has_whole_numbers_up_to_255() {
+        let space = Space::Image { channels: 2, height: 3, width: 4 };
+        assert_eq!((space.width(), space.to_string()), (24, "Image(2x3x4)".into()));
+        assert_eq!(space.first_outside(&[0.0, 255.0, 7.0]), None);
+        for wrong in [-1.0, 256.0, 0.5, f32::NAN, f32::INFINITY] {
+            assert_eq!(space.first_outside(&[1.0, wrong]), Some(1), "{wrong}");
+        }
+        let empty = Space::Image { channels: 1, height: 0, width: 4 };
+        assert_eq!(empty.validate().unwrap_err().to_string(), "Image(1x0x4) has no pixel");
+        assert!(space.validate().is_ok());
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn every_probe_has_the_solution_it_documents() {
             probes += 1;
         }
     }
-    assert_eq!(probes, 8);
+    assert_eq!(probes, 9);
 }
 
 #[test]
@@ -80,6 +80,9 @@ fn known_values() {
     // Signs -1, then 1: first step (1 + c/2) + 0.9 (1 - c/2), second 1 + c/2:
     // 0.5 + 0.9 * 1.5 = 1.85, 0.5; 1.5 + 0.9 * 0.5 = 1.95, 1.5.
     close(values("probe/all"), &[1.85, 0.5, 1.95, 1.5]);
+    // 1 + y/4 for the rows 0 to 3, four places each.
+    let rows = [1.0, 1.25, 1.5, 1.75];
+    close(values("probe/pixel"), &rows.map(|value| [value; 4]).concat());
     // (1 - 0.9) c/2 = -0.05, c/2 = -0.5; 0.05, 0.5.
     close(values("probe/all-continuous"), &[-0.05, -0.5, 0.05, 0.5]);
 }

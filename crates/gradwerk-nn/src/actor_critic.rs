@@ -2,13 +2,15 @@
 
 use gradwerk_math::Kernel;
 
-use crate::{Engine, Layout, Network, Params, kernels};
+use crate::{Engine, ImageSize, Layout, Network, Params, kernels};
 
 /// The sizes that a task gives to a network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {
     /// Numbers per observation.
     pub inputs: usize,
+    /// How the numbers lie if the observation is an image, `[channels, height, width]`.
+    pub image: Option<ImageSize>,
     /// Outputs of the policy that depend on the observation: logits, means, ...
     pub outputs: usize,
     /// Further outputs of the policy that are pure biases: log standard deviations.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::conv::{ImpalaConfig, NatureCnnConfig, SmallCnnConfig};
 use crate::features::{
     FourierConfig, PolynomialConfig, RbfConfig, TabularConfig, TileCodingConfig,
 };
@@ -164,6 +165,31 @@ networks! {
     "tile-coding" => TileCoding(TileCodingConfig),
     /// A table with one row of outputs per state.
     "tabular" => Tabular(TabularConfig),
+    /// Three convolutions and a dense layer for images of about 84x84.
+    "nature-cnn" => NatureCnn(NatureCnnConfig),
+    /// Residual convolutions for images.
+    "impala" => Impala(ImpalaConfig),
+    /// Small convolutions for images of about 10x10.
+    "small-cnn" => SmallCnn(SmallCnnConfig),
+}
+
+impl NetworkConfig {
+    /// Whether policy and value function have layers in common.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Mlp(config) => config.shared,
+            Self::NatureCnn(config) => config.shared,
+            Self::Impala(config) => config.shared,
+            Self::SmallCnn(config) => config.shared,
+            Self::Linear(_)
+            | Self::Polynomial(_)
+            | Self::Fourier(_)
+            | Self::Rbf(_)
+            | Self::TileCoding(_)
+            | Self::Tabular(_) => false,
+        }
+    }
 }
 
 impl Default for NetworkConfig {
@@ -225,31 +251,54 @@ impl Kind for MlpConfig {
 impl MlpConfig {
     fn network<E: Engine>(&self, shape: &Shape) -> ActorCritic<E> {
         if self.shared {
-            let trunk = Mlp::new(&MlpSpec { outputs: None, ..self.branch(shape) });
-            let features = Network::<E>::outputs(&trunk);
-            let branch = Shape { inputs: features, ..shape.clone() };
-            let direct = Self { hidden: Vec::new(), ..self.clone() };
-            direct.branches(&branch, Some(trunk))
+            self.heads(shape, Box::new(self.trunk(shape)))
         } else {
-            self.branches(shape, None)
+            self.branches(shape, None, |mlp| Box::new(mlp))
         }
+    }
+
+    /// The hidden layers alone.
+    pub(crate) fn trunk(&self, shape: &Shape) -> Mlp {
+        Mlp::new(&MlpSpec { outputs: None, ..self.branch(shape) })
+    }
+
+    /// Policy and value function of one layer each behind a trunk.
+    pub(crate) fn heads<E: Engine>(
+        &self,
+        shape: &Shape,
+        trunk: Box<dyn Network<E>>,
+    ) -> ActorCritic<E> {
+        let branch = Shape { inputs: trunk.outputs(), ..shape.clone() };
+        let direct = Self { hidden: Vec::new(), ..self.clone() };
+        direct.branches(&branch, Some(trunk), |mlp| Box::new(mlp))
+    }
+
+    /// First weights of hidden layers.
+    pub(crate) fn hidden_init(&self) -> Init {
+        self.init.with(self.hidden_gain.unwrap_or(std::f64::consts::SQRT_2))
     }
 
     /// Hidden layers and a head of the policy's width, with the value's gain.
     fn branch(&self, shape: &Shape) -> MlpSpec {
-        let hidden_gain = self.hidden_gain.unwrap_or(std::f64::consts::SQRT_2);
         MlpSpec {
             inputs: shape.inputs,
             hidden: self.hidden.clone(),
             outputs: Some(shape.outputs),
             free: None,
             activation: self.activation,
-            hidden_init: self.init.with(hidden_gain),
+            hidden_init: self.hidden_init(),
             output_init: self.init.with(self.policy_gain),
         }
     }
 
-    fn branches<E: Engine>(&self, shape: &Shape, trunk: Option<Mlp>) -> ActorCritic<E> {
+    /// Policy and value function with hidden layers of their own, each as `branch` makes it of
+    /// its dense layers.
+    pub(crate) fn branches<E: Engine>(
+        &self,
+        shape: &Shape,
+        trunk: Option<Box<dyn Network<E>>>,
+        branch: impl Fn(Mlp) -> Box<dyn Network<E>>,
+    ) -> ActorCritic<E> {
         let policy = Mlp::new(&MlpSpec { free: shape.free_outputs(), ..self.branch(shape) });
         let value = shape.value.then(|| {
             Mlp::new(&MlpSpec {
@@ -259,8 +308,7 @@ impl MlpConfig {
                 ..self.branch(shape)
             })
         });
-        let boxed = |mlp: Mlp| -> Box<dyn Network<E>> { Box::new(mlp) };
-        ActorCritic::new(trunk.map(boxed), Box::new(policy), value.map(boxed))
+        ActorCritic::new(trunk, branch(policy), value.map(branch))
     }
 }
 

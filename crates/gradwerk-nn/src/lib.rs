@@ -54,14 +54,18 @@
 
 mod activation;
 mod actor_critic;
+mod chain;
 mod config;
+mod conv;
 mod engine;
 mod error;
 mod features;
 pub mod gradcheck;
+mod image;
 mod init;
 #[allow(unsafe_code)] // the one place, below checked lengths
 pub mod kernels;
+mod layer_norm;
 mod layout;
 mod mlp;
 mod network;
@@ -70,12 +74,14 @@ pub mod optim;
 pub use activation::Activation;
 pub use actor_critic::{ActorCritic, Shape};
 pub use config::{InitScheme, LinearConfig, MlpConfig, NETWORKS, NetworkConfig};
+pub use conv::{ImpalaConfig, NatureCnnConfig, SmallCnnConfig};
 pub use engine::Engine;
 pub use error::NnError;
 pub use features::{
     FourierConfig, Placement, PolynomialConfig, RbfConfig, TabularConfig, TileCodingConfig,
 };
 pub use gradwerk_math::{Buffer, Kernel};
+pub use image::ImageSize;
 pub use layout::{Entry, Init, Layout};
 pub use mlp::{Mlp, MlpSpec};
 pub use network::{Network, Params};

@@ -3,8 +3,8 @@
 
 use gradwerk_math::{Purpose, Stream};
 use gradwerk_nn::{
-    Activation, ActorCritic, Engine, InitScheme, Kernel, MlpConfig, NETWORKS, NetworkConfig,
-    Params, Shape,
+    Activation, ActorCritic, Engine, ImageSize, ImpalaConfig, InitScheme, Kernel, MlpConfig,
+    NETWORKS, NatureCnnConfig, NetworkConfig, Params, Shape, SmallCnnConfig,
 };
 
 /// The default of every network, and variants that the defaults leave out.
@@ -18,10 +18,51 @@ fn configs() -> Vec<NetworkConfig> {
         ]
     });
     let fan_in = MlpConfig { init: InitScheme::FanIn, hidden_gain: Some(1.0), ..hidden() };
-    defaults.chain(variants.chain([fan_in]).map(NetworkConfig::Mlp)).collect()
+    let mlps = variants.chain([fan_in]).map(NetworkConfig::Mlp);
+    defaults.chain(mlps).chain(image_variants()).collect()
 }
 
-/// Three tasks with bounds that suit the network: a table takes observations between 0 and 1, and
+/// Separate branches, layer normalisation, no dense layers, every way to step over an image.
+fn image_variants() -> [NetworkConfig; 4] {
+    let nature = NatureCnnConfig { hidden: vec![9], shared: false, ..NatureCnnConfig::default() };
+    let impala = ImpalaConfig {
+        channels: vec![5],
+        blocks: 1,
+        hidden: vec![],
+        activation: Activation::Silu,
+        ..ImpalaConfig::default()
+    };
+    let small = SmallCnnConfig {
+        channels: vec![6, 19],
+        stride: 2,
+        padding: 1,
+        hidden: vec![11, 7],
+        activation: Activation::Tanh,
+        layer_norm: true,
+        ..SmallCnnConfig::default()
+    };
+    let apart = SmallCnnConfig { shared: false, activation: Activation::Gelu, ..small.clone() };
+    [
+        NetworkConfig::NatureCnn(nature),
+        NetworkConfig::Impala(impala),
+        NetworkConfig::SmallCnn(small),
+        NetworkConfig::SmallCnn(apart),
+    ]
+}
+
+/// The images of the three tasks, for networks that need them: as small as the network allows.
+fn images(config: &NetworkConfig) -> Option<[ImageSize; 3]> {
+    let size = |[channels, height, width]: [usize; 3]| ImageSize { channels, height, width };
+    match config {
+        NetworkConfig::NatureCnn(_) => Some([[1, 36, 37], [2, 44, 36], [1, 36, 36]].map(size)),
+        NetworkConfig::Impala(_) | NetworkConfig::SmallCnn(_) => {
+            Some([[3, 4, 5], [4, 7, 6], [1, 10, 10]].map(size))
+        }
+        _ => None,
+    }
+}
+
+/// Three tasks that suit the network: some see images; a table takes observations between 0 and 1, and
 /// the tiles of 17 entries would fill any memory.
 fn shapes(config: &NetworkConfig) -> [Shape; 3] {
     let shape = Shape { inputs: 4, outputs: 2, value: true, ..Shape::default() };
@@ -29,13 +70,18 @@ fn shapes(config: &NetworkConfig) -> [Shape; 3] {
     let wide = if tiles { 2 } else { 17 };
     let table = matches!(config, NetworkConfig::Tabular(_));
     let (low, high) = if table { (0.0, 1.0) } else { (-3.0, 3.0) };
-    [
+    let bounds = |shape: &Shape| (vec![low; shape.inputs], vec![high; shape.inputs]);
+    let mut shapes = [
         Shape { inputs: 3, outputs: 1, free: 1, log_std: -0.5, ..shape.clone() },
         Shape { inputs: wide, outputs: 6, free: 6, value: false, ..shape.clone() },
         shape,
-    ]
-    .map(|shape| {
-        let (low, high) = (vec![low; shape.inputs], vec![high; shape.inputs]);
+    ];
+    for (shape, image) in shapes.iter_mut().zip(images(config).into_iter().flatten()) {
+        (shape.inputs, shape.image) = (image.len(), Some(image));
+    }
+    shapes.map(|shape| {
+        // Networks of images do not read bounds, and thousands of them would hide a message.
+        let (low, high) = if shape.image.is_some() { (vec![], vec![]) } else { bounds(&shape) };
         Shape { low, high, ..shape }
     })
 }
@@ -56,14 +102,25 @@ fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
     (0..len).map(|_| E::from_f32(stream.normal_pair::<f32>()[0])).collect()
 }
 
+/// Random parameters, or a direction among them. Networks of images have so many inputs per layer
+/// that the variance must shrink with them, lest differences drown in rounding.
+fn weights<E: Engine>(network: &ActorCritic<E>, shape: &Shape, index: u64) -> Vec<E> {
+    let mut theta: Vec<E> = normals(network.layout().len(), index);
+    for entry in network.layout().entries() {
+        let wide = shape.image.is_some() && entry.shape.len() == 2;
+        let scale = if wide { (2.0 / entry.shape[0] as f64).sqrt() } else { 0.25 };
+        theta[entry.range()].iter_mut().for_each(|t| *t *= E::from_f64(scale));
+    }
+    theta
+}
+
 /// Outputs, values and what the forward pass kept.
 type Outputs<E> = (Vec<E>, Vec<E>, Vec<E>);
 
 impl<E: Engine> Case<E> {
     fn new(config: &NetworkConfig, shape: &Shape, rows: usize, kernel: Kernel) -> Self {
         let network = config.build::<E>(shape).unwrap();
-        let mut theta: Vec<E> = normals(network.layout().len(), 0);
-        theta.iter_mut().for_each(|t| *t *= E::from_f64(0.25));
+        let theta = weights(&network, shape, 0);
         let mut packed = vec![E::ZERO; network.packed_len()];
         network.pack(kernel, &theta, &mut packed);
         let x = normals(rows * shape.inputs, 1);
@@ -217,7 +274,10 @@ fn derivatives_of_the_whole_are_correct() {
     for config in configs() {
         for shape in shapes(&config) {
             let case = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
-            let u: Vec<f64> = normals(case.theta.len(), 4);
+            let u: Vec<f64> = match shape.image {
+                Some(_) => weights(&case.network, &shape, 4),
+                None => normals(case.theta.len(), 4),
+            };
             let moved = |h: f64| {
                 let mut moved = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
                 moved.theta.iter_mut().zip(&u).for_each(|(t, u)| *t += h * u);
@@ -234,7 +294,10 @@ fn derivatives_of_the_whole_are_correct() {
             let expected = dot(&dy, &y_slope) + dot(&dv, &v_slope);
             let got = dot(&case.gradient(), &u);
             let what = format!("{config:?} {shape:?}");
-            assert!((got - expected).abs() < 1e-6 * expected.abs().max(1.0), "{what}");
+            assert!(
+                (got - expected).abs() < 1e-6 * expected.abs().max(1.0),
+                "{what}: {got} {expected}"
+            );
             let jvp = case.jvp(&u);
             let close = jvp.iter().zip(&y_slope).all(|(a, b)| (a - b).abs() < 1e-6);
             assert!(close && jvp.len() == y_slope.len(), "{what}: {jvp:?} {y_slope:?}");
@@ -246,8 +309,11 @@ fn derivatives_of_the_whole_are_correct() {
 fn free_outputs_are_biases() {
     for name in NETWORKS {
         let config = NetworkConfig::named(name).unwrap();
-        let shape = Shape { inputs: 2, outputs: 1, free: 1, ..shapes(&config)[0].clone() };
-        let shape = Shape { low: vec![shape.low[0]; 2], high: vec![shape.high[0]; 2], ..shape };
+        let mut shape = shapes(&config)[0].clone();
+        if shape.image.is_none() {
+            let (low, high) = (vec![shape.low[0]; 2], vec![shape.high[0]; 2]);
+            shape = Shape { inputs: 2, low, high, ..shape };
+        }
         let network = config.build::<f32>(&shape).unwrap();
         let mut theta = vec![0.0; network.layout().len()];
         network.layout().init(3, &mut theta);
@@ -259,11 +325,34 @@ fn free_outputs_are_biases() {
         network.pack(Kernel::Portable, &theta, &mut packed);
         let params = Params { theta: &theta, packed: &packed };
         let (mut cache, mut y) = (vec![0.0; network.cache_len(2)], [0.0; 4]);
-        let x = [1.0, 2.0, -3.0, 0.5];
+        let x = match shape.image {
+            Some(_) => normals(2 * shape.inputs, 1),
+            None => vec![1.0, 2.0, -3.0, 0.5],
+        };
         network.forward_policy(Kernel::Portable, params, &x, 2, &mut cache, &mut y);
         assert_eq!([y[1], y[3]], [-0.5; 2]);
         assert_ne!(y[0], y[2]);
     }
+}
+
+#[test]
+fn networks_of_images_refuse_vectors_and_small_images() {
+    let of = |name: &str, image: Option<[usize; 3]>| {
+        let image = image.map(|[channels, height, width]| ImageSize { channels, height, width });
+        let inputs = image.map_or(4, |image| image.len());
+        let shape = Shape { inputs, image, outputs: 2, value: true, ..Shape::default() };
+        NetworkConfig::named(name).unwrap().build::<f32>(&shape).map(|_| ())
+    };
+    for name in ["nature-cnn", "impala", "small-cnn"] {
+        let error = of(name, None).unwrap_err().to_string();
+        let expected = format!("kind = {name}: needs an image (channels x height x width)");
+        assert!(error.starts_with(&expected) && error.contains("4 numbers"), "{error}");
+    }
+    assert_eq!(of("nature-cnn", Some([4, 36, 36])), Ok(()));
+    let error = of("nature-cnn", Some([4, 84, 35])).unwrap_err().to_string();
+    // (84 - 8) / 4 + 1 = 20 and (35 - 8) / 4 + 1 = 7; (20 - 4) / 2 + 1 = 9 and (7 - 4) / 2 + 1 = 2.
+    assert!(error.contains("layer 2 has windows of 3x3, larger than its input 64x9x2"), "{error}");
+    assert_eq!(of("mlp", Some([1, 2, 2])), Ok(()));
 }
 
 /// Hidden layers, inputs and batches of every width from 1 to 67, most of them no multiple of a

@@ -9,7 +9,7 @@ use crate::dist::{Distribution, MAX_ROWS, Widths};
 use crate::encode::Encoder;
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::ObsMap;
-use crate::rollout::Rollout;
+use crate::rollout::{Inputs, Rollout};
 use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, vec_env::SlotState};
 use gradwerk_math::{Kernel, Purpose, Stream};
 use std::ops::Range;
@@ -95,6 +95,8 @@ pub struct Shard {
     inference: Inference<f32>,
     /// Encoded observations to bootstrap from: the current ones, then the final ones.
     boot_obs: Vec<f32>,
+    /// The same of images.
+    boot_pixels: Vec<u8>,
     boot_row: Vec<usize>,
     boot_value: Vec<f32>,
     /// Sums of `x - mean` and its square per environment and entry, `[n, d]` each.
@@ -119,11 +121,12 @@ impl Shard {
         plan: Plan,
         kernel: Kernel,
     ) -> Self {
-        let (n, raw, d) = (env.num_envs(), model.encoder.raw_width(), model.obs_width());
+        let (n, raw) = (env.num_envs(), model.encoder.raw_width());
+        let (d, pixels) = model.encoder.columns();
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
         let bounds = match env.action_space() {
             Space::Box { low, high } => Some((low.clone(), high.clone())),
-            Space::Discrete { .. } => None,
+            Space::Discrete { .. } | Space::Image { .. } => None,
         };
         let rows = plan.capacity() * n;
         // Cut episodes and the last observations. With fixed steps there may be more cuts.
@@ -150,11 +153,12 @@ impl Shard {
             streams: Vec::with_capacity(n.min(MAX_ROWS)),
             inference: Inference::new(model, kernel),
             boot_obs: Vec::with_capacity(boots * d),
+            boot_pixels: Vec::with_capacity(boots * pixels),
             boot_row: Vec::with_capacity(boots),
             boot_value: Vec::with_capacity(boots),
             obs_sum: vec![0.0; n * d],
             obs_square: vec![0.0; n * d],
-            rollout: Rollout::new(plan.capacity(), n, d, wd, wc),
+            rollout: Rollout::new(plan.capacity(), n, d, wd, wc).with_pixels(pixels),
             episodes: Vec::with_capacity(rows.min(1 << 16)),
             error: None,
             env,
@@ -196,6 +200,7 @@ impl Shard {
         self.finished.fill(0);
         self.episodes.clear();
         self.boot_obs.clear();
+        self.boot_pixels.clear();
         self.boot_row.clear();
         self.obs_sum.fill(0.0);
         self.obs_square.fill(0.0);
@@ -210,9 +215,12 @@ impl Shard {
 
     /// Encode what is seen, ask the policy, sample an action for every environment.
     fn act(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
-        let (n, d) = (self.rollout.n, self.rollout.obs_width);
-        let seen = &mut self.rollout.obs[t * n * d..(t + 1) * n * d];
-        self.encoder.encode(ctx.obs_map, &self.obs, seen);
+        let (n, r) = (self.rollout.n, &mut self.rollout);
+        let rows = |width: usize| t * n * width..(t + 1) * n * width;
+        let (numbers, pixels) = (rows(r.obs_width), rows(r.pixel_width));
+        let (numbers, pixels) = (&mut r.obs[numbers], &mut r.pixels[pixels]);
+        self.encoder.store(ctx.obs_map, &self.obs, numbers, pixels);
+        let seen = r.inputs(t * n..(t + 1) * n);
         self.inference.policy(ctx.model, ctx.weights, seen, &mut self.heads);
         self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.active);
         self.rollout.time[t * n..(t + 1) * n].copy_from_slice(&self.time);
@@ -323,12 +331,24 @@ impl Shard {
         self.time[i] = 0;
         self.total[i] = 0.0;
         if self.end[i] == End::Truncated {
-            let (d, raw) = (self.rollout.obs_width, self.encoder.raw_width());
-            let (old, last) = (self.boot_obs.len(), &self.final_obs[i * raw..(i + 1) * raw]);
-            self.boot_obs.resize(old + d, 0.0);
-            self.encoder.encode(ctx.obs_map, last, &mut self.boot_obs[old..]);
+            let raw = self.encoder.raw_width();
+            self.push_boot(ctx.obs_map, Bootstrap::Final(i * raw..(i + 1) * raw));
             self.boot_row.push(row);
         }
+    }
+
+    /// Encode observations to bootstrap from behind those that are there.
+    fn push_boot(&mut self, map: &ObsMap, of: Bootstrap) {
+        let raw = match of {
+            Bootstrap::Final(row) => &self.final_obs[row],
+            Bootstrap::Current => &self.obs[..],
+        };
+        let rows = raw.len() / self.encoder.raw_width();
+        let (numbers, pixels) = (self.boot_obs.len(), self.boot_pixels.len());
+        self.boot_obs.resize(numbers + rows * self.rollout.obs_width, 0.0);
+        self.boot_pixels.resize(pixels + rows * self.rollout.pixel_width, 0);
+        let (numbers, pixels) = (&mut self.boot_obs[numbers..], &mut self.boot_pixels[pixels..]);
+        self.encoder.store(map, raw, numbers, pixels);
     }
 
     /// Values of all observations, of the final ones of truncated episodes and of the last ones.
@@ -338,11 +358,10 @@ impl Shard {
             self.rollout.next_value.fill(0.0);
             return;
         }
-        let (t, n, d) = (self.rollout.t, self.rollout.n, self.rollout.obs_width);
+        let (t, n) = (self.rollout.t, self.rollout.n);
         self.value_rows(ctx, ValueOf::Rollout);
         let finals = self.boot_row.len();
-        self.boot_obs.resize((finals + n) * d, 0.0);
-        self.encoder.encode(ctx.obs_map, &self.obs, &mut self.boot_obs[finals * d..]);
+        self.push_boot(ctx.obs_map, Bootstrap::Current);
         self.boot_value.resize(finals + n, 0.0);
         self.value_rows(ctx, ValueOf::Bootstrap);
         let r = &mut self.rollout;
@@ -355,10 +374,15 @@ impl Shard {
     }
 
     fn value_rows(&mut self, ctx: &Context<'_>, of: ValueOf) {
-        let (obs, value) = match of {
-            ValueOf::Rollout => (&self.rollout.obs, &mut self.rollout.value),
-            ValueOf::Bootstrap => (&self.boot_obs, &mut self.boot_value),
+        let is_image = self.rollout.pixel_width > 0;
+        let (numbers, pixels, value) = match of {
+            ValueOf::Rollout => {
+                let r = &mut self.rollout;
+                (&r.obs, &r.pixels, &mut r.value)
+            }
+            ValueOf::Bootstrap => (&self.boot_obs, &self.boot_pixels, &mut self.boot_value),
         };
+        let obs = if is_image { Inputs::Pixels(pixels) } else { Inputs::Numbers(numbers) };
         self.inference.value(ctx.model, ctx.weights, obs, value);
         let (mean, std) = ctx.value_map;
         if (mean, std) != (0.0, 1.0) {
@@ -398,6 +422,14 @@ impl Shard {
         self.total = state.total;
         Ok(())
     }
+}
+
+/// Observations whose values are bootstrapped from.
+enum Bootstrap {
+    /// The final one of an environment, by its place in the raw ones.
+    Final(Range<usize>),
+    /// All current ones.
+    Current,
 }
 
 enum ValueOf {

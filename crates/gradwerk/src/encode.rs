@@ -7,6 +7,8 @@
 use crate::config::Invalid;
 use crate::normalize::ObsMap;
 use gradwerk_env::{EnvError, Space};
+use gradwerk_math::Real;
+use gradwerk_nn::ImageSize;
 
 /// How raw observations of a space become inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,18 @@ pub enum Encoder {
         /// Number of indices.
         n: usize,
     },
+    /// An image `[channels, height, width]` of whole numbers from 0 to 255, shown from 0 to 1 and
+    /// kept in a byte each.
+    Image {
+        /// Channels, height and width.
+        size: ImageSize,
+    },
+}
+
+/// The number that a network sees of a pixel: `pixel / 255`.
+#[must_use]
+pub fn brightness<E: Real>(pixel: u8) -> E {
+    E::from_f32(f32::from(pixel) * (1.0 / 255.0))
 }
 
 impl Encoder {
@@ -31,6 +45,10 @@ impl Encoder {
         match space {
             Space::Discrete { n } => Self::OneHot { n: *n },
             Space::Box { low, .. } => Self::Vector { width: low.len() },
+            Space::Image { channels, height, width } => {
+                let (channels, height, width) = (*channels, *height, *width);
+                Self::Image { size: ImageSize { channels, height, width } }
+            }
         }
     }
 
@@ -40,6 +58,7 @@ impl Encoder {
         match self {
             Self::Vector { width } => width,
             Self::OneHot { .. } => 1,
+            Self::Image { size } => size.len(),
         }
     }
 
@@ -49,6 +68,25 @@ impl Encoder {
         match self {
             Self::Vector { width } => width,
             Self::OneHot { n } => n,
+            Self::Image { size } => size.len(),
+        }
+    }
+
+    /// Numbers and bytes that a rollout keeps per encoded observation: one or the other.
+    #[must_use]
+    pub fn columns(self) -> (usize, usize) {
+        match self {
+            Self::Image { size } => (0, size.len()),
+            other => (other.width(), 0),
+        }
+    }
+
+    /// The size of an image.
+    #[must_use]
+    pub fn image(self) -> Option<ImageSize> {
+        match self {
+            Self::Image { size } => Some(size),
+            _ => None,
         }
     }
 
@@ -56,13 +94,19 @@ impl Encoder {
     ///
     /// # Errors
     /// For an index: its mean and deviation mean nothing, and those of the one-hot entries would
-    /// blow rare states up.
+    /// blow rare states up. For an image: its pixels are scaled already, and a normaliser would
+    /// need as many moments.
     pub fn check_normalization(self, normalize_observations: bool) -> Result<(), Invalid> {
         match self {
             Self::OneHot { n } if normalize_observations => Err(Invalid::new(
                 "normalize.observations",
                 true,
                 format!("the observation is an index below {n}, shown one-hot: must be false"),
+            )),
+            Self::Image { size } if normalize_observations => Err(Invalid::new(
+                "normalize.observations",
+                true,
+                format!("the observation is an image {size}, shown from 0 to 1: must be false"),
             )),
             _ => Ok(()),
         }
@@ -82,20 +126,65 @@ impl Encoder {
                     row[index.unwrap_or_else(|| panic!("observation {x}, expected 0..{n}"))] = 1.0;
                 }
             }
+            Self::Image { .. } => {
+                for (&x, out) in raw.iter().zip(out) {
+                    *out = brightness(pixel(x).unwrap_or_else(|| panic!("{}", not_a_pixel(x))));
+                }
+            }
+        }
+    }
+
+    /// Encode rows `raw` into what a rollout keeps, `numbers` or `pixels` ([`Encoder::columns`]).
+    ///
+    /// # Panics
+    /// As [`Encoder::encode`]; pixels must have been checked.
+    pub fn store(self, map: &ObsMap, raw: &[f32], numbers: &mut [f32], pixels: &mut [u8]) {
+        match self {
+            Self::Image { .. } => {
+                pixels.iter_mut().zip(raw).for_each(|(pixel, &x)| *pixel = x as u8);
+            }
+            _ => self.encode(map, raw, numbers),
         }
     }
 
     /// Check that raw rows can be encoded.
     ///
     /// # Errors
-    /// Names the first index that is not a whole number below `n`.
+    /// Names the first index that is not a whole number below `n`, or the first pixel that is not
+    /// one from 0 to 255.
     pub fn check(self, raw: &[f32]) -> Result<(), EnvError> {
-        let Self::OneHot { n } = self else { return Ok(()) };
-        match raw.iter().find(|x| index_below(**x, n).is_none()) {
-            Some(x) => Err(EnvError(format!("observation {x}, expected a whole number in 0..{n}"))),
-            None => Ok(()),
+        match self {
+            Self::Vector { .. } => Ok(()),
+            Self::OneHot { n } => match raw.iter().find(|x| index_below(**x, n).is_none()) {
+                Some(x) => {
+                    Err(EnvError(format!("observation {x}, expected a whole number in 0..{n}")))
+                }
+                None => Ok(()),
+            },
+            Self::Image { size } => match raw.iter().position(|x| pixel(*x).is_none()) {
+                Some(at) => Err(EnvError(format!("{}: {}", place(size, at), not_a_pixel(raw[at])))),
+                None => Ok(()),
+            },
         }
     }
+}
+
+/// The pixel that a number stands for.
+fn pixel(x: f32) -> Option<u8> {
+    let pixel = x as u8;
+    (f32::from(pixel) == x).then_some(pixel)
+}
+
+fn not_a_pixel(x: f32) -> String {
+    format!("pixel {x}, expected a whole number from 0 to 255")
+}
+
+/// Where entry `at` of a row of images lies.
+fn place(size: ImageSize, at: usize) -> String {
+    let at = at % size.len();
+    let (row, column) = (at / size.width % size.height, at % size.width);
+    let channel = at / (size.height * size.width);
+    format!("observation entry {at} (channel {channel}, row {row}, column {column})")
 }
 
 fn index_below(x: f32, n: usize) -> Option<usize> {
@@ -119,6 +208,30 @@ mod tests {
             let error = encoder.check(&[0.0, wrong]).unwrap_err().to_string();
             assert_eq!(error, format!("observation {wrong}, expected a whole number in 0..3"));
         }
+    }
+
+    #[test]
+    fn an_image_becomes_bytes_and_numbers_up_to_1() {
+        let encoder = Encoder::of(&Space::Image { channels: 2, height: 1, width: 2 });
+        assert_eq!((encoder.raw_width(), encoder.width(), encoder.columns()), (4, 4, (0, 4)));
+        let (map, raw) = (ObsMap::new(4, None, 10.0), [0.0, 255.0, 51.0, 1.0]);
+        let (mut out, mut pixels) = ([9.0; 4], [9; 4]);
+        encoder.encode(&map, &raw, &mut out);
+        encoder.store(&map, &raw, &mut [], &mut pixels);
+        assert_eq!(pixels, [0, 255, 51, 1]);
+        assert_eq!(out, pixels.map(brightness::<f32>));
+        // 51 / 255 = 1/5
+        assert!((out[2] - 0.2).abs() < 1e-7 && out[1] == 1.0);
+        for wrong in [256.0, -1.0, 0.5, f32::NAN] {
+            let error = encoder.check(&[0.0, 1.0, 2.0, wrong]).unwrap_err().to_string();
+            let expected = format!(
+                "observation entry 3 (channel 1, row 0, column 1): pixel {wrong}, expected a \
+                 whole number from 0 to 255"
+            );
+            assert_eq!(error, expected);
+        }
+        let error = encoder.check_normalization(true).unwrap_err().to_string();
+        assert!(error.starts_with("normalize.observations = true: the observation is an image"));
     }
 
     #[test]

@@ -475,10 +475,9 @@ impl<E: Engine> Chunk<E> {
     /// Bring the observations of a tile together.
     fn gather_obs(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
         let r = pass.batch.rollout;
-        let d = r.obs_width;
-        for (i, &row) in tile.iter().enumerate() {
-            let row = row as usize;
-            self.obs[i * d..(i + 1) * d].copy_from_slice(&r.obs[row * d..(row + 1) * d]);
+        let d = pass.model.obs_width();
+        for (x, &row) in self.obs.chunks_exact_mut(d).zip(tile) {
+            r.inputs(row as usize..row as usize + 1).fill(x);
         }
     }
 

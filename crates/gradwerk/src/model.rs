@@ -4,6 +4,7 @@ use crate::Error;
 use crate::config::{Config, Invalid, in_section};
 use crate::dist::{AnyDist, Widths};
 use crate::encode::Encoder;
+use crate::rollout::Inputs;
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
 use gradwerk_nn::{ActorCritic, Buffer, Engine, Layout, Params, Shape, TILE};
@@ -38,6 +39,7 @@ impl<E: Engine> Model<E> {
         encoder.check_normalization(config.normalize.observations)?;
         let shape = Shape {
             inputs: encoder.width(),
+            image: encoder.image(),
             outputs: head.network,
             free: head.free,
             log_std: head.init,
@@ -118,13 +120,13 @@ pub(crate) fn clip_to_space(space: &Space, actions: &mut [f32]) {
     }
 }
 
-/// Bounds of what the network sees: those of the space, of a one-hot row, or of the normaliser's
-/// clip.
+/// Bounds of what the network sees: those of the space, of a one-hot row or a pixel, or of the
+/// normaliser's clip.
 fn input_bounds(config: &Config, observation: &Space) -> (Vec<f32>, Vec<f32>) {
     let width = Encoder::of(observation).width();
     let clip = config.normalize.clip as f32;
     match observation {
-        Space::Discrete { .. } => (vec![0.0; width], vec![1.0; width]),
+        Space::Discrete { .. } | Space::Image { .. } => (vec![0.0; width], vec![1.0; width]),
         Space::Box { .. } if config.normalize.observations => {
             (vec![-clip; width], vec![clip; width])
         }
@@ -167,30 +169,67 @@ pub struct Inference<E> {
     /// Instructions to use.
     pub kernel: Kernel,
     cache: Buffer<E>,
+    /// A tile as the network reads it, of observations that are kept in another form.
+    tile: Buffer<E>,
 }
 
 impl<E: Engine> Inference<E> {
     /// Memory for tiles of `model`.
     #[must_use]
     pub fn new(model: &Model<E>, kernel: Kernel) -> Self {
-        Self { kernel, cache: Buffer::zeros(model.net.cache_len(TILE)) }
+        let tile = if model.encoder.image().is_some() { TILE * model.obs_width() } else { 0 };
+        Self { kernel, cache: Buffer::zeros(model.net.cache_len(TILE)), tile: Buffer::zeros(tile) }
     }
 
     /// Policy outputs `[rows, head_width]` of observations `[rows, d]`.
-    pub fn policy(&mut self, model: &Model<E>, weights: &Weights<E>, obs: &[E], y: &mut [E]) {
-        let (d, width) = (model.obs_width(), model.head_width());
-        for (x, y) in obs.chunks(TILE * d).zip(y.chunks_mut(TILE * width)) {
-            let (net, rows) = (&model.net, x.len() / d);
-            net.forward_policy(self.kernel, weights.params(), x, rows, &mut self.cache, y);
-        }
+    pub fn policy<'a>(
+        &mut self,
+        model: &Model<E>,
+        weights: &Weights<E>,
+        obs: impl Into<Inputs<'a, E>>,
+        y: &mut [E],
+    ) {
+        let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
+        let outputs = model.head_width();
+        self.tiles(model, obs.into(), (y, outputs), |x, rows, cache, y| {
+            net.forward_policy(kernel, params, x, rows, cache, y);
+        });
     }
 
     /// Values `[rows]` of observations `[rows, d]`.
-    pub fn value(&mut self, model: &Model<E>, weights: &Weights<E>, obs: &[E], v: &mut [E]) {
-        let d = model.obs_width();
-        for (x, v) in obs.chunks(TILE * d).zip(v.chunks_mut(TILE)) {
-            let (net, rows) = (&model.net, x.len() / d);
-            net.forward_value(self.kernel, weights.params(), x, rows, &mut self.cache, v);
+    pub fn value<'a>(
+        &mut self,
+        model: &Model<E>,
+        weights: &Weights<E>,
+        obs: impl Into<Inputs<'a, E>>,
+        v: &mut [E],
+    ) {
+        let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
+        self.tiles(model, obs.into(), (v, 1), |x, rows, cache, v| {
+            net.forward_value(kernel, params, x, rows, cache, v);
+        });
+    }
+
+    /// Run `forward(x, rows, cache, out)` tile by tile.
+    fn tiles(
+        &mut self,
+        model: &Model<E>,
+        obs: Inputs<'_, E>,
+        (out, outputs): (&mut [E], usize),
+        mut forward: impl FnMut(&[E], usize, &mut [E], &mut [E]),
+    ) {
+        let (d, all) = (model.obs_width(), obs.len());
+        for (i, out) in out.chunks_mut(TILE * outputs).enumerate() {
+            let entries = i * TILE * d..((i + 1) * TILE * d).min(all);
+            let rows = entries.len() / d;
+            match obs.part(entries) {
+                Inputs::Numbers(x) => forward(x, rows, &mut self.cache, out),
+                pixels @ Inputs::Pixels(_) => {
+                    let x = &mut self.tile[..rows * d];
+                    pixels.fill(x);
+                    forward(x, rows, &mut self.cache, out);
+                }
+            }
         }
     }
 }

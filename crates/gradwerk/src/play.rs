@@ -5,10 +5,13 @@
 
 use crate::Error;
 use crate::collect::check_finite;
+use crate::encode::Encoder;
 use crate::model::clip_to_space;
 use crate::policy::{ActionBatch, Policy};
 use crate::recording::Trajectory;
-use gradwerk_env::{Actions, End, EnvFactory, EnvSettings, EpisodeKeys, StepRows, VecEnv};
+use gradwerk_env::{
+    Actions, End, EnvError, EnvFactory, EnvSettings, EpisodeKeys, StepRows, VecEnv,
+};
 use gradwerk_math::{Pool, Purpose, Stream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -75,7 +78,7 @@ const SLOTS: usize = 64;
 /// set.
 ///
 /// # Errors
-/// If no episode is asked for, or the environment yields a NaN.
+/// If no episode is asked for, or the environment yields a NaN or what is not in its space.
 pub fn play<P: Player>(
     game: &Game<'_>,
     player: &P,
@@ -111,6 +114,7 @@ pub fn play<P: Player>(
 struct Table<P> {
     player: P,
     env: Box<dyn VecEnv>,
+    encoder: Encoder,
     stride: usize,
     episodes: usize,
     seed: u64,
@@ -130,6 +134,7 @@ impl<P: Player> Table<P> {
         let n = env.num_envs();
         Self {
             player,
+            encoder: Encoder::of(env.observation_space()),
             env,
             stride,
             episodes: game.episodes,
@@ -204,13 +209,16 @@ impl<P: Player> Table<P> {
         }
     }
 
-    /// A NaN or an infinity ends the game.
+    /// What the environment returned must be finite and fit its space.
     fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
+        let place = || format!("evaluation episode {}, step {}", self.episode[i], self.time[i]);
         check_finite(obs, reward).map_err(|(what, value)| Error::NonFinite {
             what,
             value,
-            place: format!("evaluation episode {}, step {}", self.episode[i], self.time[i]),
-        })
+            place: place(),
+        })?;
+        let unfit = |error| EnvError(format!("{}: {error}", place()));
+        Ok(self.encoder.check(obs).map_err(unfit)?)
     }
 
     fn record(&mut self, i: usize, reward: f64, end: End, final_obs: &[f32]) {

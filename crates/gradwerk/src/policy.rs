@@ -101,10 +101,11 @@ impl Policy {
     }
 
     /// The most probable actions for raw observations `[rows, d]`. An observation of a discrete
-    /// space is one number, its index.
+    /// space is one number, its index; an image is its numbers from 0 to 255, channel by channel
+    /// (`[channels, height, width]`).
     ///
     /// # Panics
-    /// If `obs` is not a whole number of rows, or an index is not one of the space.
+    /// If `obs` is not a whole number of rows, or an index or a pixel is not one of the space.
     pub fn predict(&mut self, obs: &[f32]) -> ActionBatch {
         self.act(obs, |_| None)
     }

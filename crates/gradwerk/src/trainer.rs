@@ -143,6 +143,7 @@ impl Trainer {
         })?;
         let (t, n) = source.shape(config.env.num_envs);
         let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
+        let (numbers, pixels) = model.encoder.columns();
         let mut normalizers = Normalizers::new(&config.normalize, d);
         if let (Some(moments), Some(known)) = (&mut normalizers.observations, source.moments()) {
             *moments = known;
@@ -161,7 +162,7 @@ impl Trainer {
         let mut trainer = Self {
             pool: Pool::new(runtime.threads),
             source,
-            rollout: Rollout::new(t, n, d, wd, wc),
+            rollout: Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels),
             columns,
             learner,
             algorithm,

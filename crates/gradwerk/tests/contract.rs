@@ -10,7 +10,7 @@ use gradwerk::{Error, Runtime, Trainer};
 use gradwerk_env::probe::BestAction;
 use gradwerk_env::{Action, End, Env, Space, Step, custom};
 use gradwerk_math::{Kernel, Stream};
-use gradwerk_nn::{MlpConfig, NetworkConfig};
+use gradwerk_nn::{Activation, MlpConfig, NetworkConfig, SmallCnnConfig};
 
 /// A small run with annealing and every normaliser on.
 fn small(algo: &str, env: &str) -> Config {
@@ -19,9 +19,10 @@ fn small(algo: &str, env: &str) -> Config {
     config.env.num_envs = 6;
     config.rollout.steps = 40;
     config.lr = Schedule::linear(3e-3, 0.0);
-    config.network = NetworkConfig::Mlp(MlpConfig { hidden: vec![16, 16], ..MlpConfig::default() });
+    config.network = if env == "probe/pixel" { small_cnn(algo) } else { small_mlp() };
     config.algo = AlgoConfig::by_name(algo).expect("a listed algorithm");
-    config.normalize.observations = env != "FrozenLake-v1"; // an index has no moments
+    // An index and an image have no moments.
+    config.normalize.observations = !["FrozenLake-v1", "probe/pixel"].contains(&env);
     config.normalize.rewards = true;
     config.normalize.value_targets = true;
     if let AlgoConfig::Ppo(ppo) = &mut config.algo {
@@ -39,12 +40,34 @@ fn small(algo: &str, env: &str) -> Config {
         config.normalize.observations = false;
         config.normalize.value_targets = false;
     }
+    if env == "probe/pixel" {
+        config.env.time_limit = Some(8); // whole episodes need one
+    }
     if algo == "reinforce" {
         config.rollout.episodes = 12;
         config.estimator.kind = Kind::RewardToGo;
         config.estimator.baseline = Baseline::Value;
     }
     config
+}
+
+fn small_mlp() -> NetworkConfig {
+    NetworkConfig::Mlp(MlpConfig { hidden: vec![16, 16], ..MlpConfig::default() })
+}
+
+/// For images; npg and trpo refuse a shared trunk.
+fn small_cnn(algo: &str) -> NetworkConfig {
+    let shared = !["npg", "trpo"].contains(&algo);
+    let (channels, padding, hidden) = (vec![8], 1, vec![32]);
+    let activation = Activation::Tanh;
+    NetworkConfig::SmallCnn(SmallCnnConfig {
+        channels,
+        padding,
+        hidden,
+        activation,
+        shared,
+        ..SmallCnnConfig::default()
+    })
 }
 
 /// Every algorithm, and off_policy_pg a second time with a recording as its one batch.
@@ -79,8 +102,8 @@ fn run(trainer: &mut Trainer, updates: usize) {
     }
 }
 
-/// A vector with either kind of actions, and an index.
-const ENVS: [&str; 3] = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1"];
+/// A vector with either kind of actions, an index, and an image.
+const ENVS: [&str; 4] = ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "probe/pixel"];
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
@@ -191,7 +214,8 @@ fn solve_probe(algo: &str, env: &dyn gradwerk_env::EnvFactory) {
     }
     config.rollout.steps = 16;
     config.rollout.episodes *= 16;
-    config.lr = Schedule::linear(1e-2, 0.0);
+    // Images have more parameters to move, by less.
+    config.lr = Schedule::linear(if env.id() == "probe/pixel" { 1e-3 } else { 1e-2 }, 0.0);
     config.steps = if algo == "ppo" { 60_000 } else { 250_000 };
     let solution = env.solution(config.gamma).expect("probes have solutions");
     let mut trainer = Trainer::with_env(&config, env, runtime(2)).unwrap();

@@ -141,6 +141,7 @@ fn random_actions(env: &dyn VecEnv, first: u64, t: u64) -> (Vec<u32>, Vec<f32>) 
             Space::Box { low, high } => {
                 continuous.extend(low.iter().zip(high).map(|(l, h)| within(*l, *h, &mut rng)));
             }
+            Space::Image { .. } => {}
         }
     }
     (discrete, continuous)

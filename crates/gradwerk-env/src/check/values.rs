@@ -30,6 +30,7 @@ fn sane(space: &Space) -> Result<(), String> {
     match space {
         Space::Discrete { n: 0 } => Err("no values".into()),
         Space::Discrete { .. } => Ok(()),
+        Space::Image { .. } => space.validate().map_err(|error| error.to_string()),
         Space::Box { low, high } if low.len() != high.len() => {
             Err(format!("{} lower and {} upper bounds", low.len(), high.len()))
         }
@@ -105,6 +106,7 @@ fn interval(space: &Space, k: usize) -> String {
     match space {
         Space::Discrete { n } => format!("0..{n}"),
         Space::Box { low, high } => format!("[{}, {}]", low[k], high[k]),
+        Space::Image { .. } => "the whole numbers from 0 to 255".into(),
     }
 }
 

@@ -3,12 +3,13 @@
 //! Each isolates one ability (Jones, "Debugging RL, without the agonizing pain", 2019): if
 //! learning fails on `probe/constant-reward`, the value loss is wrong; on
 //! `probe/two-step-discount`, the discount; on `probe/action-reward`, the policy gradient; on
-//! `probe/truncation-chain`, the bootstrap at time limits.
+//! `probe/truncation-chain`, the bootstrap at time limits; on `probe/pixel`, seeing.
 
 mod action_reward;
 mod all;
 mod constant_reward;
 mod observation_reward;
+mod pixel;
 mod truncation_chain;
 mod two_step_discount;
 
@@ -16,6 +17,7 @@ pub use action_reward::{ActionReward, ActionRewardContinuous};
 pub use all::{All, AllContinuous};
 pub use constant_reward::ConstantReward;
 pub use observation_reward::ObservationReward;
+pub use pixel::Pixel;
 pub use truncation_chain::TruncationChain;
 pub use two_step_discount::TwoStepDiscount;
 

@@ -189,7 +189,7 @@ impl<E: Engine> Gemm<'_, E> {
 
 /// `V` vectors from `source` on, of which the last has `tail` numbers.
 #[inline(always)]
-unsafe fn load_row<S: Elementary, const V: usize>(
+pub(super) unsafe fn load_row<S: Elementary, const V: usize>(
     zero: S,
     source: *const S::E,
     tail: usize,
@@ -208,7 +208,11 @@ unsafe fn load_row<S: Elementary, const V: usize>(
 
 /// The counterpart of [`load_row`].
 #[inline(always)]
-unsafe fn store_row<S: Elementary, const V: usize>(row: &[S; V], target: *mut S::E, tail: usize) {
+pub(super) unsafe fn store_row<S: Elementary, const V: usize>(
+    row: &[S; V],
+    target: *mut S::E,
+    tail: usize,
+) {
     // SAFETY: the caller promises (V - 1) * LANES + tail writable numbers.
     unsafe {
         for (v, x) in row.iter().enumerate().take(V - 1) {

@@ -5,6 +5,7 @@
 
 mod elementwise;
 mod flat;
+mod gathered;
 mod gemm;
 mod narrow;
 mod transpose;
@@ -12,6 +13,7 @@ mod transpose;
 pub use elementwise::{activate, activate_in_place, add, cos, exp, multiply_derivative, sum_rows};
 pub(crate) use flat::{Update, update};
 pub use flat::{norm, scale};
+pub use gathered::{Gathered, PANEL, RowAt, TermAt};
 pub use gemm::{Gemm, Start};
 pub use narrow::{NARROW, NarrowGradient, NarrowProduct};
 pub use transpose::transpose;

@@ -231,6 +231,7 @@ impl<E: Engine> OffPolicyPg<E> {
                 continue;
             }
             r.obs[row * d..(row + 1) * d].fill(E::ZERO);
+            r.pixels[row * r.pixel_width..(row + 1) * r.pixel_width].fill(0);
             r.discrete[row * wd..(row + 1) * wd].fill(0);
             r.continuous[row * wc..(row + 1) * wc].fill(E::ZERO);
             for column in [&mut r.log_prob, &mut r.reward, &mut r.value, &mut r.next_value] {
@@ -394,7 +395,8 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
         let n = n * self.slots;
         let (model, rows) = (&learner.model, t * n);
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
-        self.store = Rollout::new(t, n, model.obs_width(), wd, wc);
+        let (numbers, pixels) = model.encoder.columns();
+        self.store = Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels);
         for column in [&mut self.discount, &mut self.carry, &mut self.log_prob, &mut self.log_ratio]
         {
             column.reserve(rows);
@@ -457,6 +459,7 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
         ] {
             state.put_vector(&format!("stored.{name}"), single(column))?;
         }
+        state.put_vector("stored.pixels", r.pixels.clone())?;
         state.put_vector("stored.discrete", r.discrete.clone())?;
         state.put_vector("stored.time", r.time.clone())?;
         let flags = r.end.iter().zip(&r.valid).map(|(&end, &valid)| flag(end, valid));
@@ -480,6 +483,7 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
             let saved = state.get::<f32>(&format!("stored.{name}"), &[column.len()])?;
             column.iter_mut().zip(saved).for_each(|(x, &saved)| *x = E::from_f32(saved));
         }
+        state.copy_into("stored.pixels", &mut r.pixels)?;
         state.copy_into("stored.discrete", &mut r.discrete)?;
         state.copy_into("stored.time", &mut r.time)?;
         let flags = state.get::<u8>("stored.flags", &[r.end.len()])?;

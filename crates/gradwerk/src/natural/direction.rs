@@ -6,7 +6,7 @@ use crate::config::{Config, Invalid, require};
 use crate::learner::{Batch, Comparison, Learner, Objective, Terms};
 use crate::loss::Surrogate;
 use gradwerk_math::Pool;
-use gradwerk_nn::{Engine, NetworkConfig};
+use gradwerk_nn::Engine;
 
 /// How `F^-1 g` is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +40,7 @@ impl NaturalGradient {
 /// # Errors
 /// If the network has one and there is a value function.
 fn check_trunk(config: &Config) -> Result<(), Invalid> {
-    let shared = matches!(&config.network, NetworkConfig::Mlp(mlp) if mlp.shared);
+    let shared = config.network.is_shared();
     require(!(shared && config.has_critic()), "network.shared", true, TRUNK)
 }
 

@@ -66,6 +66,8 @@ impl Recording {
                 let values = t.continuous.iter().map(|&x| f64::from(x));
                 self.check_finite("continuous", values, low.len())
             }
+            // Nothing acts by images: their actions have no component.
+            Space::Image { .. } => Ok(()),
         }
     }
 

@@ -76,7 +76,7 @@ impl Uniform {
     /// Over the actions of a space.
     ///
     /// # Errors
-    /// If the space is unbounded: names the component.
+    /// If the space is unbounded: names the component; or if it is one of images.
     pub fn new(space: &Space) -> Result<Self, Error> {
         space.validate()?;
         let volume = match space {
@@ -91,6 +91,9 @@ impl Uniform {
                     )));
                 }
                 widths().map(Real::ln).sum()
+            }
+            Space::Image { .. } => {
+                return Err(Error::Usage(format!("no actions in {space}, only observations")));
             }
         };
         Ok(Self { space: space.clone(), log_mu: -volume as f32 })
@@ -107,6 +110,7 @@ impl Player for Uniform {
                 Space::Box { low, high } => actions
                     .continuous
                     .extend(low.iter().zip(high).map(|(&l, &h)| l + (h - l) * rng.uniform())),
+                Space::Image { .. } => unreachable!("refused by new"),
             }
         }
         (actions, vec![self.log_mu; streams.len()])

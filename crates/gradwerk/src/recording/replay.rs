@@ -6,7 +6,7 @@ use crate::Error;
 use crate::encode::Encoder;
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::{Moments, ObsMap};
-use crate::rollout::Rollout;
+use crate::rollout::{Inputs, Rollout};
 use gradwerk_env::End;
 use gradwerk_math::Kernel;
 
@@ -18,6 +18,8 @@ pub(crate) struct Replay {
     inference: Inference<f32>,
     /// Encoded final observations of the truncated episodes, and the rows that they follow.
     final_obs: Vec<f32>,
+    /// The same of images.
+    final_pixels: Vec<u8>,
     final_row: Vec<usize>,
     final_value: Vec<f32>,
 }
@@ -30,8 +32,15 @@ impl Replay {
     pub fn new(recording: Recording, model: &Model<f32>, kernel: Kernel) -> Result<Self, Error> {
         let digest = file::state(&recording)?.sha256();
         let inference = Inference::new(model, kernel);
-        let (final_obs, final_row, final_value) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { recording, digest, inference, final_obs, final_row, final_value })
+        Ok(Self {
+            recording,
+            digest,
+            inference,
+            final_obs: Vec::new(),
+            final_pixels: Vec::new(),
+            final_row: Vec::new(),
+            final_value: Vec::new(),
+        })
     }
 
     /// SHA-256 of what is recorded.
@@ -85,8 +94,11 @@ impl Replay {
         }
         let raw = self.recording.widths().0;
         let finals = self.recording.final_obs.len() / raw;
-        self.final_obs.resize(finals * encoder.width(), 0.0);
-        encoder.encode(map, &self.recording.final_obs, &mut self.final_obs);
+        let (numbers, pixels) = encoder.columns();
+        self.final_obs.resize(finals * numbers, 0.0);
+        self.final_pixels.resize(finals * pixels, 0);
+        let raw = &self.recording.final_obs;
+        encoder.store(map, raw, &mut self.final_obs, &mut self.final_pixels);
         self.final_value.resize(finals, 0.0);
     }
 
@@ -101,9 +113,10 @@ impl Replay {
     ) {
         let r = &self.recording;
         let (raw, (wd, wc)) = r.widths();
-        let d = rollout.obs_width;
-        let seen = &mut rollout.obs[to * d..(to + 1) * d];
-        encoder.encode(map, &r.obs[from * raw..(from + 1) * raw], seen);
+        let row = |width: usize| to * width..(to + 1) * width;
+        let (numbers, pixels) = (row(rollout.obs_width), row(rollout.pixel_width));
+        let (numbers, pixels) = (&mut rollout.obs[numbers], &mut rollout.pixels[pixels]);
+        encoder.store(map, &r.obs[from * raw..(from + 1) * raw], numbers, pixels);
         let action = rollout.action_mut(to);
         action.discrete.copy_from_slice(&r.discrete[from * wd..(from + 1) * wd]);
         action.continuous.copy_from_slice(&r.continuous[from * wc..(from + 1) * wc]);
@@ -127,8 +140,14 @@ impl Replay {
         if !model.has_critic() {
             return;
         }
-        self.inference.value(model, weights, &rollout.obs, &mut rollout.value);
-        self.inference.value(model, weights, &self.final_obs, &mut self.final_value);
+        let is_image = rollout.pixel_width > 0;
+        let kept = |numbers, pixels| {
+            if is_image { Inputs::Pixels(pixels) } else { Inputs::Numbers(numbers) }
+        };
+        let all = kept(&rollout.obs, &rollout.pixels);
+        self.inference.value(model, weights, all, &mut rollout.value);
+        let finals = kept(&self.final_obs, &self.final_pixels);
+        self.inference.value(model, weights, finals, &mut self.final_value);
         let last = rollout.rows() - rollout.n;
         rollout.next_value[..last].copy_from_slice(&rollout.value[rollout.n..]);
         rollout.next_value[last..].fill(0.0);

@@ -87,8 +87,9 @@ pub fn check_recording(
 
 /// Bytes per row of the rollout, in the shards and joined.
 fn row_bytes(model: &Model<f32>) -> u64 {
-    let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
-    2 * 4 * (d + wd + wc) as u64 + 4 * COLUMNS
+    let (numbers, pixels) = model.encoder.columns();
+    let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
+    2 * (4 * (numbers + wd + wc) + pixels) as u64 + 4 * COLUMNS
 }
 
 fn gib(bytes: u64) -> String {

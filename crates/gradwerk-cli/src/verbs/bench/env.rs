@@ -60,5 +60,6 @@ fn sample(space: &Space, rng: &mut Stream, discrete: &mut [u32], continuous: &mu
                 }
             }
         }
+        Space::Image { .. } => {}
     }
 }

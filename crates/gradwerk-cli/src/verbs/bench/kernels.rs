@@ -8,7 +8,9 @@ use gradwerk::{Error, Kernel, Pool, Runtime};
 use gradwerk_math::Buffer;
 use gradwerk_math::simd::{Elementary, Job};
 use gradwerk_nn::kernels::{Gemm, Start};
-use gradwerk_nn::{ActorCritic, MlpConfig, NetworkConfig, Params, Shape, TILE};
+use gradwerk_nn::{
+    ActorCritic, ImageSize, MlpConfig, NatureCnnConfig, NetworkConfig, Params, Shape, TILE,
+};
 use std::hint::black_box;
 
 /// Name, inputs, width of the two hidden layers, rows of a minibatch.
@@ -25,7 +27,11 @@ pub fn works() -> Vec<Work> {
     let work = |&(name, inputs, width, rows): &(&'static str, usize, usize, usize)| Work {
         name: format!("kernels/{name}"),
         summary: format!("gradient of {inputs}-{width}-{width} tanh nets, minibatch {rows}"),
-        run: Box::new(move |clock, runtime| gradient(name, inputs, width, rows, clock, runtime)),
+        run: Box::new(move |clock, runtime| {
+            let config = MlpConfig { hidden: vec![width, width], ..MlpConfig::default() };
+            let shape = Shape { inputs, outputs: 2, value: true, ..Shape::default() };
+            gradient(name, &NetworkConfig::Mlp(config), &shape, rows, clock, runtime)
+        }),
     };
     let square = Work {
         name: format!("kernels/sgemm-{SQUARE}"),
@@ -35,7 +41,7 @@ pub fn works() -> Vec<Work> {
             Ok(vec![Measured::new(format!("kernels/sgemm-{SQUARE}"), "GFLOP/s", rates)])
         }),
     };
-    WORKS.iter().map(work).chain([square]).collect()
+    WORKS.iter().map(work).chain([square, nature_cnn()]).collect()
 }
 
 /// Side of the large matrices.
@@ -70,6 +76,31 @@ fn square_product(clock: &Clock, runtime: Runtime, pool: &Pool) -> Result<Vec<f6
         Ok(2.0 * n * n * n / 1e9)
     })
 }
+
+/// The Nature CNN on images of 84 x 84 x 4, policy and value with a common trunk.
+fn nature_cnn() -> Work {
+    const NAME: &str = "nature-cnn-b256";
+    Work {
+        name: format!("kernels/{NAME}"),
+        summary: "gradient of the nature-cnn on 84x84x4, shared trunk, minibatch 256".into(),
+        run: Box::new(|clock, runtime| {
+            let image = ImageSize { channels: 4, height: 84, width: 84 };
+            let inputs = image.len();
+            let image = Some(image);
+            let shape = Shape { inputs, image, outputs: 6, value: true, ..Shape::default() };
+            let config = NetworkConfig::NatureCnn(NatureCnnConfig::default());
+            gradient(NAME, &config, &shape, 256, clock, runtime)
+        }),
+    }
+}
+
+/// How often the weights of the convolutions of the Nature CNN are used per image of 84 x 84:
+/// (84 - 8) / 4 + 1 = 20, (20 - 4) / 2 + 1 = 9, 9 - 3 + 1 = 7 places in a row.
+const NATURE_PLACES: [(&str, usize); 3] = [
+    ("trunk.conv.0.weight", 20 * 20),
+    ("trunk.conv.1.weight", 9 * 9),
+    ("trunk.conv.2.weight", 7 * 7),
+];
 
 /// Multiply-adds that never leave the registers.
 struct Registers(u64);
@@ -127,26 +158,30 @@ impl Share {
     }
 }
 
-/// Multiplications and additions of one training sample: two per weight for the forward pass, the
-/// gradient of the weights and that of the inputs, which the first layer does not need.
+/// Multiplications and additions of one training sample: two per weight and place for the forward
+/// pass, the gradient of the weights and that of the inputs, which the layer that reads the
+/// observation does not need.
 fn flops(network: &ActorCritic<f32>) -> f64 {
-    let weights = network.layout().entries().iter().filter(|e| e.shape.len() == 2);
-    let passes = |name: &str| if name.ends_with(".0.weight") { 2 } else { 3 };
-    weights.map(|e| (2 * passes(&e.name) * e.len()) as f64).sum()
+    let weights = || network.layout().entries().iter().filter(|e| e.shape.len() == 2);
+    let has_trunk = weights().any(|e| e.name.starts_with("trunk."));
+    let is_first = |name: &str| match has_trunk {
+        true => name == "trunk.conv.0.weight",
+        false => name.ends_with(".0.weight"),
+    };
+    let places = |name: &str| NATURE_PLACES.iter().find(|(n, _)| *n == name).map_or(1, |p| p.1);
+    let passes = |name: &str| if is_first(name) { 2 } else { 3 };
+    weights().map(|e| (2 * passes(&e.name) * places(&e.name) * e.len()) as f64).sum()
 }
 
 fn gradient(
     name: &str,
-    inputs: usize,
-    width: usize,
+    config: &NetworkConfig,
+    shape: &Shape,
     rows: usize,
     clock: &Clock,
     runtime: Runtime,
 ) -> Result<Vec<Measured>, Error> {
-    let config = MlpConfig { hidden: vec![width, width], ..MlpConfig::default() };
-    let shape =
-        Shape { inputs, outputs: 2, free: 0, log_std: 0.0, value: true, ..Shape::default() };
-    let network = NetworkConfig::Mlp(config).build::<f32>(&shape);
+    let network = config.build::<f32>(shape);
     let network = network.map_err(|error| Error::Usage(error.to_string()))?;
     let pool = Pool::new(runtime.threads);
     let mut theta = Buffer::zeros(network.layout().len());

@@ -4,7 +4,9 @@ use super::Work;
 use super::measure::{Clock, Measured};
 use gradwerk::layers::Sources;
 use gradwerk::trainer::Phases;
-use gradwerk::{Error, Runtime, Trainer};
+use gradwerk::{Config, Error, Trainer};
+use gradwerk_env::{Action, End, Env, Space, Step, custom};
+use gradwerk_math::Stream;
 
 /// A name, what it is, and the settings that differ from the defaults (64-64 tanh, separate).
 const WORKS: &[(&str, &str, &str)] = &[
@@ -53,34 +55,111 @@ const WORKS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Name, channels, side of the images, and the settings that differ from the defaults: training on
+/// images, without the cost of a game.
+const IMAGE_WORKS: &[(&str, usize, usize, &str)] = &[
+    (
+        "images-84x84x4",
+        4,
+        84,
+        "network.kind = 'nature-cnn'\nenv.num_envs = 8\nrollout.steps = 128\n\
+         algo = { kind = 'ppo', minibatch = 256, epochs = 4 }",
+    ),
+    (
+        "grids-10x10x4",
+        4,
+        10,
+        "network.kind = 'small-cnn'\nenv.num_envs = 64\nrollout.steps = 64\n\
+         algo = { kind = 'ppo', minibatch = 512, epochs = 4 }",
+    ),
+    (
+        "grids-10x10x10",
+        10,
+        10,
+        "network.kind = 'small-cnn'\nenv.num_envs = 64\nrollout.steps = 64\n\
+         algo = { kind = 'ppo', minibatch = 512, epochs = 4 }",
+    ),
+];
+
 /// What all works share: advantages normalised per minibatch, as the peers do, and no end.
 const COMMON: &str = "preset = 'none'\nsteps = 1_000_000_000_000\nlr = 2.5e-4\n\
                       estimator.normalize = 'minibatch'\n";
 
-/// One work per line of the table, with `set` over its settings.
+/// One work per line of the tables, with `set` over its settings.
 pub fn works(set: &[String]) -> Vec<Work> {
     let work = |&(name, summary, settings): &(&'static str, &str, &'static str)| {
         let set = set.to_vec();
         Work {
             name: format!("train/{name}"),
             summary: summary.into(),
-            run: Box::new(move |clock, runtime| train(name, settings, &set, clock, runtime)),
+            run: Box::new(move |clock, runtime| {
+                train(name, Trainer::new(&config(settings, &set)?, runtime)?, clock)
+            }),
         }
     };
-    WORKS.iter().map(work).collect()
+    let images =
+        |&(name, channels, side, settings): &(&'static str, usize, usize, &'static str)| {
+            let set = set.to_vec();
+            Work {
+                name: format!("train/{name}"),
+                summary: format!(
+                    "ppo on bars moving over images of {side}x{side}x{channels}, 4 epochs"
+                ),
+                run: Box::new(move |clock, runtime| {
+                    let env = custom(name, Some(100), move || Bars { channels, side, time: 0 });
+                    train(name, Trainer::with_env(&config(settings, &set)?, &*env, runtime)?, clock)
+                }),
+            }
+        };
+    WORKS.iter().map(work).chain(IMAGE_WORKS.iter().map(images)).collect()
 }
 
-fn train(
-    name: &str,
-    settings: &str,
-    set: &[String],
-    clock: &Clock,
-    runtime: Runtime,
-) -> Result<Vec<Measured>, Error> {
+fn config(settings: &str, set: &[String]) -> Result<Config, Error> {
     let mut sources = Sources::new();
     sources.text(&format!("{COMMON}{settings}"), "bench")?;
     set.iter().try_for_each(|assignment| sources.set(assignment))?;
-    let mut trainer = Trainer::new(&sources.resolve()?.config, runtime)?;
+    Ok(sources.resolve()?.config)
+}
+
+/// A bright row that moves down and another one up, in turn from channel to channel.
+struct Bars {
+    channels: usize,
+    side: usize,
+    time: usize,
+}
+
+impl Bars {
+    fn draw(&self, obs: &mut [f32]) {
+        obs.fill(0.0);
+        for channel in 0..self.channels {
+            let row = (self.time + channel) % self.side;
+            let row = [row, self.side - 1 - row][channel % 2];
+            obs[(channel * self.side + row) * self.side..][..self.side].fill(255.0);
+        }
+    }
+}
+
+impl Env for Bars {
+    fn observation_space(&self) -> Space {
+        let (height, width) = (self.side, self.side);
+        Space::Image { channels: self.channels, height, width }
+    }
+    fn action_space(&self) -> Space {
+        Space::Discrete { n: 6 }
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        self.time = rng.below(self.side as u32) as usize;
+        self.draw(obs);
+    }
+    fn step(&mut self, action: Action<'_>, _: &mut Stream, obs: &mut [f32]) -> Step {
+        let right = action.discrete[0] as usize == self.time % 6;
+        self.time += 1;
+        self.draw(obs);
+        Step { reward: f64::from(u8::from(right)), end: End::Continue }
+    }
+}
+
+fn train(name: &str, mut trainer: Trainer, clock: &Clock) -> Result<Vec<Measured>, Error> {
     let mut phases = Phases::default();
     let mut steps = 0;
     let rates = clock.rates(|| {
