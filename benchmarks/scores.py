@@ -24,7 +24,8 @@ SEEDS = range(1, 11)
 EPISODES = 1000
 THREADS = 2
 
-# Environment, algorithm, training return that counts as solved (None: not asked for).
+# Environment, rest of the preset's name, training return that counts as solved (None: not asked
+# for).
 WORKS = [
     ("CartPole-v1", "ppo", 475),
     ("CartPole-v1", "reinforce", 475),
@@ -41,6 +42,12 @@ WORKS = [
     ("MountainCarContinuous-v0", "trpo", None),
     ("Pendulum-v1", "npg", -200),
     ("Pendulum-v1", "trpo", -200),
+    ("CartPole-v1", "off_policy_pg", None),
+    ("CartPole-v1", "a2c-fourier", None),
+    ("MountainCar-v0", "a2c-tile-coding", None),
+    ("FrozenLake-v1", "ppo", None),
+    ("FrozenLake-v1", "reinforce", None),
+    ("Taxi-v4", "ppo", None),
 ]
 
 
@@ -71,7 +78,8 @@ def time_to(threshold: float, run_dir: Path) -> tuple[float, int] | None:
 
 def one(env: str, algo: str, seed: int, solved: float | None, folder: Path) -> dict:
     run_dir = folder / f"{env}-{algo}-{seed}"
-    arguments = [env, "--algo", algo, "--seed", str(seed), "--threads", str(THREADS)]
+    preset = f"preset={env}-{algo}"
+    arguments = [env, "--set", preset, "--seed", str(seed), "--threads", str(THREADS)]
     trained = gradwerk("train", *arguments, "--run-dir", str(run_dir))
     played = gradwerk("eval", str(run_dir), "--episodes", str(EPISODES), "--seed", "0")
     reached = time_to(solved, run_dir) if solved is not None else None
@@ -118,7 +126,7 @@ def main() -> None:
         "",
         f"`python3 benchmarks/scores.py` on {date.today()}, {cpu()}, {THREADS} threads. Seeds 1 to 10,"
         f" final policy, mode action, {EPISODES:,} evaluation episodes a seed"
-        " (`gradwerk train ENV --algo ALGO --seed S --threads 2`, `gradwerk eval RUN --episodes"
+        " (`gradwerk train ENV --set preset=ENV-ALGO --seed S --threads 2`, `gradwerk eval RUN --episodes"
         " 1000 --seed 0`). \"Solved\" is the wall clock from process start to the first update at"
         " which the last 100 training episodes average the threshold.",
         "",
