@@ -61,6 +61,7 @@ impl Player {
             Space::Discrete { n } => {
                 (vec![if direction < 0.0 { 0 } else { *n as u32 - 1 }], vec![])
             }
+            Space::Image { .. } => (vec![], vec![]),
             Space::Box { high, .. } => {
                 let scale =
                     |h: &f32| h * if random { 4.0 * self.rng.uniform() - 2.0 } else { direction };

@@ -17,6 +17,15 @@ pub enum Space {
         /// Upper bounds, as many as lower ones.
         high: Vec<f32>,
     },
+    /// Pictures: whole numbers 0 to 255, channel by channel, each row by row from the top.
+    Image {
+        /// Colours or kinds of object.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
 }
 
 impl Space {
@@ -40,7 +49,10 @@ impl Space {
     pub fn validate(&self) -> Result<(), EnvError> {
         let (low, high) = match self {
             Self::Discrete { n: 0 } => return Err(EnvError("Discrete(0) has no value".into())),
-            Self::Discrete { .. } => return Ok(()),
+            Self::Image { .. } if self.width() == 0 => {
+                return Err(EnvError(format!("{self} has no pixel")));
+            }
+            Self::Discrete { .. } | Self::Image { .. } => return Ok(()),
             Self::Box { low, high } => (low, high),
         };
         if low.is_empty() || low.len() != high.len() {
@@ -63,15 +75,18 @@ impl Space {
         match self {
             Self::Discrete { .. } => 1,
             Self::Box { low, .. } => low.len(),
+            Self::Image { channels, height, width } => channels * height * width,
         }
     }
 
-    /// How many `(discrete, continuous)` components an action of this space has.
+    /// How many `(discrete, continuous)` components an action of this space has: none if it is a
+    /// space of observations only.
     #[must_use]
     pub fn action_widths(&self) -> (usize, usize) {
         match self {
             Self::Discrete { .. } => (1, 0),
             Self::Box { low, .. } => (0, low.len()),
+            Self::Image { .. } => (0, 0),
         }
     }
 
@@ -79,8 +94,10 @@ impl Space {
     /// A discrete observation is one whole number.
     #[must_use]
     pub fn first_outside(&self, row: &[f32]) -> Option<usize> {
+        let whole_below = |x: f32, n: usize| x >= 0.0 && (x as usize) < n && x == (x as usize) as f32;
         let inside = |k: usize, x: f32| match self {
-            Self::Discrete { n } => x >= 0.0 && (x as usize) < *n && x == (x as usize) as f32,
+            Self::Discrete { n } => whole_below(x, *n),
+            Self::Image { .. } => whole_below(x, 256),
             Self::Box { low, high } => low[k] <= x && x <= high[k],
         };
         row.iter().enumerate().position(|(k, &x)| !inside(k, x))
@@ -92,6 +109,9 @@ impl std::fmt::Display for Space {
         match self {
             Self::Discrete { n } => write!(f, "Discrete({n})"),
             Self::Box { low, .. } => write!(f, "Box({})", low.len()),
+            Self::Image { channels, height, width } => {
+                write!(f, "Image({channels}x{height}x{width})")
+            }
         }
     }
 }
@@ -125,5 +145,16 @@ mod tests {
         let outside = |x: f32| Space::Discrete { n: 3 }.first_outside(&[x]).is_some();
         assert!(!outside(0.0) && !outside(2.0));
         assert!(outside(3.0) && outside(-1.0) && outside(0.5) && outside(f32::NAN));
+    }
+
+    #[test]
+    fn an_image_has_whole_pixels() {
+        let space = Space::Image { channels: 2, height: 1, width: 2 };
+        assert_eq!((space.width(), space.to_string()), (4, "Image(2x1x2)".into()));
+        assert_eq!(space.first_outside(&[0.0, 255.0, 7.0, 1.0]), None);
+        assert_eq!(space.first_outside(&[0.0, 255.5, 256.0, 1.0]), Some(1));
+        assert_eq!(space.first_outside(&[0.0, 255.0, 256.0, 1.0]), Some(2));
+        let empty = Space::Image { channels: 2, height: 0, width: 2 };
+        assert_eq!(empty.validate().unwrap_err().to_string(), "Image(2x0x2) has no pixel");
     }
 }

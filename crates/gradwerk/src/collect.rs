@@ -118,7 +118,7 @@ impl Shard {
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
         let bounds = match env.action_space() {
             Space::Box { low, high } => Some((low.clone(), high.clone())),
-            Space::Discrete { .. } => None,
+            Space::Discrete { .. } | Space::Image { .. } => None,
         };
         let rows = plan.capacity() * n;
         // Cut episodes and the last observations. With fixed steps there may be more cuts.

@@ -30,7 +30,7 @@ impl Encoder {
     pub fn of(space: &Space) -> Self {
         match space {
             Space::Discrete { n } => Self::OneHot { n: *n },
-            Space::Box { low, .. } => Self::Vector { width: low.len() },
+            Space::Box { .. } | Space::Image { .. } => Self::Vector { width: space.width() },
         }
     }
 

@@ -120,10 +120,11 @@ fn input_bounds(config: &Config, observation: &Space) -> (Vec<f32>, Vec<f32>) {
     let clip = config.normalize.clip as f32;
     match observation {
         Space::Discrete { .. } => (vec![0.0; width], vec![1.0; width]),
-        Space::Box { .. } if config.normalize.observations => {
+        Space::Box { .. } | Space::Image { .. } if config.normalize.observations => {
             (vec![-clip; width], vec![clip; width])
         }
         Space::Box { low, high } => (low.clone(), high.clone()),
+        Space::Image { .. } => (vec![0.0; width], vec![255.0; width]),
     }
 }
 

@@ -258,6 +258,10 @@ impl Policy {
 fn save_space(state: &mut State, name: &str, space: &Space) -> Result<(), StateError> {
     match space {
         Space::Discrete { n } => state.put_vector(&format!("{name}.n"), vec![*n as u64]),
+        Space::Image { channels, height, width } => {
+            let shape = [channels, height, width].map(|n| *n as u64);
+            state.put_vector(&format!("{name}.image"), shape.to_vec())
+        }
         Space::Box { low, high } => {
             state.put_vector(&format!("{name}.low"), low.clone())?;
             state.put_vector(&format!("{name}.high"), high.clone())
@@ -268,6 +272,10 @@ fn save_space(state: &mut State, name: &str, space: &Space) -> Result<(), StateE
 fn load_space(state: &State, name: &str) -> Result<Space, StateError> {
     if let Ok(n) = state.get::<u64>(&format!("{name}.n"), &[1]) {
         return Ok(Space::Discrete { n: n[0] as usize });
+    }
+    if let Ok(shape) = state.get::<u64>(&format!("{name}.image"), &[3]) {
+        let [channels, height, width] = [0, 1, 2].map(|k| shape[k] as usize);
+        return Ok(Space::Image { channels, height, width });
     }
     let low = state.get_any::<f32>(&format!("{name}.low"))?.1.to_vec();
     let high = state.get::<f32>(&format!("{name}.high"), &[low.len()])?.to_vec();

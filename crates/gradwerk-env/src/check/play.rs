@@ -138,6 +138,7 @@ fn random_actions(env: &dyn VecEnv, first: u64, t: u64) -> (Vec<u32>, Vec<f32>) 
         let mut rng = Stream::new(0, Purpose::Test, first + i, t);
         match env.action_space() {
             Space::Discrete { n } => discrete.push(rng.below(*n as u32)),
+            Space::Image { .. } => {}
             Space::Box { low, high } => {
                 continuous.extend(low.iter().zip(high).map(|(l, h)| within(*l, *h, &mut rng)));
             }

@@ -29,7 +29,8 @@ pub fn spaces(subject: &Subject<'_>) -> Result<(), String> {
 fn sane(space: &Space) -> Result<(), String> {
     match space {
         Space::Discrete { n: 0 } => Err("no values".into()),
-        Space::Discrete { .. } => Ok(()),
+        Space::Image { .. } if space.width() == 0 => Err("no pixels".into()),
+        Space::Discrete { .. } | Space::Image { .. } => Ok(()),
         Space::Box { low, high } if low.len() != high.len() => {
             Err(format!("{} lower and {} upper bounds", low.len(), high.len()))
         }
@@ -104,6 +105,7 @@ pub fn bounds(subject: &Subject<'_>) -> Result<(), String> {
 fn interval(space: &Space, k: usize) -> String {
     match space {
         Space::Discrete { n } => format!("0..{n}"),
+        Space::Image { .. } => "0..256".into(),
         Space::Box { low, high } => format!("[{}, {}]", low[k], high[k]),
     }
 }

@@ -17,7 +17,7 @@ impl CategoricalConfig {
     pub fn build(&self, space: &Space) -> Option<Categorical> {
         match space {
             Space::Discrete { n } => Some(Categorical { n: *n }),
-            Space::Box { .. } => None,
+            Space::Box { .. } | Space::Image { .. } => None,
         }
     }
 }

@@ -28,7 +28,7 @@ impl GaussianConfig {
                 log_std_init: self.log_std_init,
                 state_dependent_std: self.state_dependent_std,
             }),
-            Space::Discrete { .. } => None,
+            Space::Discrete { .. } | Space::Image { .. } => None,
         }
     }
 }

@@ -48,5 +48,6 @@ fn actions(space: &Space) -> (Vec<u32>, Vec<f32>) {
             let mid: Vec<f32> = mid.map(|x| if x.is_finite() { x } else { 0.0 }).collect();
             (Vec::new(), mid.repeat(COPIES))
         }
+        Space::Image { .. } => (Vec::new(), Vec::new()),
     }
 }
