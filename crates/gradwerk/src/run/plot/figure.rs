@@ -1,10 +1,11 @@
 //! The layout: a panel per environment, each with title, legend, axes and lines.
 
 use super::font::Font;
-use super::scene::{Anchor, Color, Item, Scene};
 use super::{Axis, Band, Curve, Group, Options, Sample};
 use crate::run::metrics::KEYS;
+use gradwerk_env::picture::{Anchor, Color, Item, Scene};
 
+const WHITE: Color = Color(255, 255, 255);
 const INK: Color = Color(0x22, 0x22, 0x22);
 const SOFT: Color = Color(0x66, 0x66, 0x66);
 const GRID: Color = Color(0xe4, 0xe4, 0xe4);
@@ -57,7 +58,8 @@ pub fn figure(curves: &[Curve], options: &Options) -> Scene {
         Panel { font: &font, options, env, lines, place }.draw(&mut items);
     }
     let rows = envs.len().div_ceil(columns);
-    let mut scene = Scene { width: columns as f64 * width, height: rows as f64 * height, items };
+    let (width, height) = (columns as f64 * width, rows as f64 * height);
+    let mut scene = Scene { items, ..Scene::new(width, height, WHITE) };
     add_note(&mut scene, &groups, options.band);
     scene
 }

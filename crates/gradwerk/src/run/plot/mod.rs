@@ -14,7 +14,6 @@ mod curves;
 mod figure;
 mod font;
 pub mod png;
-mod scene;
 pub mod svg;
 
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ use std::path::{Path, PathBuf};
 pub use axis::Axis;
 pub use curves::{Band, Curve, Group, Sample};
 pub use figure::figure;
-pub use scene::{Anchor, Color, Item, Scene};
+pub use gradwerk_env::picture::{Anchor, Color, Item, Scene};
 
 use super::dir::DirError;
 use super::metrics::{KEYS, MetricsError};
