@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod eval;
 mod list;
+mod play;
 mod plot;
 mod resume;
 mod summary;
@@ -26,6 +27,8 @@ pub enum Verb {
     Resume(resume::Resume),
     /// Play episodes with a trained policy and say how good it is
     Eval(eval::Eval),
+    /// Watch an environment being played, and film it
+    Play(play::Play),
     /// List environments, algorithms and other things to choose from
     List(list::List),
     /// Show, document or check settings
@@ -52,6 +55,7 @@ impl Verb {
             Self::Train(verb) => verb.run(started),
             Self::Resume(verb) => verb.run(started),
             Self::Eval(verb) => verb.run(),
+            Self::Play(verb) => verb.run(),
             Self::List(verb) => verb.run(),
             Self::Config(verb) => verb.run(),
             Self::Check(verb) => verb.run(),
