@@ -245,6 +245,43 @@ fn the_page_about_the_command_line_is_complete() {
 }
 
 #[test]
+fn play_films_and_reports() {
+    let bench = Bench::new();
+    let played = bench.json("play games/bricks -o a.gif --seed 2 --episodes 2 --max-frames 9");
+    let expected = ["env", "file", "frames", "lengths", "player", "returns", "seed"];
+    assert_eq!(keys(&played), expected);
+    assert_eq!((&played["player"], &played["frames"]), (&"random actions".into(), &9.into()));
+    assert_eq!(played["returns"].as_array().unwrap().len(), 2);
+    assert_eq!(std::fs::read(bench.path("a.gif")).unwrap()[..6], *b"GIF89a");
+
+    bench.run("train CartPole-v1 --steps 3000 --run-dir run --quiet");
+    let played = bench.json("play run -o a.png --seed 5 --episodes 3");
+    assert_eq!((&played["player"], &played["frames"]), (&"policy".into(), &6.into()));
+    assert_eq!(std::fs::read(bench.path("a.png")).unwrap()[..4], *b"\x89PNG");
+    // The same keyed episodes as an evaluation.
+    let eval = bench.json("eval run --seed 5 --episodes 3");
+    let returns = played["returns"].as_array().unwrap().iter().map(|r| r.as_f64().unwrap());
+    assert_eq!(returns.sum::<f64>() / 3.0, eval["mean_return"].as_f64().unwrap());
+}
+
+#[test]
+fn play_says_what_it_cannot_do() {
+    let bench = Bench::new();
+    for (line, words) in [
+        ("play nosuch", "nor is it the directory of a run"),
+        ("play CartPole-v1 -o a.jpg", "a.jpg: unknown file ending, expected .gif or .png"),
+        ("play FrozenLake-v1 -o a.gif", "FrozenLake-v1 has no picture to film"),
+        ("play CartPole-v1 --human", "--human needs a terminal"),
+        ("play Taxi-v4 --stochastic", "`Taxi-v4` is an environment: name a run"),
+        ("play CartPole-v1 --fps 99", "expected 0.1 to 50"),
+    ] {
+        let ran = bench.run(line);
+        assert_eq!(ran.code, 2, "{line}: {}", ran.err);
+        assert!(ran.err.contains(words), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
 fn verify_prints_its_rows() {
     let bench = Bench::new();
     let result = bench.json("verify --filter bandit --samples 50 --quiet");

@@ -1,5 +1,6 @@
 //! The one implementation of [`VecEnv`] for environments written in Rust.
 
+use crate::picture::Scene;
 use crate::{
     Action, ActionLog, Actions, Env, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, Step,
     StepRows, VecEnv,
@@ -17,6 +18,8 @@ pub struct EnvBatch<E: Env> {
     maker: Maker<E>,
     observation_space: Space,
     action_space: Space,
+    /// The picture of every slot, while somebody films.
+    pictures: Option<Vec<Option<Scene>>>,
 }
 
 /// What is the same for every slot.
@@ -68,7 +71,7 @@ impl<E: Env> EnvBatch<E> {
             keep_log: !can_snapshot(&mut env, observation_space.width()),
         };
         let slots = (0..num_envs).map(|i| Slot::new(maker(), &rules, i, 0)).collect();
-        Self { slots, rules, maker, observation_space, action_space }
+        Self { slots, rules, maker, observation_space, action_space, pictures: None }
     }
 
     /// The slot in the saved state, in a fresh copy of the environment.
@@ -141,6 +144,7 @@ impl<E: Env> VecEnv for EnvBatch<E> {
         assert_eq!(obs.len(), self.slots.len() * d, "obs is [n, {d}]");
         for (i, slot) in self.slots.iter_mut().enumerate() {
             slot.start(&self.rules, i, slot.episode, &mut obs[i * d..(i + 1) * d]);
+            shoot(&mut self.pictures, i, &slot.env);
         }
     }
 
@@ -153,6 +157,7 @@ impl<E: Env> VecEnv for EnvBatch<E> {
             let row = i * d..(i + 1) * d;
             let obs = &mut rows.obs[row.clone()];
             let step = slot.advance(rules, action, obs);
+            shoot(&mut self.pictures, i, &slot.env);
             if step.end.is_end() {
                 rows.final_obs[row].copy_from_slice(obs);
                 slot.start(rules, i, slot.episode + 1, obs);
@@ -160,6 +165,18 @@ impl<E: Env> VecEnv for EnvBatch<E> {
             rows.reward[i] = step.reward;
             rows.end[i] = step.end;
         }
+    }
+
+    fn film(&mut self) {
+        self.pictures.get_or_insert_with(|| vec![None; self.slots.len()]);
+    }
+
+    fn picture(&self, i: usize) -> Option<&Scene> {
+        self.pictures.as_ref()?[i].as_ref()
+    }
+
+    fn action_names(&self) -> &'static [&'static str] {
+        self.slots[0].env.action_names()
     }
 
     fn save(&self) -> Vec<SlotState> {
@@ -174,6 +191,13 @@ impl<E: Env> VecEnv for EnvBatch<E> {
         });
         self.slots = restored.collect::<Result<_, _>>()?;
         Ok(())
+    }
+}
+
+/// Take a picture if somebody films.
+fn shoot<E: Env>(pictures: &mut Option<Vec<Option<Scene>>>, i: usize, env: &E) {
+    if let Some(pictures) = pictures {
+        pictures[i] = env.render();
     }
 }
 

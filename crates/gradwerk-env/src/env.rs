@@ -1,6 +1,7 @@
 //! The trait that an environment implements.
 
 use crate::Space;
+use crate::picture::Scene;
 use gradwerk_math::Stream;
 
 /// What follows a step: three cases, never two.
@@ -61,6 +62,14 @@ pub trait Env: Send {
     /// Take one step and write the observation that follows. A time limit need not be
     /// implemented here: it is a setting of every environment.
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step;
+    /// A picture of the state, for people; `None` where nobody has drawn one.
+    fn render(&self) -> Option<Scene> {
+        None
+    }
+    /// What the discrete actions do, for people, in their order; empty where numbers must do.
+    fn action_names(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// The whole state, if it can be saved. Without it, a resumed run replays the episode.
     fn snapshot(&self) -> Option<Vec<u8>> {
         None

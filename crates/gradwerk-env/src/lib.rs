@@ -6,10 +6,15 @@
 //! - [`VecEnv`], [`EnvBatch`]: many copies stepped together, with time limit, frame skip and
 //!   reset at the end of an episode;
 //! - [`columns`]: the same for environments of a few numbers, several copies at a time;
+//! - [`cards`]: a patience with hundreds of actions, few of which are possible at a time;
 //! - [`classic`]: the classic control tasks of Gymnasium, step by step the same;
 //! - [`probe`]: tasks of one or two steps whose values are known in closed form;
 //! - [`finite`]: problems written out as tables, for exact gradients and for training;
 //! - [`exact_gaussian`]: continuous problems with objective and gradient in closed form;
+//! - [`games`]: small arcade games whose observations are images;
+//! - [`grid`]: rooms with keys and doors, seen through a small window;
+//! - [`memory`]: problems in which what matters was seen earlier;
+//! - [`picture`]: what environments look like to people;
 //! - [`registry`]: the list of all of them by name.
 //!
 //! An episode is a function of (seed, environment, episode, actions): all randomness comes from
@@ -56,12 +61,17 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod cards;
 pub mod check;
 pub mod classic;
 pub mod columns;
 pub mod env;
 pub mod exact_gaussian;
 pub mod finite;
+pub mod games;
+pub mod grid;
+pub mod memory;
+pub mod picture;
 pub mod probe;
 pub mod registry;
 pub mod snapshot;

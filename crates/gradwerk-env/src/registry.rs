@@ -1,13 +1,14 @@
 //! The list of environments, and how to make batches of them by name.
 
 use crate::{
-    Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, classic, exact_gaussian,
+    Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, cards, classic, exact_gaussian,
     finite::{self, MdpFactory, MdpFileError, file, problems},
+    games, grid, memory,
     probe::{self, ProbeSolution},
 };
 use std::marker::PhantomData;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// The facts about a built-in environment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,12 +133,29 @@ impl<E: BuiltIn> EnvFactory for BuiltInFactory<E> {
     }
 }
 
-/// Declares the list: one line per environment, `types` that implement [`BuiltIn`] and `tables`
-/// that are played by [`MdpEnv`](crate::MdpEnv).
+/// Makes the environment of a name with parameters in it (`games/bricks-pixels`), if the name is
+/// one of the family's.
+pub(crate) type Family = fn(&str) -> Option<Box<dyn EnvFactory>>;
+
+/// Declares the list: one line per environment, `types` that implement [`BuiltIn`], `tables`
+/// that are played by [`MdpEnv`](crate::MdpEnv), and `families` with those of their names that
+/// are listed.
 macro_rules! envs {
-    (types { $($env:ty,)* } tables { $($table:path,)* }) => {
-        static ENVS: &[&dyn EnvFactory] =
-            &[$(&BuiltInFactory::<$env>(PhantomData),)* $(&$table,)*];
+    (
+        types { $($env:ty,)* } tables { $($table:path,)* }
+        families { $($family:path: [$($id:literal,)*],)* }
+    ) => {
+        static ENVS: LazyLock<Vec<&'static dyn EnvFactory>> = LazyLock::new(|| {
+            let of = |family: Family, id| -> &'static dyn EnvFactory {
+                Box::leak(family(id).expect("a listed name is one of its family"))
+            };
+            vec![
+                $(&BuiltInFactory::<$env>(PhantomData),)*
+                $(&$table,)*
+                $($(of($family, $id),)*)*
+            ]
+        });
+        static FAMILIES: &[Family] = &[$($family,)*];
     };
 }
 
@@ -160,6 +178,10 @@ envs! {
         exact_gaussian::QuadraticBanditEnv,
         exact_gaussian::RegulatorEnv,
         exact_gaussian::ConditioningEnv,
+        cards::Pyramid,
+        memory::RepeatCopy,
+        memory::WithoutVelocity<classic::CartPole>,
+        memory::WithoutVelocity<classic::Pendulum>,
     }
     tables {
         problems::FROZEN_LAKE,
@@ -177,12 +199,31 @@ envs! {
         problems::ONE_STATE_SPARSE,
         problems::TIGER,
     }
+    families {
+        games::family: [
+            "games/bricks",
+            "games/bricks-pixels",
+            "games/collector",
+            "games/collector-pixels",
+            "games/crossing",
+            "games/crossing-pixels",
+            "games/shooter",
+            "games/shooter-pixels",
+        ],
+        grid::family: [
+            "grid/empty-8",
+            "grid/door-key-5",
+            "grid/door-key-8",
+            "grid/four-rooms-11",
+        ],
+        memory::family: ["memory/t-maze-10", "memory/t-maze-50",],
+    }
 }
 
 /// All built-in environments, in the order of the list.
 #[must_use]
 pub fn all() -> &'static [&'static dyn EnvFactory] {
-    ENVS
+    &ENVS
 }
 
 /// A name that is not in the list.
@@ -212,8 +253,9 @@ pub enum FindError {
     File(#[from] MdpFileError),
 }
 
-/// The environment of that name: one of the list, a chain `mdp/chain-N` of any length, or the
-/// finite problem in a file if the name ends in `.mdp.toml` or `.mdp.json`.
+/// The environment of that name: one of the list, one of a family with parameters in its names
+/// (a chain `mdp/chain-N` of any length, a game `games/bricks-exact`, ...), or the finite problem
+/// in a file if the name ends in `.mdp.toml` or `.mdp.json`.
 ///
 /// # Errors
 /// If there is none: the error lists the names and suggests the nearest, or says what is wrong
@@ -229,8 +271,25 @@ pub fn find(id: &str) -> Result<&'static dyn EnvFactory, FindError> {
     if let Some(n) = chain_length(id) {
         return Ok(finite::intern(MdpFactory::of(id.into(), problems::chain(n))));
     }
+    if let Some(made) = FAMILIES.iter().find_map(|family| family(id)) {
+        return Ok(intern(made));
+    }
     let known: Vec<&'static str> = ENVS.iter().map(|env| env.id()).collect();
     Err(UnknownEnv { id: id.into(), suggestion: nearest(id, &known), known }.into())
+}
+
+/// Environments of families that are not listed and that somebody has asked for.
+static ASKED_FOR: Mutex<Vec<&'static dyn EnvFactory>> = Mutex::new(Vec::new());
+
+/// The one factory of this name, kept (leaked) once.
+fn intern(made: Box<dyn EnvFactory>) -> &'static dyn EnvFactory {
+    let mut known = ASKED_FOR.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = known.iter().find(|env| env.id() == made.id()) {
+        return *found;
+    }
+    let kept: &'static dyn EnvFactory = Box::leak(made);
+    known.push(kept);
+    kept
 }
 
 /// N of `mdp/chain-N`, if it is from 2 to 1000.
@@ -265,10 +324,18 @@ fn edit_distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// The factory of a user's own environment.
-struct CustomFactory<E, F> {
-    id: String,
-    time_limit: Option<u32>,
+/// The facts about an environment that is made at run time.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub id: String,
+    pub summary: String,
+    pub time_limit: Option<u32>,
+    pub solved_at: Option<f64>,
+}
+
+/// The factory of an environment that is made at run time: a user's own, or one of a family.
+struct MadeFactory<E, F> {
+    facts: Facts,
     maker: Arc<F>,
     made: PhantomData<fn() -> E>,
 }
@@ -282,18 +349,30 @@ pub fn custom<E: Env + 'static>(
     time_limit: Option<u32>,
     maker: impl Fn() -> E + Send + Sync + 'static,
 ) -> Box<dyn EnvFactory> {
-    Box::new(CustomFactory { id: id.into(), time_limit, maker: Arc::new(maker), made: PhantomData })
+    let summary = "a user's own environment".into();
+    made(Facts { id: id.into(), summary, time_limit, solved_at: None }, maker)
 }
 
-impl<E: Env + 'static, F: Fn() -> E + Send + Sync + 'static> EnvFactory for CustomFactory<E, F> {
+/// A factory with the given facts: `maker` builds one copy.
+pub(crate) fn made<E: Env + 'static>(
+    facts: Facts,
+    maker: impl Fn() -> E + Send + Sync + 'static,
+) -> Box<dyn EnvFactory> {
+    Box::new(MadeFactory { facts, maker: Arc::new(maker), made: PhantomData })
+}
+
+impl<E: Env + 'static, F: Fn() -> E + Send + Sync + 'static> EnvFactory for MadeFactory<E, F> {
     fn id(&self) -> &str {
-        &self.id
+        &self.facts.id
     }
     fn summary(&self) -> &str {
-        "a user's own environment"
+        &self.facts.summary
     }
     fn default_time_limit(&self) -> Option<u32> {
-        self.time_limit
+        self.facts.time_limit
+    }
+    fn solved_at(&self) -> Option<f64> {
+        self.facts.solved_at
     }
     fn observation_space(&self) -> Space {
         (self.maker)().observation_space()

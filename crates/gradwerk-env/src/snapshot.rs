@@ -1,10 +1,12 @@
-//! Snapshots of environments whose state is a few real numbers.
+//! Snapshots of environments.
 //!
-//! The format is the numbers as little-endian `f64`, one after another. Tools and tests use the
+//! Where the state is a few real numbers, the format is the numbers as little-endian `f64`, one
+//! after another; elsewhere it is JSON. Tools and tests use the
 //! same two functions to read a state or to set one (through
 //! [`SlotState::snapshot`](crate::SlotState)).
 
 use crate::EnvError;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// The bytes of a state.
 #[must_use]
@@ -29,6 +31,30 @@ pub fn decode<const N: usize>(bytes: &[u8]) -> Result<[f64; N], EnvError> {
     }
 }
 
+/// The bytes of a state that is more than a few numbers.
+///
+/// # Panics
+/// If the state holds what JSON has no form for (a map whose keys are no text).
+#[must_use]
+pub fn encode_json(state: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(state).expect("the state has a form in JSON")
+}
+
+/// The state that [`encode_json`] turned into bytes.
+///
+/// # Errors
+/// If the bytes are something else, or the state is not valid.
+pub fn decode_json<S: DeserializeOwned>(
+    bytes: &[u8],
+    is_valid: impl Fn(&S) -> bool,
+) -> Result<S, EnvError> {
+    match serde_json::from_slice(bytes) {
+        Ok(state) if is_valid(&state) => Ok(state),
+        Ok(_) => Err(EnvError("a number in the snapshot is out of range".into())),
+        Err(error) => Err(EnvError(format!("the snapshot is of something else: {error}"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +73,14 @@ mod tests {
         assert_eq!(message(&[0; 7]), "a snapshot of 7 bytes, expected 8");
         assert_eq!(message(&[0; 16]), "a snapshot of 16 bytes, expected 8");
         assert_eq!(message(&f64::NAN.to_le_bytes()), "snapshot entry 0 is NaN");
+    }
+
+    #[test]
+    fn json_is_read_whole_or_not_at_all() {
+        let small = |x: &(u8, bool)| x.0 < 5;
+        assert_eq!(decode_json(&encode_json(&(4, true)), small).unwrap(), (4, true));
+        let message = |bytes: &[u8]| decode_json(bytes, small).unwrap_err().to_string();
+        assert_eq!(message(b"[5,true]"), "a number in the snapshot is out of range");
+        assert!(message(b"[4,true]x").starts_with("the snapshot is of something else: trailing"));
     }
 }

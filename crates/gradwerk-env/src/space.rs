@@ -1,6 +1,7 @@
 //! Spaces of observations and actions (the terms of Gymnasium).
 
 use crate::EnvError;
+use gradwerk_math::Stream;
 
 /// The set of values an observation or an action may take.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +81,8 @@ impl Space {
         }
     }
 
-    /// How many `(discrete, continuous)` components an action of this space has; none of an image.
+    /// How many `(discrete, continuous)` components an action of this space has: none if it is a
+    /// space of observations only.
     #[must_use]
     pub fn action_widths(&self) -> (usize, usize) {
         match self {
@@ -90,17 +92,40 @@ impl Space {
         }
     }
 
+    /// A random action: its discrete and its continuous components. Uniform within bounds, of
+    /// size about 1 where they are infinite.
+    #[must_use]
+    pub fn sample(&self, rng: &mut Stream) -> (Vec<u32>, Vec<f32>) {
+        match self {
+            Self::Discrete { n } => (vec![rng.below(*n as u32)], vec![]),
+            Self::Box { low, high } => {
+                let bounds = low.iter().zip(high);
+                (vec![], bounds.map(|(l, h)| within(*l, *h, rng)).collect())
+            }
+            Self::Image { .. } => (vec![], vec![]),
+        }
+    }
+
     /// The first entry of an observation row that lies outside this space (NaN always does).
     /// A discrete observation is one whole number.
     #[must_use]
     pub fn first_outside(&self, row: &[f32]) -> Option<usize> {
+        let whole_below =
+            |x: f32, n: usize| x >= 0.0 && (x as usize) < n && x == (x as usize) as f32;
         let inside = |k: usize, x: f32| match self {
-            Self::Discrete { n } => x >= 0.0 && (x as usize) < *n && x == (x as usize) as f32,
+            Self::Discrete { n } => whole_below(x, *n),
             Self::Box { low, high } => low[k] <= x && x <= high[k],
             Self::Image { .. } => x == f32::from(x as u8),
         };
         row.iter().enumerate().position(|(k, &x)| !inside(k, x))
     }
+}
+
+/// A random number within bounds.
+fn within(low: f32, high: f32, rng: &mut Stream) -> f32 {
+    let low = if low.is_finite() { low } else { high.min(1.0) - 2.0 };
+    let high = if high.is_finite() { high } else { low.max(-1.0) + 2.0 };
+    low + (high - low) * rng.uniform()
 }
 
 impl std::fmt::Display for Space {

@@ -4,6 +4,7 @@
 //! An episode that ends is followed at once by the reset of the next one (SAME_STEP auto-reset,
 //! in Gymnasium's words), so that every step of every active slot is a valid transition.
 
+use crate::picture::Scene;
 use crate::{Action, End, EnvError, Space};
 use gradwerk_math::{Purpose, Stream};
 
@@ -193,6 +194,22 @@ pub trait VecEnv: Send {
     /// # Panics
     /// If a slice has the wrong length or a discrete action lies outside its space.
     fn step(&mut self, actions: Actions<'_>, active: &[bool], rows: &mut StepRows<'_>);
+
+    /// Draw every slot after each reset and step from now on. Copies that are stepped in
+    /// [`columns`](crate::columns) have no pictures.
+    fn film(&mut self) {}
+
+    /// What the last reset or step led slot `i` to, at the end of an episode its last state;
+    /// `None` if nobody films or there are no pictures.
+    fn picture(&self, i: usize) -> Option<&Scene> {
+        let _ = i;
+        None
+    }
+
+    /// What the discrete actions do, for people ([`Env::action_names`](crate::Env::action_names)).
+    fn action_names(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Where every slot stands.
     fn save(&self) -> Vec<SlotState>;

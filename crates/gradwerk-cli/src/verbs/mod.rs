@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod eval;
 mod list;
+mod play;
 mod plot;
 mod record;
 mod resume;
@@ -29,6 +30,8 @@ pub enum Verb {
     Eval(eval::Eval),
     /// Play episodes with a policy and write down everything that happens
     Record(record::Record),
+    /// Watch an environment being played, and film it
+    Play(play::Play),
     /// List environments, algorithms and other things to choose from
     List(list::List),
     /// Show, document or check settings
@@ -56,6 +59,7 @@ impl Verb {
             Self::Resume(verb) => verb.run(started),
             Self::Eval(verb) => verb.run(),
             Self::Record(verb) => verb.run(),
+            Self::Play(verb) => verb.run(),
             Self::List(verb) => verb.run(),
             Self::Config(verb) => verb.run(),
             Self::Check(verb) => verb.run(),

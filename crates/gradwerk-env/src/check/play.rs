@@ -1,6 +1,6 @@
 //! Playing random actions and writing down what happens.
 
-use crate::{Actions, End, EnvFactory, EnvSettings, EpisodeKeys, Space, StepRows, VecEnv};
+use crate::{Actions, End, EnvFactory, EnvSettings, EpisodeKeys, StepRows, VecEnv};
 use gradwerk_math::{Purpose, Stream};
 
 /// Marks observation entries that nobody has written: a NaN that no arithmetic produces.
@@ -136,22 +136,11 @@ fn random_actions(env: &dyn VecEnv, first: u64, t: u64) -> (Vec<u32>, Vec<f32>) 
     let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
     for i in 0..env.num_envs() as u64 {
         let mut rng = Stream::new(0, Purpose::Test, first + i, t);
-        match env.action_space() {
-            Space::Discrete { n } => discrete.push(rng.below(*n as u32)),
-            Space::Box { low, high } => {
-                continuous.extend(low.iter().zip(high).map(|(l, h)| within(*l, *h, &mut rng)));
-            }
-            Space::Image { .. } => {}
-        }
+        let (some, more) = env.action_space().sample(&mut rng);
+        discrete.extend(some);
+        continuous.extend(more);
     }
     (discrete, continuous)
-}
-
-/// A random number within bounds, of size about 1 where they are infinite.
-fn within(low: f32, high: f32, rng: &mut Stream) -> f32 {
-    let low = if low.is_finite() { low } else { high.min(1.0) - 2.0 };
-    let high = if high.is_finite() { high } else { low.max(-1.0) + 2.0 };
-    low + (high - low) * rng.uniform()
 }
 
 /// What is different between two runs of one slot, if anything.

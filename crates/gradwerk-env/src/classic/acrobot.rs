@@ -3,7 +3,9 @@
 //! Sutton, "Generalization in reinforcement learning" (1996) with the equations of motion of
 //! Sutton and Barto's book (1st edition, section 11.3) and the constants of Gymnasium 1.4.
 
+use super::{BLUE, INK, ORANGE, SOFT, WHITE};
 use crate::columns::{self, Columnar, Columns, Lanes};
+use crate::picture::Scene;
 use crate::registry::{BuiltIn, EnvSpec};
 use crate::{Action, End, Env, EnvError, EnvSettings, EpisodeKeys, Space, Step, VecEnv, snapshot};
 use gradwerk_math::{Real, Stream, sin_cos};
@@ -191,6 +193,29 @@ impl Env for Acrobot {
         self.observe(obs);
         let (reward, end) = outcome(self.state);
         Step { reward, end }
+    }
+
+    fn render(&self) -> Option<Scene> {
+        const UNIT: f64 = 65.0; // pixels per metre
+        let [theta_1, theta_2, ..] = self.state;
+        let shoulder = (150.0, 150.0);
+        let end = |from: (f64, f64), angle: f64| {
+            let (sin, cos) = sin_cos(angle);
+            (from.0 + UNIT * LENGTH * sin, from.1 + UNIT * LENGTH * cos)
+        };
+        let elbow = end(shoulder, theta_1);
+        let foot = end(elbow, theta_1 + theta_2);
+        let mut scene = Scene::new(300.0, 300.0, WHITE);
+        let line = shoulder.1 - UNIT * LENGTH;
+        scene.line(&[(0.0, line), (300.0, line)], 2.0, SOFT);
+        scene.line(&[shoulder, elbow], 12.0, INK);
+        scene.line(&[elbow, foot], 12.0, ORANGE);
+        [shoulder, elbow].into_iter().for_each(|joint| scene.dot(joint, 8.0, BLUE));
+        Some(scene)
+    }
+
+    fn action_names(&self) -> &'static [&'static str] {
+        &["torque -1", "torque 0", "torque 1"]
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {

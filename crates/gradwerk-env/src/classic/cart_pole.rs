@@ -3,7 +3,9 @@
 //! Barto, Sutton and Anderson, "Neuronlike adaptive elements that can solve difficult learning
 //! control problems" (1983), with the constants and the bounds of Gymnasium 1.4.
 
+use super::{BLUE, INK, ORANGE, SOFT, WHITE};
 use crate::columns::{self, Columnar, Columns, LANES, Lanes};
+use crate::picture::Scene;
 use crate::registry::{BuiltIn, EnvSpec};
 use crate::{Action, End, Env, EnvError, EnvSettings, EpisodeKeys, Space, Step, VecEnv, snapshot};
 use gradwerk_math::{Stream, sin_cos};
@@ -110,6 +112,29 @@ impl Env for CartPole {
         self.state = dynamics(self.state, turn, force(action.discrete[0]));
         self.observe(obs);
         Step { reward: 1.0, end: end(self.state[0], self.state[2]) }
+    }
+
+    fn render(&self) -> Option<Scene> {
+        const UNIT: f64 = 100.0; // pixels per metre
+        let [x, _, theta, _] = self.state;
+        let (cart, track) = (300.0 + UNIT * x, 200.0);
+        let (sin, cos) = sin_cos(theta);
+        let tip =
+            (cart + UNIT * 2.0 * HALF_LENGTH * sin, track - 20.0 - UNIT * 2.0 * HALF_LENGTH * cos);
+        let mut scene = Scene::new(600.0, 240.0, WHITE);
+        scene.line(&[(0.0, track), (600.0, track)], 2.0, SOFT);
+        for end in [-MAX_POSITION, MAX_POSITION] {
+            let x = 300.0 + UNIT * end;
+            scene.line(&[(x, track - 10.0), (x, track + 10.0)], 2.0, SOFT);
+        }
+        scene.block((cart - 30.0, track - 20.0), (60.0, 30.0), INK);
+        scene.line(&[(cart, track - 20.0), tip], 10.0, ORANGE);
+        scene.dot((cart, track - 20.0), 6.0, BLUE);
+        Some(scene)
+    }
+
+    fn action_names(&self) -> &'static [&'static str] {
+        &["left", "right"]
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {

@@ -14,3 +14,12 @@ pub use cart_pole::CartPole;
 pub use mountain_car::MountainCar;
 pub use mountain_car_continuous::MountainCarContinuous;
 pub use pendulum::Pendulum;
+
+use crate::picture::Color;
+
+// Colours of the pictures.
+const WHITE: Color = Color(255, 255, 255);
+const INK: Color = Color(34, 34, 34);
+const SOFT: Color = Color(190, 190, 190);
+const BLUE: Color = Color(0, 114, 178);
+const ORANGE: Color = Color(213, 94, 0);

@@ -4,6 +4,8 @@
 //! Gymnasium 1.4. Random actions practically never reach the goal; the best mean return is
 //! about -97.7.
 
+use super::{BLUE, INK, ORANGE, SOFT, WHITE};
+use crate::picture::Scene;
 use crate::registry::{BuiltIn, EnvSpec};
 use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
 use gradwerk_math::{Real, Stream};
@@ -45,6 +47,22 @@ impl MountainCar {
     }
 }
 
+/// A car in the valley, with a flag at the goal.
+pub(super) fn picture(position: f64, goal: f64) -> Scene {
+    const UNIT: f64 = 300.0; // pixels per unit of position
+    const HEIGHT: f64 = 120.0;
+    let place = |p: f64| (UNIT * (p - MIN_POSITION), HEIGHT * (1.7 - Real::sin(3.0 * p)));
+    let mut scene = Scene::new(UNIT * (MAX_POSITION - MIN_POSITION), 350.0, WHITE);
+    let steps = (0..=90).map(|k| MIN_POSITION + f64::from(k) * 0.02);
+    scene.line(&steps.map(place).collect::<Vec<_>>(), 3.0, SOFT);
+    let (x, y) = place(goal);
+    scene.line(&[(x, y), (x, y - 50.0)], 3.0, INK);
+    scene.area(&[(x, y - 50.0), (x - 25.0, y - 42.0), (x, y - 34.0)], ORANGE);
+    let (x, y) = place(position);
+    scene.dot((x, y - 12.0), 12.0, BLUE);
+    scene
+}
+
 impl BuiltIn for MountainCar {
     const SPEC: EnvSpec = EnvSpec {
         id: "MountainCar-v0",
@@ -79,6 +97,14 @@ impl Env for MountainCar {
         self.observe(obs);
         let arrived = self.position >= GOAL && self.velocity >= 0.0;
         Step { reward: -1.0, end: if arrived { End::Terminated } else { End::Continue } }
+    }
+
+    fn render(&self) -> Option<Scene> {
+        Some(picture(self.position, GOAL))
+    }
+
+    fn action_names(&self) -> &'static [&'static str] {
+        &["left", "coast", "right"]
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {

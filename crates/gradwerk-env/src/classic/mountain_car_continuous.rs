@@ -4,6 +4,8 @@
 //! a reset and single precision from the first step on, and a throttle inside its bounds is
 //! multiplied in single precision.
 
+use super::mountain_car::picture;
+use crate::picture::Scene;
 use crate::registry::{BuiltIn, EnvSpec};
 use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
 use gradwerk_math::{Real, Stream};
@@ -112,6 +114,10 @@ impl Env for MountainCarContinuous {
         let effort = f64::from(throttle) * f64::from(throttle) * 0.1;
         let end = if arrived { End::Terminated } else { End::Continue };
         Step { reward: if arrived { 100.0 } else { 0.0 } - effort, end }
+    }
+
+    fn render(&self) -> Option<Scene> {
+        Some(picture(self.position, GOAL))
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {

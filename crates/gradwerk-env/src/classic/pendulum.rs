@@ -3,6 +3,8 @@
 //! Gymnasium 1.4; no episode terminates. The best mean return is about -139 (standard deviation
 //! 76 over the starts).
 
+use super::{BLUE, ORANGE, SOFT, WHITE};
+use crate::picture::Scene;
 use crate::registry::{BuiltIn, EnvSpec};
 use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
 use gradwerk_math::{Real, Stream, sin_cos};
@@ -88,6 +90,17 @@ impl Env for Pendulum {
         let theta_dot = Real::clip(self.theta_dot + acceleration * DT, -MAX_SPEED, MAX_SPEED);
         *self = Self::at(self.theta + theta_dot * DT, theta_dot, obs);
         Step { reward, end: End::Continue }
+    }
+
+    fn render(&self) -> Option<Scene> {
+        let (middle, length) = (150.0, 110.0);
+        let tip = (middle + length * self.sin, middle - length * Real::cos(self.theta));
+        let mut scene = Scene::new(300.0, 300.0, WHITE);
+        scene.line(&[(middle, 20.0), (middle, 40.0)], 2.0, SOFT);
+        scene.line(&[(middle, middle), tip], 18.0, ORANGE);
+        scene.dot(tip, 9.0, ORANGE);
+        scene.dot((middle, middle), 9.0, BLUE);
+        Some(scene)
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {

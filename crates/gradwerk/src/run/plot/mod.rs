@@ -17,7 +17,6 @@ mod font;
 mod panel;
 pub mod png;
 mod scale;
-mod scene;
 pub mod svg;
 mod variance;
 
@@ -28,9 +27,9 @@ use std::path::{Path, PathBuf};
 pub use axis::Axis;
 pub use curves::{Band, Curve, Group, Sample};
 pub use figure::figure;
+pub use gradwerk_env::picture::{Anchor, Color, Item, Scene};
 pub use panel::{Line, Panel, Style, sheet};
 pub use scale::Scale;
-pub use scene::{Anchor, Color, Item, Scene};
 pub use variance::{Reported, figure as variance_figure};
 
 use super::dir::DirError;

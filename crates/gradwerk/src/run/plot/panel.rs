@@ -1,9 +1,10 @@
 //! Panels: title, legend, axes and lines; and sheets of panels.
 
 use super::font::Font;
-use super::scene::{Anchor, Color, Item, Scene};
 use super::{Sample, Scale};
+use gradwerk_env::picture::{Anchor, Color, Item, Scene};
 
+const WHITE: Color = Color(255, 255, 255);
 pub(super) const INK: Color = Color(0x22, 0x22, 0x22);
 pub(super) const SOFT: Color = Color(0x66, 0x66, 0x66);
 const GRID: Color = Color(0xe4, 0xe4, 0xe4);
@@ -124,7 +125,8 @@ pub fn sheet(panels: &[Panel], note: Option<&str>) -> Scene {
         panel.draw(&font, Place { left, top, width, height }, &mut items);
     }
     let rows = panels.len().div_ceil(columns);
-    let mut scene = Scene { width: columns as f64 * width, height: rows as f64 * height, items };
+    let (width, height) = (columns as f64 * width, rows as f64 * height);
+    let mut scene = Scene { items, ..Scene::new(width, height, WHITE) };
     if let Some(note) = note {
         scene.height += 18.0;
         let at = (scene.width - 18.0, scene.height - 10.0);

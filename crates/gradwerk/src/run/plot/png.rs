@@ -1,34 +1,76 @@
 //! A scene as PNG, at two pixels per unit so that it is sharp on today's screens and on paper.
 
 use tiny_skia::{
-    FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Stroke, StrokeDash, Transform,
+    FillRule, IntSize, LineJoin, Paint, Path, PathBuilder, Pixmap, Stroke, StrokeDash, Transform,
 };
 use ttf_parser::OutlineBuilder;
 
 use super::font::Font;
-use super::scene::{Anchor, Color, Item, Scene};
+use gradwerk_env::picture::{Anchor, Color, Item, Scene};
 
 /// Pixels per unit of the scene.
 pub const SCALE: f32 = 2.0;
 
-/// The PNG file of a scene.
+/// A scene as pixels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pixels {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Red, green and blue of every pixel, row by row from the top.
+    pub rgb: Vec<u8>,
+}
+
+/// The PNG file of a scene, at [`SCALE`] pixels per unit.
 ///
 /// # Panics
 /// If the scene has no area, or one that does not fit into memory.
 #[must_use]
 pub fn encode(scene: &Scene) -> Vec<u8> {
-    let pixels = |length: f64| (length as f32 * SCALE).ceil() as u32;
-    let mut canvas =
-        Pixmap::new(pixels(scene.width), pixels(scene.height)).expect("a scene has an area");
-    canvas.fill(tiny_skia::Color::WHITE);
-    let font = Font::load();
-    for item in &scene.items {
-        draw(&mut canvas, &font, item);
-    }
+    canvas(scene, SCALE).encode_png().expect("PNG into memory")
+}
+
+/// The PNG file of pixels.
+///
+/// # Panics
+/// If there are none, or not three bytes for each.
+#[must_use]
+pub fn encode_pixels(image: &Pixels) -> Vec<u8> {
+    let opaque = image.rgb.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+    let size = IntSize::from_wh(image.width as u32, image.height as u32).expect("some pixels");
+    let canvas = Pixmap::from_vec(opaque, size).expect("three bytes per pixel");
     canvas.encode_png().expect("PNG into memory")
 }
 
-fn draw(canvas: &mut Pixmap, font: &Font, item: &Item) {
+/// The pixels of a scene, `scale` per unit.
+///
+/// # Panics
+/// As [`encode`].
+#[must_use]
+pub fn pixels(scene: &Scene, scale: f32) -> Pixels {
+    let canvas = canvas(scene, scale);
+    let (width, height) = (canvas.width() as usize, canvas.height() as usize);
+    // The ground is opaque, so that premultiplied and plain colours are the same.
+    let rgb = canvas.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect();
+    Pixels { width, height, rgb }
+}
+
+fn canvas(scene: &Scene, scale: f32) -> Pixmap {
+    let length = |units: f64| (units as f32 * scale).ceil() as u32;
+    let mut canvas =
+        Pixmap::new(length(scene.width), length(scene.height)).expect("a scene has an area");
+    let Color(r, g, b) = scene.ground;
+    canvas.fill(tiny_skia::Color::from_rgba8(r, g, b, 255));
+    let zoom = Transform::from_scale(scale, scale);
+    let font = Font::load();
+    for item in &scene.items {
+        draw(&mut canvas, &font, item, zoom);
+    }
+    canvas
+}
+
+fn draw(canvas: &mut Pixmap, font: &Font, item: &Item, zoom: Transform) {
     match item {
         Item::Line { points, color, width, opacity, dash } => {
             let stroke = Stroke {
@@ -38,15 +80,15 @@ fn draw(canvas: &mut Pixmap, font: &Font, item: &Item) {
                 ..Stroke::default()
             };
             if let Some(path) = through(points, false) {
-                canvas.stroke_path(&path, &paint(*color, *opacity), &stroke, zoom(), None);
+                canvas.stroke_path(&path, &paint(*color, *opacity), &stroke, zoom, None);
             }
         }
         Item::Area { points, color, opacity } => {
-            fill(canvas, through(points, true), &paint(*color, *opacity));
+            fill(canvas, through(points, true), &paint(*color, *opacity), zoom);
         }
         Item::Dot { at, radius, color } => {
             let circle = PathBuilder::from_circle(at.0 as f32, at.1 as f32, *radius as f32);
-            fill(canvas, circle, &paint(*color, 1.0));
+            fill(canvas, circle, &paint(*color, 1.0), zoom);
         }
         Item::Text { at, text, size, anchor, color, upwards } => {
             let shift = match anchor {
@@ -59,19 +101,16 @@ fn draw(canvas: &mut Pixmap, font: &Font, item: &Item) {
                 let (x, y) = (x + shift, y);
                 if *upwards { (at.0 - y, at.1 - x) } else { (at.0 + x, at.1 - y) }
             };
-            fill(canvas, letters(font, text, *size, &place), &paint(*color, 1.0));
+            let outline = letters(font, text, *size, &place);
+            fill(canvas, outline, &paint(*color, 1.0), zoom);
         }
     }
 }
 
-fn zoom() -> Transform {
-    Transform::from_scale(SCALE, SCALE)
-}
-
-fn fill(canvas: &mut Pixmap, path: Option<Path>, paint: &Paint<'_>) {
+fn fill(canvas: &mut Pixmap, path: Option<Path>, paint: &Paint<'_>, zoom: Transform) {
     // A path without extent has no ink.
     if let Some(path) = path {
-        canvas.fill_path(&path, paint, FillRule::Winding, zoom(), None);
+        canvas.fill_path(&path, paint, FillRule::Winding, zoom, None);
     }
 }
 
@@ -154,7 +193,8 @@ mod tests {
     use super::*;
 
     fn pixels(item: Item) -> Pixmap {
-        let scene = Scene { width: 20.0, height: 20.0, items: vec![item] };
+        let white = Color(255, 255, 255);
+        let scene = Scene { items: vec![item], ..Scene::new(20.0, 20.0, white) };
         Pixmap::decode_png(&encode(&scene)).unwrap()
     }
 
@@ -170,6 +210,17 @@ mod tests {
         // 10 x 5 units at 2 x 2 pixels each
         assert_eq!(dark(&canvas, 0..40, 0..40), 200);
         assert_eq!(dark(&canvas, 10..30, 10..20), 200);
+    }
+
+    #[test]
+    fn pixels_have_the_ground_and_the_shapes_of_the_scene() {
+        let mut scene = Scene::new(2.0, 1.0, Color(1, 2, 3));
+        scene.block((1.0, 0.0), (1.0, 1.0), Color(9, 8, 7));
+        let image = super::pixels(&scene, 1.0);
+        assert_eq!((image.width, image.height, &image.rgb), (2, 1, &vec![1, 2, 3, 9, 8, 7]));
+        let read = Pixmap::decode_png(&encode_pixels(&image)).unwrap();
+        let right = read.pixel(1, 0).unwrap();
+        assert_eq!([right.red(), right.green(), right.blue()], [9, 8, 7]);
     }
 
     fn letter(anchor: Anchor, upwards: bool) -> Pixmap {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::font::FAMILIES;
-use super::scene::{Anchor, Color, Item, Scene};
+use gradwerk_env::picture::{Anchor, Color, Item, Scene};
 
 /// The SVG document of a scene: plain elements, no style sheet, no script.
 #[must_use]
@@ -11,7 +11,8 @@ pub fn encode(scene: &Scene) -> String {
     let (w, h) = (round(scene.width), round(scene.height));
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} \
-         {h}\" font-family=\"{FAMILIES}\">\n<rect width=\"{w}\" height=\"{h}\" fill=\"#fff\"/>\n"
+         {h}\" font-family=\"{FAMILIES}\">\n<rect width=\"{w}\" height=\"{h}\" fill=\"{}\"/>\n",
+        hex(scene.ground)
     );
     for item in &scene.items {
         element(&mut out, item).expect("writing to a string");
@@ -141,8 +142,6 @@ mod tests {
             dash: Some((4.0, 3.0)),
         };
         let scene = Scene {
-            width: 10.0,
-            height: 5.0,
             items: vec![
                 line,
                 Item::Area { points, color: black, opacity: 0.2 },
@@ -156,6 +155,7 @@ mod tests {
                     upwards: true,
                 },
             ],
+            ..Scene::new(10.0, 5.0, Color(255, 255, 255))
         };
         let svg = encode(&scene);
         for part in [
