@@ -2,7 +2,7 @@
 
 use crate::{
     Action, ActionLog, Actions, Env, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, Step,
-    StepRows, VecEnv,
+    StepRows, VecEnv, mask,
 };
 use gradwerk_math::{Purpose, Stream};
 use std::sync::Arc;
@@ -20,7 +20,6 @@ pub struct EnvBatch<E: Env> {
 }
 
 /// What is the same for every slot.
-#[derive(Clone, Copy)]
 struct Rules {
     seed: u64,
     keys: EpisodeKeys,
@@ -29,6 +28,10 @@ struct Rules {
     obs_width: usize,
     /// Lengths of the discrete and the continuous part of an action row.
     action_widths: (usize, usize),
+    /// Number of values of each discrete action component.
+    choices: Vec<usize>,
+    /// Entries of a mask row; 0 without masks.
+    mask_width: usize,
     /// The environment cannot save itself, so its actions are kept for a replay.
     keep_log: bool,
 }
@@ -40,6 +43,8 @@ struct Slot<E> {
     episode: u64,
     time: u32,
     log: ActionLog,
+    /// Scratch for the environment's mask.
+    mask: Vec<bool>,
 }
 
 impl<E: Env> EnvBatch<E> {
@@ -59,13 +64,18 @@ impl<E: Env> EnvBatch<E> {
         settings.validate().unwrap_or_else(|e| panic!("{e}"));
         let mut env = maker();
         let (observation_space, action_space) = (env.observation_space(), env.action_space());
+        let choices = action_space.choices();
+        try_reset(&mut env);
+        let mask_width = if masks(&env) { choices.iter().sum() } else { 0 };
         let rules = Rules {
             seed,
             keys,
             settings: *settings,
             obs_width: observation_space.width(),
             action_widths: action_space.action_widths(),
-            keep_log: !can_snapshot(&mut env, observation_space.width()),
+            choices,
+            mask_width,
+            keep_log: env.snapshot().is_none(),
         };
         let slots = (0..num_envs).map(|i| Slot::new(maker(), &rules, i, 0)).collect();
         Self { slots, rules, maker, observation_space, action_space }
@@ -93,10 +103,21 @@ impl<E: Env> EnvBatch<E> {
     }
 }
 
-/// Whether the environment can save itself, found out in an episode that nobody sees.
-fn can_snapshot<E: Env>(env: &mut E, width: usize) -> bool {
+/// Start an episode that nobody sees, to ask the environment about itself.
+fn try_reset<E: Env>(env: &mut E) {
+    let width = env.observation_space().width();
     env.reset(&mut Stream::new(0, Purpose::Test, 0, 0), &mut vec![0.0; width]);
-    env.snapshot().is_some()
+}
+
+/// Whether an environment that was reset masks actions.
+fn masks<E: Env>(env: &E) -> bool {
+    env.action_mask(&mut vec![true; env.action_space().choices().iter().sum()])
+}
+
+/// Whether the environment masks actions, found out in an episode that nobody sees.
+pub(crate) fn has_masks<E: Env>(mut env: E) -> bool {
+    try_reset(&mut env);
+    masks(&env)
 }
 
 impl<E: Env> VecEnv for EnvBatch<E> {
@@ -112,6 +133,21 @@ impl<E: Env> VecEnv for EnvBatch<E> {
         &self.action_space
     }
 
+    fn mask_width(&self) -> usize {
+        self.rules.mask_width
+    }
+
+    fn masks(&self, mask: &mut [bool]) {
+        assert_eq!(mask.len(), self.slots.len() * self.rules.mask_width, "mask is [n, mask_width]");
+        if self.rules.mask_width == 0 {
+            return;
+        }
+        let rows = mask.chunks_exact_mut(self.rules.mask_width);
+        for (slot, row) in self.slots.iter().zip(rows) {
+            slot.env.action_mask(row);
+        }
+    }
+
     fn reset(&mut self, obs: &mut [f32]) {
         let d = self.rules.obs_width;
         assert_eq!(obs.len(), self.slots.len() * d, "obs is [n, {d}]");
@@ -125,7 +161,7 @@ impl<E: Env> VecEnv for EnvBatch<E> {
         let (d, rules) = (self.rules.obs_width, &self.rules);
         for (i, slot) in self.slots.iter_mut().enumerate().filter(|(i, _)| active[*i]) {
             let action = actions.row(i, rules.action_widths);
-            check_discrete(&self.action_space, action, i);
+            check_discrete(&rules.choices, action, i);
             let row = i * d..(i + 1) * d;
             let obs = &mut rows.obs[row.clone()];
             let step = slot.advance(rules, action, obs);
@@ -160,10 +196,9 @@ impl<E: Env> VecEnv for EnvBatch<E> {
     }
 }
 
-fn check_discrete(space: &Space, action: Action<'_>, slot: usize) {
-    if let Space::Discrete { n } = space {
-        let a = action.discrete[0];
-        assert!((a as usize) < *n, "slot {slot}: action {a}, expected one of 0..{n}");
+fn check_discrete(choices: &[usize], action: Action<'_>, slot: usize) {
+    for (&a, &n) in action.discrete.iter().zip(choices) {
+        assert!((a as usize) < n, "slot {slot}: action {a}, expected one of 0..{n}");
     }
 }
 
@@ -171,7 +206,8 @@ impl<E: Env> Slot<E> {
     /// A slot before its reset.
     fn new(env: E, rules: &Rules, index: usize, episode: u64) -> Self {
         let rng = rules.keys.stream(rules.seed, index, episode);
-        Self { env, rng, episode, time: 0, log: ActionLog::default() }
+        let mask = vec![true; rules.mask_width];
+        Self { env, rng, episode, time: 0, log: ActionLog::default(), mask }
     }
 
     /// Start the given episode.
@@ -190,13 +226,21 @@ impl<E: Env> Slot<E> {
         }
         let mut total = self.inner_step(&rules.settings, action, obs);
         for _ in 1..rules.settings.frame_skip {
-            if total.end.is_end() {
+            if total.end.is_end() || !self.allows(rules, action) {
                 break;
             }
             let step = self.inner_step(&rules.settings, action, obs);
             total = Step { reward: total.reward + step.reward, end: step.end };
         }
         total
+    }
+
+    /// Whether an action is (still) valid.
+    fn allows(&mut self, rules: &Rules, action: Action<'_>) -> bool {
+        rules.mask_width == 0 || {
+            self.env.action_mask(&mut self.mask);
+            mask::allows(&rules.choices, &self.mask, action.discrete)
+        }
     }
 
     fn inner_step(&mut self, settings: &EnvSettings, action: Action<'_>, obs: &mut [f32]) -> Step {

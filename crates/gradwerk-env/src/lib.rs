@@ -60,6 +60,7 @@ pub mod classic;
 pub mod env;
 pub mod exact_gaussian;
 pub mod finite;
+pub mod mask;
 pub mod probe;
 pub mod registry;
 pub mod snapshot;

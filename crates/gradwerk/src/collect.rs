@@ -10,7 +10,7 @@ use crate::encode::Encoder;
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::ObsMap;
 use crate::rollout::Rollout;
-use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, vec_env::SlotState};
+use gradwerk_env::{Actions, End, EnvError, StepRows, VecEnv, mask, vec_env::SlotState};
 use gradwerk_math::{Kernel, Purpose, Stream};
 
 /// How much a rollout takes from each environment.
@@ -73,7 +73,8 @@ pub struct Shard {
     first: usize,
     env: Box<dyn VecEnv>,
     encoder: Encoder,
-    bounds: Option<(Vec<f32>, Vec<f32>)>,
+    /// Number of values of each discrete action component.
+    choices: Vec<usize>,
     active: Vec<bool>,
     finished: Vec<usize>,
     /// Raw current observations, `[n, d]`.
@@ -116,10 +117,8 @@ impl Shard {
     ) -> Self {
         let (n, raw, d) = (env.num_envs(), model.encoder.raw_width(), model.obs_width());
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
-        let bounds = match env.action_space() {
-            Space::Box { low, high } => Some((low.clone(), high.clone())),
-            Space::Discrete { .. } => None,
-        };
+        let mask_width = model.mask_width;
+        assert_eq!(env.mask_width(), mask_width, "masks of the environment and of the model");
         let rows = plan.capacity() * n;
         // Cut episodes and the last observations. With fixed steps there may be more cuts.
         let boots = n * match plan {
@@ -128,8 +127,8 @@ impl Shard {
         };
         let mut shard = Self {
             first,
-            encoder: model.encoder,
-            bounds,
+            encoder: model.encoder.clone(),
+            choices: env.action_space().choices(),
             active: vec![true; n],
             finished: vec![0; n],
             obs: vec![0.0; n * raw],
@@ -147,7 +146,7 @@ impl Shard {
             boot_value: Vec::with_capacity(boots),
             obs_sum: vec![0.0; n * d],
             obs_square: vec![0.0; n * d],
-            rollout: Rollout::new(plan.capacity(), n, d, wd, wc),
+            rollout: Rollout::new(plan.capacity(), n, d, wd, wc).with_masks(mask_width),
             episodes: Vec::with_capacity(rows.min(1 << 16)),
             error: None,
             env,
@@ -207,6 +206,7 @@ impl Shard {
         let seen = &mut self.rollout.obs[t * n * d..(t + 1) * n * d];
         self.encoder.encode(ctx.obs_map, &self.obs, seen);
         self.inference.policy(ctx.model, ctx.weights, seen, &mut self.heads);
+        self.apply_masks(ctx, t)?;
         let width = ctx.model.head_width();
         for i in 0..n {
             let row = t * n + i;
@@ -225,13 +225,32 @@ impl Shard {
         Ok(())
     }
 
+    /// Ask the environments which actions are valid and take the others' probability away.
+    fn apply_masks(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
+        let (n, width) = (self.rollout.n, self.rollout.mask_width);
+        if width == 0 {
+            return Ok(());
+        }
+        let rows = &mut self.rollout.mask[t * n * width..(t + 1) * n * width];
+        self.env.masks(rows);
+        for (i, row) in rows.chunks_exact(width).enumerate() {
+            if let Some(k) = mask::first_blocked(&self.choices, row) {
+                let n = self.choices[k];
+                let what = format!("no valid action: component {k}, none of 0..{n}");
+                return Err(EnvError(format!("{}: {what}", self.place(i))).into());
+            }
+        }
+        ctx.model.dist.mask_rows(rows.chunks_exact(width), &mut self.heads);
+        Ok(())
+    }
+
     /// Step the active environments with the clipped actions and record what follows.
     fn step(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
         let (n, d) = (self.rollout.n, self.encoder.raw_width());
         if ctx.obs_map.is_active() {
             self.add_moments(ctx.obs_map);
         }
-        self.clip_actions(t);
+        self.clip_actions(ctx.model, t);
         let wd = self.rollout.discrete_width;
         let actions = Actions {
             discrete: &self.rollout.discrete[t * n * wd..(t + 1) * n * wd],
@@ -272,23 +291,28 @@ impl Shard {
     }
 
     fn add_moments(&mut self, map: &ObsMap) {
-        let d = self.rollout.obs_width;
-        for (i, x) in self.obs.chunks_exact(d).enumerate().filter(|(i, _)| self.active[*i]) {
-            for (j, &x) in x.iter().enumerate() {
-                let deviation = f64::from(x) - map.shift(j);
-                self.obs_sum[i * d + j] += deviation;
-                self.obs_square[i * d + j] += deviation * deviation;
-            }
+        let (d, raw) = (self.rollout.obs_width, self.encoder.raw_width());
+        let (sums, squares, active) = (&mut self.obs_sum, &mut self.obs_square, &self.active);
+        for (i, x) in self.obs.chunks_exact(raw).enumerate().filter(|(i, _)| active[*i]) {
+            self.encoder.for_vectors(&mut |from, first, width| {
+                for (k, &x) in x[from..from + width].iter().enumerate() {
+                    let deviation = f64::from(x) - map.shift(first + k);
+                    sums[i * d + first + k] += deviation;
+                    squares[i * d + first + k] += deviation * deviation;
+                }
+            });
         }
     }
 
-    /// The environment receives the action clipped to its space; the rollout keeps the sample.
-    fn clip_actions(&mut self, t: usize) {
-        let Some((low, high)) = &self.bounds else { return };
-        let width = low.len();
+    /// The environment receives the action taken to its space; the rollout keeps the sample.
+    fn clip_actions(&mut self, model: &Model<f32>, t: usize) {
+        let wc = self.rollout.continuous_width;
+        if wc == 0 {
+            return;
+        }
         let sampled = &self.rollout.continuous[t * self.clipped.len()..];
-        for (k, clipped) in self.clipped.iter_mut().enumerate() {
-            *clipped = sampled[k].clamp(low[k % width], high[k % width]);
+        for (sample, action) in sampled.chunks_exact(wc).zip(self.clipped.chunks_exact_mut(wc)) {
+            model.to_space(sample, action);
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::collect::check_finite;
 use crate::policy::{ActionBatch, Policy};
-use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, StepRows, VecEnv};
+use gradwerk_env::{Actions, End, EnvError, EnvFactory, EpisodeKeys, StepRows, VecEnv, mask};
 use gradwerk_math::{Pool, Purpose, Stream};
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -187,6 +187,7 @@ impl Player {
         let (n, d) = (self.env.num_envs(), self.env.observation_space().width());
         let (mut obs, mut final_obs) = (vec![0.0; n * d], vec![0.0; n * d]);
         let (mut reward, mut end) = (vec![0.0; n], vec![End::Continue; n]);
+        let mut masks = vec![true; n * self.env.mask_width()];
         self.env.reset(&mut obs);
         for i in 0..n {
             self.check(i, &obs[i * d..(i + 1) * d], 0.0)?;
@@ -195,7 +196,7 @@ impl Player {
             if interrupt.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            let actions = self.act(&obs);
+            let actions = self.act(&obs, &mut masks)?;
             let mut rows = StepRows {
                 obs: &mut obs,
                 reward: &mut reward,
@@ -216,9 +217,11 @@ impl Player {
         Ok(true)
     }
 
-    fn act(&mut self, obs: &[f32]) -> ActionBatch {
+    fn act(&mut self, obs: &[f32], masks: &mut [bool]) -> Result<ActionBatch, Error> {
+        self.env.masks(masks);
+        self.check_masks(masks)?;
         if !self.options.stochastic {
-            return self.policy.predict(obs);
+            return self.policy.predict_masked(obs, masks);
         }
         let streams: Vec<Stream> = (0..self.episode.len())
             .map(|i| {
@@ -226,7 +229,24 @@ impl Player {
                 Stream::new(self.options.seed, Purpose::EvalAction, episode, time)
             })
             .collect();
-        self.policy.sample(obs, &streams)
+        self.policy.sample_masked(obs, masks, &streams)
+    }
+
+    /// In every state something must be valid.
+    fn check_masks(&self, masks: &[bool]) -> Result<(), Error> {
+        let (width, choices) = (self.env.mask_width(), self.env.action_space().choices());
+        for (i, row) in masks.chunks_exact(width.max(1)).enumerate() {
+            if let Some(k) = mask::first_blocked(&choices, row) {
+                let (place, n) = (self.place(i), choices[k]);
+                let what = format!("no valid action: component {k}, none of 0..{n}");
+                return Err(EnvError(format!("{place}: {what}")).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, i: usize) -> String {
+        format!("evaluation episode {}, step {}", self.episode[i], self.time[i])
     }
 
     /// A NaN or an infinity ends the evaluation.
@@ -234,7 +254,7 @@ impl Player {
         check_finite(obs, reward).map_err(|(what, value)| Error::NonFinite {
             what,
             value,
-            place: format!("evaluation episode {}, step {}", self.episode[i], self.time[i]),
+            place: self.place(i),
         })
     }
 

@@ -7,7 +7,7 @@ use crate::model::{Inference, Model, Weights};
 use crate::normalize::{Normalizers, ObsMap};
 use crate::run::checkpoint;
 use crate::run::state::{State, StateError};
-use gradwerk_env::{EnvFactory, Space};
+use gradwerk_env::{EnvFactory, Space, mask};
 use gradwerk_math::{Buffer, Kernel, Stream};
 use std::path::Path;
 
@@ -105,7 +105,39 @@ impl Policy {
     /// # Panics
     /// If `obs` is not a whole number of rows, or an index is not one of the space.
     pub fn predict(&mut self, obs: &[f32]) -> ActionBatch {
-        self.act(obs, |_| None)
+        self.act(obs, &[], |_| None)
+    }
+
+    /// [`Policy::predict`] among the valid actions: `mask` is `[rows, m]`, `m` the sum of the
+    /// action space's [`Space::choices`], `true` where valid. An empty mask allows everything.
+    ///
+    /// # Errors
+    /// If the mask has another length, allows nothing, or the policy's distribution knows none.
+    pub fn predict_masked(&mut self, obs: &[f32], mask: &[bool]) -> Result<ActionBatch, Error> {
+        self.check_mask(obs, mask)?;
+        Ok(self.act(obs, mask, |_| None))
+    }
+
+    fn check_mask(&self, obs: &[f32], mask: &[bool]) -> Result<(), Error> {
+        if mask.is_empty() {
+            return Ok(());
+        }
+        let (rows, width) = (obs.len() / self.model.encoder.raw_width(), self.model.dist.mask());
+        let refuse = |why: String| Err(Error::Usage(format!("action mask: {why}")));
+        if width == 0 {
+            return refuse(format!("a {} policy has none", self.model.dist.name()));
+        }
+        let got = mask.len();
+        if got != rows * width {
+            let space = &self.model.action_space;
+            return refuse(format!("{got} entries, {rows} rows of {width} expected for {space}"));
+        }
+        let choices = self.model.action_space.choices();
+        let blocked = |(row, mask)| Some((row, mask::first_blocked(&choices, mask)?));
+        match mask.chunks_exact(width).enumerate().find_map(blocked) {
+            None => Ok(()),
+            Some((row, k)) => refuse(format!("row {row} allows no value of component {k}")),
+        }
     }
 
     /// The critic's estimates `V(s)` for raw observations `[rows, d]`, in units of the raw
@@ -132,12 +164,32 @@ impl Policy {
     pub fn sample(&mut self, obs: &[f32], streams: &[Stream]) -> ActionBatch {
         let width = self.model.encoder.raw_width();
         assert_eq!(obs.len(), streams.len() * width, "one stream per row");
-        self.act(obs, |i| Some(streams[i].clone()))
+        self.act(obs, &[], |i| Some(streams[i].clone()))
+    }
+
+    /// [`Policy::sample`] among the valid actions, with a mask as [`Policy::predict_masked`]
+    /// takes it.
+    ///
+    /// # Errors
+    /// As [`Policy::predict_masked`].
+    ///
+    /// # Panics
+    /// If `obs` is not `streams.len()` rows.
+    pub fn sample_masked(
+        &mut self,
+        obs: &[f32],
+        mask: &[bool],
+        streams: &[Stream],
+    ) -> Result<ActionBatch, Error> {
+        self.check_mask(obs, mask)?;
+        let width = self.model.encoder.raw_width();
+        assert_eq!(obs.len(), streams.len() * width, "one stream per row");
+        Ok(self.act(obs, mask, |i| Some(streams[i].clone())))
     }
 
     /// Encode raw observations into `self.seen`; returns the number of rows.
     fn encode(&mut self, obs: &[f32]) -> usize {
-        let encoder = self.model.encoder;
+        let encoder = &self.model.encoder;
         let d = encoder.raw_width();
         assert_eq!(obs.len() % d, 0, "observations of {d} entries");
         let rows = obs.len() / d;
@@ -146,27 +198,32 @@ impl Policy {
         rows
     }
 
-    fn act(&mut self, obs: &[f32], stream: impl Fn(usize) -> Option<Stream>) -> ActionBatch {
+    fn act(
+        &mut self,
+        obs: &[f32],
+        mask: &[bool],
+        stream: impl Fn(usize) -> Option<Stream>,
+    ) -> ActionBatch {
         let width = self.model.head_width();
         let rows = self.encode(obs);
         self.heads.resize(rows * width, 0.0);
         self.inference.policy(&self.model, &self.weights, &self.seen, &mut self.heads);
         let dist = &self.model.dist;
+        dist.mask_rows(mask.chunks_exact(dist.mask().max(1)), &mut self.heads);
         let (wd, wc) = (dist.discrete(), dist.continuous());
         let mut actions =
             ActionBatch { discrete: vec![0; rows * wd], continuous: vec![0.0; rows * wc] };
+        let mut sample = vec![0.0; wc];
         for i in 0..rows {
             let y = &self.heads[i * width..(i + 1) * width];
-            let row = ActionRowMut {
-                discrete: &mut actions.discrete[i * wd..(i + 1) * wd],
-                continuous: &mut actions.continuous[i * wc..(i + 1) * wc],
-            };
+            let discrete = &mut actions.discrete[i * wd..(i + 1) * wd];
+            let row = ActionRowMut { discrete, continuous: &mut sample };
             match stream(i) {
                 Some(mut rng) => dist.sample(y, &mut rng, row),
                 None => dist.mode(y, row),
             }
+            self.model.to_space(&sample, &mut actions.continuous[i * wc..(i + 1) * wc]);
         }
-        self.model.clip_to_space(&mut actions.continuous);
         actions
     }
 
@@ -254,22 +311,67 @@ impl Policy {
     }
 }
 
-/// Bounds may be infinite, which JSON cannot say: they are tensors.
+/// A space under `name`: its kind, then its numbers or its entries. Bounds may be infinite, which
+/// JSON cannot say: they are tensors.
 fn save_space(state: &mut State, name: &str, space: &Space) -> Result<(), StateError> {
-    match space {
-        Space::Discrete { n } => state.put_vector(&format!("{name}.n"), vec![*n as u64]),
+    let numbers = |n: &[usize]| n.iter().map(|&n| n as u64).collect::<Vec<u64>>();
+    let kind = match space {
+        Space::Discrete { n } => {
+            state.put_vector(&format!("{name}.n"), numbers(&[*n]))?;
+            "discrete"
+        }
         Space::Box { low, high } => {
             state.put_vector(&format!("{name}.low"), low.clone())?;
-            state.put_vector(&format!("{name}.high"), high.clone())
+            state.put_vector(&format!("{name}.high"), high.clone())?;
+            "box"
         }
+        Space::MultiDiscrete { n } => {
+            state.put_vector(&format!("{name}.n"), numbers(n))?;
+            "multi-discrete"
+        }
+        Space::MultiBinary { n } => {
+            state.put_vector(&format!("{name}.n"), numbers(&[*n]))?;
+            "multi-binary"
+        }
+        Space::Dict(_) => "dict",
+        Space::Tuple(_) => "tuple",
+    };
+    state.put_meta(&format!("{name}.kind"), kind)?;
+    let entries = space.entries();
+    if entries.is_empty() {
+        return Ok(());
     }
+    let names: Vec<&String> = entries.iter().map(|(entry, _)| entry).collect();
+    state.put_meta(&format!("{name}.entries"), &names)?;
+    entries
+        .iter()
+        .try_for_each(|(entry, space)| save_space(state, &format!("{name}.{entry}"), space))
 }
 
 fn load_space(state: &State, name: &str) -> Result<Space, StateError> {
-    if let Ok(n) = state.get::<u64>(&format!("{name}.n"), &[1]) {
-        return Ok(Space::Discrete { n: n[0] as usize });
-    }
-    let low = state.get_any::<f32>(&format!("{name}.low"))?.1.to_vec();
-    let high = state.get::<f32>(&format!("{name}.high"), &[low.len()])?.to_vec();
-    Ok(Space::Box { low, high })
+    let numbers = || -> Result<Vec<usize>, StateError> {
+        let n = state.get_any::<u64>(&format!("{name}.n"))?.1;
+        Ok(n.iter().map(|&n| n as usize).collect())
+    };
+    let entries = || -> Result<Vec<(String, Space)>, StateError> {
+        let names: Vec<String> = state.get_meta(&format!("{name}.entries"))?;
+        let load = |entry: String| {
+            let space = load_space(state, &format!("{name}.{entry}"))?;
+            Ok((entry, space))
+        };
+        names.into_iter().map(load).collect()
+    };
+    let kind: String = state.get_meta(&format!("{name}.kind"))?;
+    Ok(match kind.as_str() {
+        "discrete" => Space::Discrete { n: numbers()?.iter().sum() },
+        "multi-discrete" => Space::MultiDiscrete { n: numbers()? },
+        "multi-binary" => Space::MultiBinary { n: numbers()?.iter().sum() },
+        "dict" => Space::Dict(entries()?),
+        "tuple" => Space::Tuple(entries()?.into_iter().map(|(_, space)| space).collect()),
+        _ => {
+            let low = state.get_any::<f32>(&format!("{name}.low"))?.1.to_vec();
+            let high = state.get::<f32>(&format!("{name}.high"), &[low.len()])?.to_vec();
+            Space::Box { low, high }
+        }
+    })
 }

@@ -132,7 +132,10 @@ impl Trainer {
         }
         env.observation_space().validate()?;
         env.action_space().validate()?;
-        let model = Model::build(config, &env.observation_space(), &env.action_space())?;
+        let mut model = Model::build(config, &env.observation_space(), &env.action_space())?;
+        if env.has_masks() {
+            model = model.with_masks()?;
+        }
         let settings = config.env_settings(env.default_time_limit());
         let plan = plan(config, settings.time_limit)?;
         size::check(config, &model, plan)?;
@@ -145,6 +148,7 @@ impl Trainer {
             })
             .collect();
         let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
+        let mask_width = model.mask_width;
         let normalizers = Normalizers::new(&config.normalize, d);
         let mut learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
         let mut algorithm = config.algo.build();
@@ -159,7 +163,7 @@ impl Trainer {
             plan,
             pool: Pool::new(runtime.threads),
             shards,
-            rollout: Rollout::new(plan.capacity(), n, d, wd, wc),
+            rollout: Rollout::new(plan.capacity(), n, d, wd, wc).with_masks(mask_width),
             columns: Columns::with_rows(rows),
             learner,
             algorithm,

@@ -193,6 +193,7 @@ impl<E: Engine> OffPolicyPg<E> {
     fn clear_invalid(&mut self, slot: usize) {
         let r = &mut self.store;
         let (d, wd, wc) = (r.obs_width, r.discrete_width, r.continuous_width);
+        let wm = r.mask_width;
         for row in (0..r.t).flat_map(|t| (0..self.n).map(move |i| (t, i))) {
             let row = row.0 * r.n + slot * self.n + row.1;
             if r.valid[row] {
@@ -201,6 +202,7 @@ impl<E: Engine> OffPolicyPg<E> {
             r.obs[row * d..(row + 1) * d].fill(E::ZERO);
             r.discrete[row * wd..(row + 1) * wd].fill(0);
             r.continuous[row * wc..(row + 1) * wc].fill(E::ZERO);
+            r.mask[row * wm..(row + 1) * wm].fill(true);
             for column in [&mut r.log_prob, &mut r.reward, &mut r.value, &mut r.next_value] {
                 column[row] = E::ZERO;
             }
@@ -340,7 +342,8 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
         let (t, n) = (rows / self.n, self.n * self.settings.batches);
         let (model, rows) = (&learner.model, t * n);
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
-        self.store = Rollout::new(t, n, model.obs_width(), wd, wc);
+        let store = Rollout::new(t, n, model.obs_width(), wd, wc);
+        self.store = store.with_masks(model.mask_width);
         for column in [&mut self.discount, &mut self.carry, &mut self.log_prob, &mut self.log_ratio]
         {
             column.reserve(rows);
@@ -401,6 +404,12 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
             state.put_vector(&format!("stored.{name}"), single(column))?;
         }
         state.put_vector("stored.discrete", r.discrete.clone())?;
+        if r.mask_width > 0 {
+            state.put_vector(
+                "stored.mask",
+                r.mask.iter().map(|&m| u8::from(m)).collect::<Vec<u8>>(),
+            )?;
+        }
         state.put_vector("stored.time", r.time.clone())?;
         let flags = r.end.iter().zip(&r.valid).map(|(&end, &valid)| flag(end, valid));
         state.put_vector("stored.flags", flags.collect::<Vec<u8>>())?;
@@ -421,6 +430,10 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
             column.iter_mut().zip(saved).for_each(|(x, &saved)| *x = E::from_f32(saved));
         }
         state.copy_into("stored.discrete", &mut r.discrete)?;
+        if r.mask_width > 0 {
+            let saved = state.get::<u8>("stored.mask", &[r.mask.len()])?;
+            r.mask.iter_mut().zip(saved).for_each(|(m, &saved)| *m = saved != 0);
+        }
         state.copy_into("stored.time", &mut r.time)?;
         let flags = state.get::<u8>("stored.flags", &[r.end.len()])?;
         for (row, &flag) in flags.iter().enumerate() {

@@ -2,19 +2,35 @@
 //!
 //! A distribution knows neither the network that made `y` nor the loss that asks for
 //! derivatives. Every derivative is written in closed form and checked by finite differences.
-//! Nothing here allocates, and nothing bounds the number of logits or dimensions.
+//! Nothing here allocates, and only the full covariance bounds the number of dimensions.
 
 mod bernoulli;
+mod beta;
 mod categorical;
+mod composite;
 mod config;
+mod full_gaussian;
 mod gaussian;
+mod independent;
 mod list;
+mod multi_bernoulli;
+mod multi_categorical;
+mod squashed_gaussian;
+mod truncated_normal;
 
 pub use bernoulli::{Bernoulli, BernoulliConfig};
+pub use beta::{Beta, BetaConfig};
 pub use categorical::{Categorical, CategoricalConfig};
+pub use composite::{Composite, CompositeConfig, Continuous};
 pub use config::{DistError, Head};
+pub use full_gaussian::{FullGaussian, FullGaussianConfig};
 pub use gaussian::{Gaussian, GaussianConfig};
+pub use independent::{Component, Independent};
 pub use list::{AnyDist, DISTRIBUTIONS, DistConfig, DistEntry, DistVisitor};
+pub use multi_bernoulli::{MultiBernoulli, MultiBernoulliConfig};
+pub use multi_categorical::{MultiCategorical, MultiCategoricalConfig};
+pub use squashed_gaussian::{SquashedGaussian, SquashedGaussianConfig};
+pub use truncated_normal::{TruncatedNormal, TruncatedNormalConfig};
 
 use gradwerk_math::{Real, Stream};
 use std::fmt::Debug;
@@ -24,7 +40,7 @@ use std::fmt::Debug;
 pub struct ActionRow<'a, R> {
     /// One index per discrete component.
     pub discrete: &'a [u32],
-    /// One number per continuous component, not clipped to the space.
+    /// One number per continuous component as sampled, before [`Distribution::to_space`].
     pub continuous: &'a [R],
 }
 
@@ -45,6 +61,11 @@ pub trait Widths {
     fn discrete(&self) -> usize;
     /// Number of continuous action components.
     fn continuous(&self) -> usize;
+    /// Entries of an action mask: one per value of every discrete component. 0 if the
+    /// distribution knows no masks.
+    fn mask(&self) -> usize {
+        0
+    }
     /// What the head in front of the distribution has to produce.
     fn head(&self) -> Head {
         Head::from_network(self.params())
@@ -66,6 +87,20 @@ pub struct Evaluated<R> {
 /// never replaced. Slices must have
 /// the widths of [`Widths`] (checked in debug builds; a shorter slice panics).
 pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
+    /// Take the invalid values' probability away, in the row `y` itself: `mask` has
+    /// [`Widths::mask`] entries, `true` where valid, at least one per component. All functions of
+    /// the row are then those of the distribution over the valid values: probability, gradient and
+    /// Fisher matrix of the others are exactly 0.
+    fn apply_mask(&self, mask: &[bool], y: &mut [R]) {
+        let _ = (mask, y);
+    }
+
+    /// The continuous components that the environment receives for a recorded sample, before they
+    /// are clipped to the space: usually the sample itself.
+    fn to_space(&self, sample: &[R], action: &mut [R]) {
+        action.copy_from_slice(sample);
+    }
+
     /// Draw `a ~ pi(.|y)`. The number of random words drawn does not depend on `y`.
     fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>);
 
@@ -79,7 +114,8 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
         work: &mut [R],
     ) -> R;
 
-    /// The action of largest probability (density); of several, the first.
+    /// The action of largest probability (density); of several, the first. The squashed
+    /// Gaussian's is its median: see there.
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>);
 
     /// `log pi(a|y)`.

@@ -69,7 +69,7 @@ fn check_within(
 /// Bytes per row of the rollout, in the shards and joined.
 fn row_bytes(model: &Model<f32>) -> u64 {
     let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
-    2 * 4 * (d + wd + wc) as u64 + 4 * COLUMNS
+    2 * (4 * (d + wd + wc) + model.mask_width) as u64 + 4 * COLUMNS
 }
 
 fn gib(bytes: u64) -> String {

@@ -3,7 +3,7 @@
 use super::Work;
 use super::measure::{Clock, Measured};
 use gradwerk::Error;
-use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, Space, StepRows};
+use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, Space, StepRows, VecEnv};
 
 const COPIES: usize = 1024;
 
@@ -27,9 +27,11 @@ fn step(factory: &dyn EnvFactory, clock: &Clock) -> Result<Vec<Measured>, Error>
     let (mut obs, mut last) = (vec![0.0; COPIES * width], vec![0.0; COPIES * width]);
     let (mut reward, mut end) = (vec![0.0; COPIES], vec![End::Continue; COPIES]);
     let active = vec![true; COPIES];
-    let (discrete, continuous) = actions(env.action_space());
+    let (mut discrete, continuous) = actions(env.action_space());
+    let mut mask = vec![true; COPIES * env.mask_width()];
     env.reset(&mut obs);
     let rates = clock.rates(|| {
+        choose_valid(&*env, &mut mask, &mut discrete);
         let actions = Actions { discrete: &discrete, continuous: &continuous };
         let mut rows =
             StepRows { obs: &mut obs, reward: &mut reward, end: &mut end, final_obs: &mut last };
@@ -41,12 +43,24 @@ fn step(factory: &dyn EnvFactory, clock: &Clock) -> Result<Vec<Measured>, Error>
 
 /// A fixed action per copy, different from copy to copy.
 fn actions(space: &Space) -> (Vec<u32>, Vec<f32>) {
-    match space {
-        Space::Discrete { n } => ((0..COPIES).map(|i| (i % n) as u32).collect(), Vec::new()),
-        Space::Box { low, high } => {
-            let mid = low.iter().zip(high).map(|(a, b)| 0.5 * (a + b));
-            let mid: Vec<f32> = mid.map(|x| if x.is_finite() { x } else { 0.0 }).collect();
-            (Vec::new(), mid.repeat(COPIES))
-        }
+    let (choices, (low, high)) = (space.choices(), space.action_bounds());
+    let of_copy = |i: usize| choices.iter().map(move |n| (i % n) as u32);
+    let mid = low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b));
+    let mid: Vec<f32> = mid.map(|x| if x.is_finite() { x } else { 0.0 }).collect();
+    ((0..COPIES).flat_map(of_copy).collect(), mid.repeat(COPIES))
+}
+
+/// Replace the actions of masked environments by the first valid ones.
+fn choose_valid(env: &dyn VecEnv, mask: &mut [bool], discrete: &mut [u32]) {
+    if mask.is_empty() {
+        return;
+    }
+    let choices = env.action_space().choices();
+    env.masks(mask);
+    let mut rest = &*mask;
+    for (a, &n) in discrete.iter_mut().zip(choices.iter().cycle()) {
+        let (own, later) = rest.split_at(n);
+        *a = own.iter().position(|valid| *valid).unwrap_or(0) as u32;
+        rest = later;
     }
 }
