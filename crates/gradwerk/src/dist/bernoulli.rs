@@ -1,6 +1,6 @@
 //! The choice between two actions, parametrised by the probability itself.
 
-use super::{ActionRow, ActionRowMut, Distribution, Evaluated, Head, Widths};
+use super::{ActionRow, ActionRowMut, Distribution, Head, Widths};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
 use schemars::JsonSchema;
@@ -72,18 +72,6 @@ impl<R: Real> Distribution<R> for Bernoulli {
         a.discrete[0] = u32::from(R::from_f32(rng.uniform()) >= y[0]);
     }
 
-    fn sample_with_log_prob(
-        &self,
-        y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
-        _work: &mut [R],
-    ) -> R {
-        let action = u32::from(R::from_f32(rng.uniform()) >= y[0]);
-        a.discrete[0] = action;
-        log_probs(y)[action as usize]
-    }
-
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
         a.discrete[0] = u32::from(y[0] < R::from_f64(0.5));
     }
@@ -123,22 +111,5 @@ impl<R: Real> Distribution<R> for Bernoulli {
     fn add_fisher_product(&self, y: &[R], v: &[R], scale: R, out: &mut [R]) {
         let [p, q] = probs(y);
         out[0] += scale * v[0] / (p * q);
-    }
-
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, _work: &mut [R]) -> Evaluated<R> {
-        Evaluated { log_prob: self.log_prob(y, a), entropy: self.entropy(y) }
-    }
-
-    fn turn_into_grad(
-        &self,
-        y: &[R],
-        a: ActionRow<'_, R>,
-        _evaluated: Evaluated<R>,
-        d_log_prob: R,
-        d_entropy: R,
-        work: &mut [R],
-    ) {
-        let [log_p, log_q] = log_probs(y);
-        work[0] = d_log_prob * score(y, a) + weighted(d_entropy, log_q - log_p);
     }
 }

@@ -1,6 +1,6 @@
 //! Gaussian distribution with a full covariance matrix, by its Cholesky factor.
 
-use super::{ActionRow, ActionRowMut, Distribution, Evaluated, Head, Widths};
+use super::{ActionRow, ActionRowMut, Distribution, Head, Widths};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream, special::HALF_LN_TAU};
 use schemars::JsonSchema;
@@ -178,18 +178,6 @@ impl<R: Real> Distribution<R> for FullGaussian {
         }
     }
 
-    fn sample_with_log_prob(
-        &self,
-        y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
-        _work: &mut [R],
-    ) -> R {
-        let continuous = a.continuous;
-        self.sample(y, rng, ActionRowMut { discrete: a.discrete, continuous });
-        self.log_prob(y, ActionRow { discrete: &[], continuous })
-    }
-
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
         a.continuous.copy_from_slice(self.factor(y).mean);
     }
@@ -287,23 +275,5 @@ impl<R: Real> Distribution<R> for FullGaussian {
             unit[j] = R::ONE;
             factor.add_outer(&column, &unit, scale, out);
         }
-    }
-
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, _work: &mut [R]) -> Evaluated<R> {
-        Evaluated { log_prob: self.log_prob(y, a), entropy: self.entropy(y) }
-    }
-
-    fn turn_into_grad(
-        &self,
-        y: &[R],
-        a: ActionRow<'_, R>,
-        _evaluated: Evaluated<R>,
-        d_log_prob: R,
-        d_entropy: R,
-        work: &mut [R],
-    ) {
-        work.fill(R::ZERO);
-        self.add_log_prob_grad(y, a, d_log_prob, work);
-        self.add_entropy_grad(y, d_entropy, work);
     }
 }

@@ -1,7 +1,7 @@
 //! Independent components on bounded intervals, two parameters each: what squashed Gaussian, Beta
 //! and truncated normal have in common.
 
-use super::{ActionRow, ActionRowMut, Distribution, Evaluated, Head, Widths};
+use super::{ActionRow, ActionRowMut, Distribution, Head, Widths};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
 use std::fmt::Debug;
@@ -125,18 +125,6 @@ impl<R: Real, C: Component> Distribution<R> for Independent<C> {
         }
     }
 
-    fn sample_with_log_prob(
-        &self,
-        y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
-        _work: &mut [R],
-    ) -> R {
-        let continuous = a.continuous;
-        self.sample(y, rng, ActionRowMut { discrete: a.discrete, continuous });
-        self.log_prob(y, ActionRow { discrete: &[], continuous })
-    }
-
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
         for k in 0..self.dim() {
             a.continuous[k] = R::from_f64(self.component.mode(self.of(y, k)));
@@ -174,25 +162,5 @@ impl<R: Real, C: Component> Distribution<R> for Independent<C> {
             let ([f11, f12, f22], [v1, v2]) = (self.component.fisher(self.of(y, k)), self.of(v, k));
             [f11 * v1 + f12 * v2, f12 * v1 + f22 * v2]
         });
-    }
-
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, _work: &mut [R]) -> Evaluated<R> {
-        Evaluated { log_prob: self.log_prob(y, a), entropy: self.entropy(y) }
-    }
-
-    fn turn_into_grad(
-        &self,
-        y: &[R],
-        a: ActionRow<'_, R>,
-        _evaluated: Evaluated<R>,
-        d_log_prob: R,
-        d_entropy: R,
-        work: &mut [R],
-    ) {
-        work.fill(R::ZERO);
-        self.add_log_prob_grad(y, a, d_log_prob, work);
-        if d_entropy != R::ZERO {
-            self.add_entropy_grad(y, d_entropy, work);
-        }
     }
 }

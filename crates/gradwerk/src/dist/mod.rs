@@ -105,14 +105,20 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
     fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>);
 
     /// Draw `a` and return `log pi(a|y)`: the same bits as [`Distribution::sample`] followed by
-    /// [`Distribution::log_prob`], but cheaper. `work` is scratch of `params()` numbers.
+    /// [`Distribution::log_prob`]; for those who do so cheaper, `work` is scratch of `params()`
+    /// numbers.
     fn sample_with_log_prob(
         &self,
         y: &[R],
         rng: &mut Stream,
         a: ActionRowMut<'_, R>,
         work: &mut [R],
-    ) -> R;
+    ) -> R {
+        let (_, ActionRowMut { discrete, continuous }) = (work, a);
+        let drawn = ActionRowMut { discrete: &mut *discrete, continuous: &mut *continuous };
+        self.sample(y, rng, drawn);
+        self.log_prob(y, ActionRow { discrete, continuous })
+    }
 
     /// The action of largest probability (density); of several, the first. The squashed
     /// Gaussian's is its median: see there.
@@ -142,9 +148,12 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
     fn add_fisher_product(&self, y: &[R], v: &[R], scale: R, out: &mut [R]);
 
     /// Log-probability and entropy in one pass, leaving in `work` (`params()` numbers) what
-    /// [`Distribution::turn_into_grad`] needs. The hot path of every policy loss: each
-    /// exponential is computed once.
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R>;
+    /// [`Distribution::turn_into_grad`] needs. The hot path of every policy loss: where it counts,
+    /// each exponential is computed once.
+    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R> {
+        let _ = work;
+        Evaluated { log_prob: self.log_prob(y, a), entropy: self.entropy(y) }
+    }
 
     /// Turn the `work` of [`Distribution::evaluate`] on the same row into
     /// `d_log_prob * d log pi(a|y)/dy + d_entropy * dH/dy`, in place.
@@ -156,5 +165,12 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
         d_log_prob: R,
         d_entropy: R,
         work: &mut [R],
-    );
+    ) {
+        let _ = evaluated;
+        work.fill(R::ZERO);
+        self.add_log_prob_grad(y, a, d_log_prob, work);
+        if d_entropy != R::ZERO {
+            self.add_entropy_grad(y, d_entropy, work);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Independent bits, each parametrised by the logit of being 1.
 
 use super::categorical::plogp;
-use super::{ActionRow, ActionRowMut, Distribution, Evaluated, Widths};
+use super::{ActionRow, ActionRowMut, Distribution, Widths};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream, special::softplus};
 use schemars::JsonSchema;
@@ -92,18 +92,6 @@ impl<R: Real> Distribution<R> for MultiBernoulli {
         }
     }
 
-    fn sample_with_log_prob(
-        &self,
-        y: &[R],
-        rng: &mut Stream,
-        a: ActionRowMut<'_, R>,
-        _work: &mut [R],
-    ) -> R {
-        let discrete = a.discrete;
-        self.sample(y, rng, ActionRowMut { discrete, continuous: a.continuous });
-        self.log_prob(y, ActionRow { discrete, continuous: &[] })
-    }
-
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
         for (bit, &y) in a.discrete.iter_mut().zip(y) {
             *bit = u32::from(y > R::ZERO);
@@ -152,24 +140,6 @@ impl<R: Real> Distribution<R> for MultiBernoulli {
         for ((o, &y), &v) in out.iter_mut().zip(y).zip(v) {
             let [q, p] = probs(y);
             *o += scale * p * q * v;
-        }
-    }
-
-    fn evaluate(&self, y: &[R], a: ActionRow<'_, R>, _work: &mut [R]) -> Evaluated<R> {
-        Evaluated { log_prob: self.log_prob(y, a), entropy: Distribution::entropy(self, y) }
-    }
-
-    fn turn_into_grad(
-        &self,
-        y: &[R],
-        a: ActionRow<'_, R>,
-        _evaluated: Evaluated<R>,
-        d_log_prob: R,
-        d_entropy_bonus: R,
-        work: &mut [R],
-    ) {
-        for ((w, &y), &bit) in work.iter_mut().zip(y).zip(a.discrete) {
-            *w = d_log_prob * score(y, bit) + d_entropy_bonus * d_entropy(y);
         }
     }
 }
