@@ -60,9 +60,10 @@ impl Env for Rooms {
         let [room, first, second] = [0, 1, 2].map(|k| action.discrete[k]);
         assert!(room != self.room, "the mask forbids to stay");
         assert!(first >= self.keys[0], "the mask forbids to release");
-        assert!((-2.0..=1.0).contains(&action.continuous[0]));
+        let push = action.continuous[0];
+        assert!(push.is_nan() || (-2.0..=1.0).contains(&push), "{push} is outside the space");
         (self.room, self.keys) = (room, [first, second]);
-        self.place += action.continuous[0] + 0.1 * rng.uniform();
+        self.place += push + 0.1 * rng.uniform();
         self.time += 1;
         self.observe(obs);
         let end = if self.time == 9 { End::Terminated } else { End::Continue };
