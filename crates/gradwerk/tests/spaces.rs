@@ -105,7 +105,8 @@ fn the_environment_keeps_its_promises() {
 #[test]
 fn runs_resume_bit_for_bit() {
     let families = ["gaussian", "full-gaussian", "squashed-gaussian", "beta", "truncated-normal"];
-    for (k, algo) in ["ppo", "a2c", "reinforce", "npg", "trpo", "off_policy_pg"].iter().enumerate() {
+    for (k, algo) in ["ppo", "a2c", "reinforce", "npg", "trpo", "off_policy_pg"].iter().enumerate()
+    {
         let mut config = config(algo);
         let text = format!("kind = \"composite\"\ncontinuous = \"{}\"", families[k % 5]);
         config.policy = toml::from_str(&text).unwrap();

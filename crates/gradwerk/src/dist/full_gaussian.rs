@@ -117,8 +117,8 @@ impl<R: Real> Factor<'_, R> {
     /// Column `j` of a lower triangular matrix of the same size.
     fn column_of(&self, other: &Self, j: usize) -> Column<R> {
         let mut column = [R::ZERO; MOST];
-        for i in j..self.dim {
-            column[i] = other.at(i, j);
+        for (i, x) in column[..self.dim].iter_mut().enumerate().skip(j) {
+            *x = other.at(i, j);
         }
         column
     }
@@ -268,8 +268,8 @@ impl<R: Real> Distribution<R> for FullGaussian {
             let (mut row, mut unit) = ([R::ZERO; MOST], [R::ZERO; MOST]);
             row[j] = R::ONE;
             factor.solve_transposed(&mut row);
-            for l in 0..=j {
-                column[l] += (l..=j).map(|k| row[k] * direction(k, l)).sum::<R>();
+            for (l, x) in column[..=j].iter_mut().enumerate() {
+                *x += (l..=j).map(|k| row[k] * direction(k, l)).sum::<R>();
             }
             factor.solve_transposed(&mut column);
             unit[j] = R::ONE;
