@@ -78,7 +78,7 @@ fn rooms(dead_end: Option<u32>) -> Box<dyn EnvFactory> {
 fn config(algo: &str) -> Config {
     let mut config = Config { steps: 4_000, seed: 3, ..Config::default() };
     (config.env.id, config.env.num_envs) = ("rooms".into(), 5);
-    config.rollout.steps = 30;
+    config.rollout.steps = 60;
     config.rollout.episodes = if algo == "reinforce" { 10 } else { 0 };
     config.normalize.observations = algo != "off_policy_pg"; // it refuses them
     config.algo = AlgoConfig::by_name(algo).unwrap();
