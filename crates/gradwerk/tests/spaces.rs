@@ -91,7 +91,9 @@ fn trainer(config: &Config, threads: usize) -> Trainer {
 }
 
 fn run(trainer: &mut Trainer, updates: usize) {
-    (0..updates).for_each(|_| drop(trainer.update().unwrap()));
+    for _ in 0..updates {
+        trainer.update().unwrap();
+    }
 }
 
 #[test]
