@@ -7,7 +7,9 @@ use gradwerk::policy::ActionBatch;
 use gradwerk::recording::{About, Behaviour, Trajectory, Uniform, record, record_with};
 use gradwerk::run::file;
 use gradwerk::run::state::State;
-use gradwerk::{Config, EvalOptions, Policy, Pool, Recording, Runtime, Trainer, env, evaluate};
+use gradwerk::{
+    Config, Error, EvalOptions, Policy, Pool, Recording, Runtime, Trainer, env, evaluate,
+};
 use gradwerk_math::Stream;
 use std::sync::atomic::AtomicBool;
 
@@ -50,7 +52,7 @@ fn log_mu_belongs_to_the_actions_as_they_were_drawn() {
     for i in 0..3 {
         let t = recording.trajectory(i);
         let actions = ActionBatch { discrete: vec![], continuous: t.continuous.clone() };
-        assert_eq!(policy.log_probs(&t.obs, &actions), t.log_mu);
+        assert_eq!(policy.log_probs(&t.obs, &t.mask, &actions).unwrap(), t.log_mu);
         outside += t.continuous.iter().filter(|a| a.abs() > 2.0).count();
         assert_eq!((t.end, t.final_obs.len()), (End::Truncated, 3));
     }
@@ -180,8 +182,14 @@ fn whole_files_with_wrong_content_are_refused_by_name() {
 struct Always(u32);
 
 impl Player for Always {
-    fn act(&mut self, _: &[f32], streams: &[Stream]) -> (ActionBatch, Vec<f32>) {
-        (ActionBatch { discrete: vec![self.0; streams.len()], continuous: vec![] }, vec![])
+    fn act(
+        &mut self,
+        _: &[f32],
+        _: &[bool],
+        streams: &[Stream],
+    ) -> Result<(ActionBatch, Vec<f32>), Error> {
+        let discrete = vec![self.0; streams.len()];
+        Ok((ActionBatch { discrete, continuous: vec![] }, vec![]))
     }
 }
 

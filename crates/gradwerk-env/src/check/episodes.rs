@@ -108,7 +108,10 @@ fn play_episodes(
 
 /// [`difference`] without what follows the end.
 fn difference_within(a: &Record, b: &Record) -> Option<String> {
-    let within = |r: &Record| Record { obs: r.reached().to_vec(), ..r.clone() };
+    let within = |r: &Record| {
+        let mask = if r.end.is_end() { Vec::new() } else { r.mask.clone() };
+        Record { obs: r.reached().to_vec(), mask, ..r.clone() }
+    };
     difference(&within(a), &within(b))
 }
 
