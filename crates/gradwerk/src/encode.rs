@@ -145,7 +145,9 @@ impl Encoder {
             Self::Image { size } => {
                 format!("the observation is an image {size}, shown from 0 to 1: must be false")
             }
-            _ => "the observation has no vector, only indices, bits and images: must be false".into(),
+            _ => {
+                "the observation has no vector, only indices, bits and images: must be false".into()
+            }
         };
         Err(Invalid::new("normalize.observations", true, reason))
     }

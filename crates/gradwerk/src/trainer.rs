@@ -149,7 +149,9 @@ impl Trainer {
         let mask_width = model.mask_width;
         let (numbers, pixels) = model.encoder.columns();
         let mut normalizers = Normalizers::new(&config.normalize, d);
-        if let (Some(moments), Some(known)) = (&mut normalizers.observations, source.moments(&model)) {
+        if let (Some(moments), Some(known)) =
+            (&mut normalizers.observations, source.moments(&model))
+        {
             *moments = known;
         }
         let mut learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;

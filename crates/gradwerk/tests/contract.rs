@@ -100,14 +100,8 @@ fn run(trainer: &mut Trainer, updates: usize) {
 }
 
 /// A vector with either kind of actions, an index, masked actions of several parts, and an image.
-const ENVS: [&str; 6] = [
-    "CartPole-v1",
-    "Pendulum-v1",
-    "FrozenLake-v1",
-    "probe/masked",
-    "probe/hybrid",
-    "probe/pixel",
-];
+const ENVS: [&str; 6] =
+    ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "probe/masked", "probe/hybrid", "probe/pixel"];
 
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {

@@ -1,9 +1,9 @@
 //! Actions of several parts: one block of the row per part, independent of one another.
 
 use super::{
-    ActionRow, ActionRowMut, ActionRows, AnyDist, BetaConfig, Distribution, Evaluated, FullGaussianConfig,
-    GaussianConfig, Head, MultiBernoulli, MultiCategorical, SquashedGaussianConfig,
-    TruncatedNormalConfig, Widths,
+    ActionRow, ActionRowMut, ActionRows, AnyDist, BetaConfig, Distribution, Evaluated,
+    FullGaussianConfig, GaussianConfig, Head, MultiBernoulli, MultiCategorical,
+    SquashedGaussianConfig, TruncatedNormalConfig, Widths,
 };
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};

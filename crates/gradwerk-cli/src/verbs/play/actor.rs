@@ -66,9 +66,9 @@ impl Actor {
         let stream = |seed: u64| Stream::new(seed, Purpose::EvalAction, episode, time);
         match self {
             Self::Policy(policy, None) => policy.predict_masked(obs, mask).map(Some),
-            Self::Policy(policy, Some(seed)) => 
+            Self::Policy(policy, Some(seed)) => {
                 policy.sample_masked(obs, mask, &[stream(*seed)]).map(Some)
-            ,
+            }
             Self::Random(seed) => {
                 let (discrete, continuous) = space.sample(mask, &mut stream(*seed));
                 Ok(Some(ActionBatch { discrete, continuous }))

@@ -66,7 +66,8 @@ pub fn read(
     mask: &[bool],
     names: &[&str],
 ) -> Result<Option<ActionBatch>, Error> {
-    let allowed = |a: &ActionBatch| mask.is_empty() || mask::allows(&space.choices(), mask, &a.discrete);
+    let allowed =
+        |a: &ActionBatch| mask.is_empty() || mask::allows(&space.choices(), mask, &a.discrete);
     loop {
         let key = match term.read_key() {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
