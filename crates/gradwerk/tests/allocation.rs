@@ -102,8 +102,24 @@ fn calls(config: &Config, threads: usize, warm_up: u32, updates: u32) -> u64 {
     calls_in(find(&config.env.id).unwrap(), config, threads, warm_up, updates)
 }
 
-/// Calls to the allocator during `updates` updates after `warm_up` of them.
+/// Calls to the allocator during `updates` updates after `warm_up` of them. Those of a run are
+/// always the same; those of the test's harness, which reports a test of more than 60 s, are not
+/// there the second time.
 fn calls_in(
+    env: &dyn EnvFactory,
+    config: &Config,
+    threads: usize,
+    warm_up: u32,
+    updates: u32,
+) -> u64 {
+    let measured = || calls_of_a_run(env, config, threads, warm_up, updates);
+    match measured() {
+        0 => 0,
+        calls => calls.min(measured()),
+    }
+}
+
+fn calls_of_a_run(
     env: &dyn EnvFactory,
     config: &Config,
     threads: usize,
@@ -159,6 +175,8 @@ fn updates_do_not_allocate() {
         let mut config = Config { network, ..config("a2c", "CartPole-v1", false) };
         let calls = if ["nature-cnn", "impala", "small-cnn"].contains(name) {
             config.normalize.observations = false;
+            // 192 rows, so that two chunks share them: convolutions take their time.
+            (config.env.num_envs, config.rollout.steps) = (8, 24);
             calls_in(&*custom("flicker", Some(500), || Flicker), &config, 2, 1, 6)
         } else {
             calls(&config, 2, 1, 6)

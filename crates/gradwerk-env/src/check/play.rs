@@ -25,11 +25,19 @@ impl Subject<'_> {
         self.factory.make(self.seed, keys, num_envs, &self.short(limit))
     }
 
+    /// The settings under which steps are counted: where actions are masked a repetition may stop
+    /// early, so that an action takes a number of steps that is not known.
+    pub fn countable(&self) -> EnvSettings {
+        let frame_skip = if self.factory.has_masks() { 1 } else { self.settings.frame_skip };
+        EnvSettings { frame_skip, ..self.settings }
+    }
+
     /// The settings of [`Subject::make_short`].
     pub fn short(&self, limit: u32) -> EnvSettings {
-        let limit = limit.saturating_mul(self.settings.frame_skip);
+        let settings = self.countable();
+        let limit = limit.saturating_mul(settings.frame_skip);
         let limit = self.settings.time_limit.map_or(limit, |own| own.min(limit));
-        EnvSettings { time_limit: Some(limit), ..self.settings }
+        EnvSettings { time_limit: Some(limit), ..settings }
     }
 }
 
