@@ -10,10 +10,11 @@ const ROUNDS: usize = 64;
 
 fn actions(space: &Space) -> (Vec<Vec<u32>>, Vec<Vec<f32>>) {
     let mut rng = Stream::new(1, Purpose::Test, 0, 0);
-    let (wd, wc) = space.action_widths();
-    let n = if let Space::Discrete { n } = space { *n as u32 } else { 1 };
+    let (choices, wc) = (space.choices(), space.action_widths().1);
+    let mut draw = || choices.iter().map(|&n| rng.below(n as u32)).collect::<Vec<u32>>();
+    let discrete = (0..ROUNDS).map(|_| (0..SLOTS).flat_map(|_| draw()).collect()).collect();
     (
-        (0..ROUNDS).map(|_| (0..SLOTS * wd).map(|_| rng.below(n)).collect()).collect(),
+        discrete,
         (0..ROUNDS).map(|_| (0..SLOTS * wc).map(|_| rng.uniform() * 2.0 - 1.0).collect()).collect(),
     )
 }

@@ -66,7 +66,7 @@ impl Player {
                     |h: &f32| h * if random { 4.0 * self.rng.uniform() - 2.0 } else { direction };
                 (vec![], high.iter().map(scale).collect())
             }
-            space @ Space::Image { .. } => panic!("{space} has no actions"),
+            other => panic!("no trace of {other}: one Discrete or Box action expected"),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::picture::Scene;
 use crate::{
     Action, ActionLog, Actions, Env, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, Step,
-    StepRows, VecEnv,
+    StepRows, VecEnv, mask,
 };
 use gradwerk_math::{Purpose, Stream};
 use std::sync::Arc;
@@ -23,7 +23,6 @@ pub struct EnvBatch<E: Env> {
 }
 
 /// What is the same for every slot.
-#[derive(Clone, Copy)]
 struct Rules {
     seed: u64,
     keys: EpisodeKeys,
@@ -32,6 +31,10 @@ struct Rules {
     obs_width: usize,
     /// Lengths of the discrete and the continuous part of an action row.
     action_widths: (usize, usize),
+    /// Number of values of each discrete action component.
+    choices: Vec<usize>,
+    /// Entries of a mask row; 0 without masks.
+    mask_width: usize,
     /// The environment cannot save itself, so its actions are kept for a replay.
     keep_log: bool,
 }
@@ -43,6 +46,8 @@ struct Slot<E> {
     episode: u64,
     time: u32,
     log: ActionLog,
+    /// Scratch for the environment's mask.
+    mask: Vec<bool>,
 }
 
 impl<E: Env> EnvBatch<E> {
@@ -62,13 +67,18 @@ impl<E: Env> EnvBatch<E> {
         settings.validate().unwrap_or_else(|e| panic!("{e}"));
         let mut env = maker();
         let (observation_space, action_space) = (env.observation_space(), env.action_space());
+        let choices = action_space.choices();
+        try_reset(&mut env);
+        let mask_width = if masks(&env) { choices.iter().sum() } else { 0 };
         let rules = Rules {
             seed,
             keys,
             settings: *settings,
             obs_width: observation_space.width(),
             action_widths: action_space.action_widths(),
-            keep_log: !can_snapshot(&mut env, observation_space.width()),
+            choices,
+            mask_width,
+            keep_log: env.snapshot().is_none(),
         };
         let slots = (0..num_envs).map(|i| Slot::new(maker(), &rules, i, 0)).collect();
         Self { slots, rules, maker, observation_space, action_space, pictures: None }
@@ -120,10 +130,21 @@ pub(crate) fn check_state_shapes(
     )))
 }
 
-/// Whether the environment can save itself, found out in an episode that nobody sees.
-fn can_snapshot<E: Env>(env: &mut E, width: usize) -> bool {
+/// Start an episode that nobody sees, to ask the environment about itself.
+fn try_reset<E: Env>(env: &mut E) {
+    let width = env.observation_space().width();
     env.reset(&mut Stream::new(0, Purpose::Test, 0, 0), &mut vec![0.0; width]);
-    env.snapshot().is_some()
+}
+
+/// Whether an environment that was reset masks actions.
+fn masks<E: Env>(env: &E) -> bool {
+    env.action_mask(&mut vec![true; env.action_space().choices().iter().sum()])
+}
+
+/// Whether the environment masks actions, found out in an episode that nobody sees.
+pub(crate) fn has_masks<E: Env>(mut env: E) -> bool {
+    try_reset(&mut env);
+    masks(&env)
 }
 
 impl<E: Env> VecEnv for EnvBatch<E> {
@@ -139,6 +160,21 @@ impl<E: Env> VecEnv for EnvBatch<E> {
         &self.action_space
     }
 
+    fn mask_width(&self) -> usize {
+        self.rules.mask_width
+    }
+
+    fn masks(&self, mask: &mut [bool]) {
+        assert_eq!(mask.len(), self.slots.len() * self.rules.mask_width, "mask is [n, mask_width]");
+        if self.rules.mask_width == 0 {
+            return;
+        }
+        let rows = mask.chunks_exact_mut(self.rules.mask_width);
+        for (slot, row) in self.slots.iter().zip(rows) {
+            slot.env.action_mask(row);
+        }
+    }
+
     fn reset(&mut self, obs: &mut [f32]) {
         let d = self.rules.obs_width;
         assert_eq!(obs.len(), self.slots.len() * d, "obs is [n, {d}]");
@@ -151,7 +187,7 @@ impl<E: Env> VecEnv for EnvBatch<E> {
     fn step(&mut self, actions: Actions<'_>, active: &[bool], rows: &mut StepRows<'_>) {
         let (d, rules) = (self.rules.obs_width, &self.rules);
         check_shapes(self.slots.len(), d, rules.action_widths, &actions, active, rows);
-        check_discrete(&self.action_space, &actions, active);
+        check_discrete(&rules.choices, &actions, active);
         for (i, slot) in self.slots.iter_mut().enumerate().filter(|(i, _)| active[*i]) {
             let action = actions.row(i, rules.action_widths);
             let row = i * d..(i + 1) * d;
@@ -201,11 +237,13 @@ fn shoot<E: Env>(pictures: &mut Option<Vec<Option<Scene>>>, i: usize, env: &E) {
     }
 }
 
-/// The discrete actions of the active slots lie in their space.
-pub(crate) fn check_discrete(space: &Space, actions: &Actions<'_>, active: &[bool]) {
-    let Space::Discrete { n } = space else { return };
-    for (slot, (&a, &active)) in actions.discrete.iter().zip(active).enumerate() {
-        assert!(!active || (a as usize) < *n, "slot {slot}: action {a}, expected one of 0..{n}");
+/// The discrete actions of the active slots are values of their components.
+pub(crate) fn check_discrete(choices: &[usize], actions: &Actions<'_>, active: &[bool]) {
+    let rows = actions.discrete.chunks_exact(choices.len().max(1));
+    for (slot, (row, _)) in rows.zip(active).enumerate().filter(|(_, (_, active))| **active) {
+        for (&a, &n) in row.iter().zip(choices) {
+            assert!((a as usize) < n, "slot {slot}: action {a}, expected one of 0..{n}");
+        }
     }
 }
 
@@ -213,7 +251,8 @@ impl<E: Env> Slot<E> {
     /// A slot before its reset.
     fn new(env: E, rules: &Rules, index: usize, episode: u64) -> Self {
         let rng = rules.keys.stream(rules.seed, index, episode);
-        Self { env, rng, episode, time: 0, log: ActionLog::default() }
+        let mask = vec![true; rules.mask_width];
+        Self { env, rng, episode, time: 0, log: ActionLog::default(), mask }
     }
 
     /// Start the given episode.
@@ -232,13 +271,21 @@ impl<E: Env> Slot<E> {
         }
         let mut total = self.inner_step(&rules.settings, action, obs);
         for _ in 1..rules.settings.frame_skip {
-            if total.end.is_end() {
+            if total.end.is_end() || !self.allows(rules, action) {
                 break;
             }
             let step = self.inner_step(&rules.settings, action, obs);
             total = Step { reward: total.reward + step.reward, end: step.end };
         }
         total
+    }
+
+    /// Whether an action is (still) valid.
+    fn allows(&mut self, rules: &Rules, action: Action<'_>) -> bool {
+        rules.mask_width == 0 || {
+            self.env.action_mask(&mut self.mask);
+            mask::allows(&rules.choices, &self.mask, action.discrete)
+        }
     }
 
     fn inner_step(&mut self, settings: &EnvSettings, action: Action<'_>, obs: &mut [f32]) -> Step {

@@ -121,6 +121,8 @@ pub struct ColumnBatch<E, const N: usize> {
     settings: EnvSettings,
     observation_space: Space,
     action_space: Space,
+    /// Number of values of its discrete components.
+    choices: Vec<usize>,
     env: PhantomData<fn() -> E>,
 }
 
@@ -192,6 +194,7 @@ impl<E: Columnar<N>, const N: usize> ColumnBatch<E, N> {
             settings: *settings,
             observation_space: env.observation_space(),
             action_space: env.action_space(),
+            choices: env.action_space().choices(),
             env: PhantomData,
         }
     }
@@ -267,7 +270,7 @@ impl<E: Columnar<N>, const N: usize> VecEnv for ColumnBatch<E, N> {
     fn step(&mut self, actions: Actions<'_>, active: &[bool], rows: &mut StepRows<'_>) {
         let widths = self.action_space.action_widths();
         check_shapes(self.num_envs, self.observation_space.width(), widths, &actions, active, rows);
-        check_discrete(&self.action_space, &actions, active);
+        check_discrete(&self.choices, &actions, active);
         for (b, active) in active.chunks(LANES).enumerate() {
             let live = live_lanes(active);
             if live != [false; LANES] {

@@ -62,6 +62,13 @@ pub trait Env: Send {
     /// Take one step and write the observation that follows. A time limit need not be
     /// implemented here: it is a setting of every environment.
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step;
+    /// Write which values of the discrete components are valid in the present state (`mask` has
+    /// one entry per value, component after component: see [`mask`](crate::mask)) and return
+    /// true; or return false for an environment that never masks. A function of the state alone.
+    fn action_mask(&self, mask: &mut [bool]) -> bool {
+        let _ = mask;
+        false
+    }
     /// A picture of the state, for people; `None` where nobody has drawn one.
     fn render(&self) -> Option<Scene> {
         None

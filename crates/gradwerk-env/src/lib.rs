@@ -70,6 +70,7 @@ pub mod exact_gaussian;
 pub mod finite;
 pub mod games;
 pub mod grid;
+pub mod mask;
 pub mod memory;
 pub mod picture;
 pub mod probe;

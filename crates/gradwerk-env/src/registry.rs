@@ -1,5 +1,6 @@
 //! The list of environments, and how to make batches of them by name.
 
+use crate::batch::has_masks;
 use crate::{
     Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, cards, classic, exact_gaussian,
     finite::{self, MdpFactory, MdpFileError, file, problems},
@@ -78,6 +79,10 @@ pub trait EnvFactory: Send + Sync {
         num_envs: usize,
         settings: &EnvSettings,
     ) -> Box<dyn VecEnv>;
+    /// Whether the environment masks actions ([`Env::action_mask`]).
+    fn has_masks(&self) -> bool {
+        false
+    }
     /// Whether a saved batch goes on bit for bit as if it had not been interrupted.
     fn exact_resume(&self) -> bool {
         true
@@ -118,6 +123,9 @@ impl<E: BuiltIn> EnvFactory for BuiltInFactory<E> {
     }
     fn action_space(&self) -> Space {
         E::new().action_space()
+    }
+    fn has_masks(&self) -> bool {
+        has_masks(E::new())
     }
     fn solution(&self, discount: f64) -> Option<ProbeSolution> {
         E::solution(discount)
@@ -174,6 +182,8 @@ envs! {
         probe::All,
         probe::AllContinuous,
         probe::TruncationChain,
+        probe::Masked,
+        probe::Hybrid,
         probe::Pixel,
         exact_gaussian::QuadraticBanditEnv,
         exact_gaussian::RegulatorEnv,
@@ -379,6 +389,9 @@ impl<E: Env + 'static, F: Fn() -> E + Send + Sync + 'static> EnvFactory for Made
     }
     fn action_space(&self) -> Space {
         (self.maker)().action_space()
+    }
+    fn has_masks(&self) -> bool {
+        has_masks((self.maker)())
     }
     fn make(
         &self,

@@ -87,7 +87,7 @@ pub struct EnvSettings {
     /// A step that terminates and reaches the limit terminates.
     pub time_limit: Option<u32>,
     /// Repeat every action this many times (1: no skip), adding the rewards up. The repetition
-    /// stops early where the episode ends.
+    /// stops early where the episode ends or the action is no longer valid.
     pub frame_skip: u32,
 }
 
@@ -183,6 +183,18 @@ pub trait VecEnv: Send {
     fn observation_space(&self) -> &Space;
     /// The space of each action row.
     fn action_space(&self) -> &Space;
+
+    /// Entries of a mask row: the sum of the action space's [`Space::choices`] where the
+    /// environment masks actions, otherwise 0.
+    fn mask_width(&self) -> usize {
+        0
+    }
+
+    /// Write which values of the discrete components are valid now, `[n, mask_width]`. Masks
+    /// follow from the environments' states, so that nothing of them is saved.
+    fn masks(&self, mask: &mut [bool]) {
+        let _ = mask;
+    }
 
     /// Start the current episode of every slot (again, if it was under way) and write the first
     /// observations, `[n, d]`. The first call starts episode 0.

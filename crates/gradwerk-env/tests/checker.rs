@@ -40,7 +40,7 @@ fn a_sound_environment_of_a_user_passes() {
 #[test]
 fn each_broken_environment_fails_exactly_its_check() {
     for (fault, check, message) in [
-        (EnvFault::BoundsSwapped, "spaces", "bounds of component 0: [1, -1]"),
+        (EnvFault::BoundsSwapped, "spaces", "Box component 0: the bounds 1 and -1 enclose nothing"),
         (EnvFault::Unwritten, "shapes", "observation[1] was not written"),
         (EnvFault::Panics, "shapes", "panicked: the pole broke"),
         (EnvFault::NanReward, "finite", "the reward is NaN"),

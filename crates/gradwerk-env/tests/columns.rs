@@ -57,7 +57,7 @@ fn actions(space: &Space, n: usize, rng: &mut Stream) -> (Vec<u32>, Vec<f32>) {
         }
         // Beyond the bounds, which the environment clips.
         Space::Box { .. } => (vec![], (0..n).map(|_| 6.0 * rng.uniform() - 3.0).collect()),
-        Space::Image { .. } => unreachable!("no environment in columns acts by images"),
+        other => unreachable!("no environment in columns takes {other}"),
     }
 }
 

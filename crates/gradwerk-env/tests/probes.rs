@@ -7,12 +7,8 @@ use gradwerk_env::{
 const DISCOUNT: f64 = 0.9;
 
 fn best(action: BestAction, discrete: bool) -> (Vec<u32>, Vec<f32>) {
-    match action {
-        BestAction::Any if discrete => (vec![1], vec![]),
-        BestAction::Any => (vec![], vec![0.3]),
-        BestAction::Discrete(a) => (vec![a], vec![]),
-        BestAction::Continuous(x) => (vec![], vec![x]),
-    }
+    let any = if discrete { (vec![1], vec![]) } else { (vec![], vec![0.3]) };
+    action.components().unwrap_or(any)
 }
 
 /// Under the best policy every step satisfies Bellman's equation with the documented values,
@@ -30,6 +26,9 @@ fn bellman(factory: &dyn EnvFactory, solution: &ProbeSolution) {
     for _ in 0..200 {
         let state = solution.state(&obs).expect("a documented state");
         seen[solution.states.iter().position(|s| s == state).unwrap()] = true;
+        let mut mask = vec![true; env.mask_width()];
+        env.masks(&mut mask);
+        assert_eq!(mask, state.mask, "{} at {:?}", factory.id(), state.obs);
         let (a, x) = best(state.action, discrete);
         let mut rows = StepRows {
             obs: &mut obs,
@@ -61,7 +60,7 @@ fn every_probe_has_the_solution_it_documents() {
             probes += 1;
         }
     }
-    assert_eq!(probes, 9);
+    assert_eq!(probes, 11);
 }
 
 #[test]
@@ -83,6 +82,10 @@ fn known_values() {
     // 1 + y/4 for the rows 0 to 3, four places each.
     let rows = [1.0, 1.25, 1.5, 1.75];
     close(values("probe/pixel"), &rows.map(|value| [value; 4]).concat());
+    // The same two numbers as above from a choice and a number at once.
+    close(values("probe/hybrid"), &[1.85, 0.5, 1.95, 1.5]);
+    // e(-1) = 1, e(1) = 3: 1 + 0.9 * 3 = 3.7, 1; 3 + 0.9 * 1 = 3.9, 3.
+    close(values("probe/masked"), &[3.7, 1.0, 3.9, 3.0]);
     // (1 - 0.9) c/2 = -0.05, c/2 = -0.5; 0.05, 0.5.
     close(values("probe/all-continuous"), &[-0.05, -0.5, 0.05, 0.5]);
 }
@@ -113,7 +116,7 @@ fn the_best_actions_are_best() {
                 assert!(earn(&[], &[x]) > earn(&[], &[x + 0.1]));
                 assert!(earn(&[], &[x]) > earn(&[], &[x - 0.1]));
             }
-            BestAction::Any => panic!("{id}: the action matters"),
+            other => panic!("{id}: one action matters, not {other:?}"),
         }
     }
 }

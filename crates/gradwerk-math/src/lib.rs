@@ -4,6 +4,7 @@
 //! - [`Real`]: what a formula may do with a number; `f32` is the engine, `f64` the reference;
 //! - [`Stream`]: random numbers that are a function of (seed, purpose, index, step);
 //! - [`simd`]: vectors and elementary functions per instruction set, chosen by [`Kernel`];
+//! - [`special`]: gamma functions and the normal distribution, for distributions;
 //! - [`Pool`]: threads for loops of a few microseconds.
 //!
 //! A random number depends on what it is for, not on how many were drawn before it:
@@ -31,6 +32,7 @@ pub mod pool;
 pub mod real;
 pub mod rng;
 pub mod simd;
+pub mod special;
 pub mod trig;
 
 pub use buffer::Buffer;

@@ -10,7 +10,7 @@ use crate::encode::Encoder;
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::ObsMap;
 use crate::rollout::{Inputs, Rollout};
-use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, vec_env::SlotState};
+use gradwerk_env::{Actions, End, EnvError, StepRows, VecEnv, mask, vec_env::SlotState};
 use gradwerk_math::{Kernel, Purpose, Stream};
 use std::ops::Range;
 
@@ -74,7 +74,8 @@ pub struct Shard {
     first: usize,
     env: Box<dyn VecEnv>,
     encoder: Encoder,
-    bounds: Option<(Vec<f32>, Vec<f32>)>,
+    /// Number of values of each discrete action component.
+    choices: Vec<usize>,
     active: Vec<bool>,
     finished: Vec<usize>,
     /// Raw current observations, `[n, d]`.
@@ -124,10 +125,8 @@ impl Shard {
         let (n, raw) = (env.num_envs(), model.encoder.raw_width());
         let (d, pixels) = model.encoder.columns();
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
-        let bounds = match env.action_space() {
-            Space::Box { low, high } => Some((low.clone(), high.clone())),
-            Space::Discrete { .. } | Space::Image { .. } => None,
-        };
+        let mask_width = model.mask_width;
+        assert_eq!(env.mask_width(), mask_width, "masks of the environment and of the model");
         let rows = plan.capacity() * n;
         // Cut episodes and the last observations. With fixed steps there may be more cuts.
         let boots = n * match plan {
@@ -136,8 +135,8 @@ impl Shard {
         };
         let mut shard = Self {
             first,
-            encoder: model.encoder,
-            bounds,
+            encoder: model.encoder.clone(),
+            choices: env.action_space().choices(),
             active: vec![true; n],
             finished: vec![0; n],
             obs: vec![0.0; n * raw],
@@ -158,7 +157,9 @@ impl Shard {
             boot_value: Vec::with_capacity(boots),
             obs_sum: vec![0.0; n * d],
             obs_square: vec![0.0; n * d],
-            rollout: Rollout::new(plan.capacity(), n, d, wd, wc).with_pixels(pixels),
+            rollout: Rollout::new(plan.capacity(), n, d, wd, wc)
+                .with_pixels(pixels)
+                .with_masks(mask_width),
             episodes: Vec::with_capacity(rows.min(1 << 16)),
             error: None,
             env,
@@ -222,6 +223,7 @@ impl Shard {
         self.encoder.store(ctx.obs_map, &self.obs, numbers, pixels);
         let seen = r.inputs(t * n..(t + 1) * n);
         self.inference.policy(ctx.model, ctx.weights, seen, &mut self.heads);
+        self.apply_masks(ctx, t)?;
         self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.active);
         self.rollout.time[t * n..(t + 1) * n].copy_from_slice(&self.time);
         for first in (0..n).step_by(MAX_ROWS) {
@@ -248,13 +250,32 @@ impl Shard {
         ctx.model.dist.sample_rows(y, &mut self.streams, actions, log_prob, work);
     }
 
+    /// Ask the environments which actions are valid and take the others' probability away.
+    fn apply_masks(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
+        let (n, width) = (self.rollout.n, self.rollout.mask_width);
+        if width == 0 {
+            return Ok(());
+        }
+        let rows = &mut self.rollout.mask[t * n * width..(t + 1) * n * width];
+        self.env.masks(rows);
+        for (i, row) in rows.chunks_exact(width).enumerate() {
+            if let Some(k) = mask::first_blocked(&self.choices, row) {
+                let n = self.choices[k];
+                let what = format!("no valid action: component {k}, none of 0..{n}");
+                return Err(EnvError(format!("{}: {what}", self.place(i))).into());
+            }
+        }
+        ctx.model.dist.mask_rows(rows.chunks_exact(width), &mut self.heads);
+        Ok(())
+    }
+
     /// Step the active environments with the clipped actions and record what follows.
     fn step(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
         let (n, d) = (self.rollout.n, self.encoder.raw_width());
         if ctx.obs_map.is_active() {
             self.add_moments(ctx.obs_map);
         }
-        self.clip_actions(t);
+        self.clip_actions(ctx.model, t);
         let wd = self.rollout.discrete_width;
         let actions = Actions {
             discrete: &self.rollout.discrete[t * n * wd..(t + 1) * n * wd],
@@ -295,23 +316,28 @@ impl Shard {
     }
 
     fn add_moments(&mut self, map: &ObsMap) {
-        let d = self.rollout.obs_width;
-        for (i, x) in self.obs.chunks_exact(d).enumerate().filter(|(i, _)| self.active[*i]) {
-            for (j, &x) in x.iter().enumerate() {
-                let deviation = f64::from(x) - map.shift(j);
-                self.obs_sum[i * d + j] += deviation;
-                self.obs_square[i * d + j] += deviation * deviation;
-            }
+        let (d, raw) = (self.rollout.obs_width, self.encoder.raw_width());
+        let (sums, squares, active) = (&mut self.obs_sum, &mut self.obs_square, &self.active);
+        for (i, x) in self.obs.chunks_exact(raw).enumerate().filter(|(i, _)| active[*i]) {
+            self.encoder.for_vectors(&mut |from, first, width| {
+                for (k, &x) in x[from..from + width].iter().enumerate() {
+                    let deviation = f64::from(x) - map.shift(first + k);
+                    sums[i * d + first + k] += deviation;
+                    squares[i * d + first + k] += deviation * deviation;
+                }
+            });
         }
     }
 
-    /// The environment receives the action clipped to its space; the rollout keeps the sample.
-    fn clip_actions(&mut self, t: usize) {
-        let Some((low, high)) = &self.bounds else { return };
-        let width = low.len();
+    /// The environment receives the action taken to its space; the rollout keeps the sample.
+    fn clip_actions(&mut self, model: &Model<f32>, t: usize) {
+        let wc = self.rollout.continuous_width;
+        if wc == 0 {
+            return;
+        }
         let sampled = &self.rollout.continuous[t * self.clipped.len()..];
-        for (k, clipped) in self.clipped.iter_mut().enumerate() {
-            *clipped = sampled[k].clamp(low[k % width], high[k % width]);
+        for (sample, action) in sampled.chunks_exact(wc).zip(self.clipped.chunks_exact_mut(wc)) {
+            model.to_space(sample, action);
         }
     }
 

@@ -11,7 +11,7 @@ use gradwerk_math::Real;
 use gradwerk_nn::ImageSize;
 
 /// How raw observations of a space become inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encoder {
     /// A vector as it is, after the observation normaliser.
     Vector {
@@ -24,12 +24,19 @@ pub enum Encoder {
         /// Number of indices.
         n: usize,
     },
-    /// An image `[channels, height, width]` of whole numbers from 0 to 255, shown from 0 to 1 and
-    /// kept in a byte each.
+    /// An image `[channels, height, width]` of whole numbers from 0 to 255, shown from 0 to 1; by
+    /// itself kept in a byte each.
     Image {
         /// Channels, height and width.
         size: ImageSize,
     },
+    /// Bits as they are.
+    Bits {
+        /// Their number.
+        n: usize,
+    },
+    /// Parts of a row, each by its own encoder.
+    Parts(Vec<Encoder>),
 }
 
 /// The number that a network sees of a pixel: `pixel / 255`.
@@ -49,32 +56,41 @@ impl Encoder {
                 let (channels, height, width) = (*channels, *height, *width);
                 Self::Image { size: ImageSize { channels, height, width } }
             }
+            Space::MultiBinary { n } => Self::Bits { n: *n },
+            Space::MultiDiscrete { n } => {
+                Self::Parts(n.iter().map(|&n| Self::OneHot { n }).collect())
+            }
+            Space::Dict(_) | Space::Tuple(_) => {
+                Self::Parts(space.leaves().into_iter().map(Self::of).collect())
+            }
         }
     }
 
     /// Entries of a raw observation.
     #[must_use]
-    pub fn raw_width(self) -> usize {
+    pub fn raw_width(&self) -> usize {
         match self {
-            Self::Vector { width } => width,
+            Self::Vector { width } | Self::Bits { n: width } => *width,
             Self::OneHot { .. } => 1,
             Self::Image { size } => size.len(),
+            Self::Parts(parts) => parts.iter().map(Self::raw_width).sum(),
         }
     }
 
     /// Entries of an encoded observation, the inputs of the networks.
     #[must_use]
-    pub fn width(self) -> usize {
+    pub fn width(&self) -> usize {
         match self {
-            Self::Vector { width } => width,
-            Self::OneHot { n } => n,
+            Self::Vector { width } => *width,
+            Self::OneHot { n } | Self::Bits { n } => *n,
             Self::Image { size } => size.len(),
+            Self::Parts(parts) => parts.iter().map(Self::width).sum(),
         }
     }
 
     /// Numbers and bytes that a rollout keeps per encoded observation: one or the other.
     #[must_use]
-    pub fn columns(self) -> (usize, usize) {
+    pub fn columns(&self) -> (usize, usize) {
         match self {
             Self::Image { size } => (0, size.len()),
             other => (other.width(), 0),
@@ -83,47 +99,89 @@ impl Encoder {
 
     /// The size of an image.
     #[must_use]
-    pub fn image(self) -> Option<ImageSize> {
+    pub fn image(&self) -> Option<ImageSize> {
         match self {
-            Self::Image { size } => Some(size),
+            Self::Image { size } => Some(*size),
             _ => None,
+        }
+    }
+
+    /// Call `f` with the first raw entry, the first encoded entry and the length of every vector:
+    /// the entries that a normaliser is about.
+    pub fn for_vectors(&self, f: &mut impl FnMut(usize, usize, usize)) {
+        self.vectors_from((0, 0), f);
+    }
+
+    fn vectors_from(&self, at: (usize, usize), f: &mut impl FnMut(usize, usize, usize)) {
+        match self {
+            Self::Vector { width } => f(at.0, at.1, *width),
+            Self::OneHot { .. } | Self::Bits { .. } | Self::Image { .. } => {}
+            Self::Parts(parts) => {
+                let mut at = at;
+                for part in parts {
+                    part.vectors_from(at, f);
+                    at = (at.0 + part.raw_width(), at.1 + part.width());
+                }
+            }
         }
     }
 
     /// Whether running moments of the observation make sense.
     ///
     /// # Errors
-    /// For an index: its mean and deviation mean nothing, and those of the one-hot entries would
-    /// blow rare states up. For an image: its pixels are scaled already, and a normaliser would
-    /// need as many moments.
-    pub fn check_normalization(self, normalize_observations: bool) -> Result<(), Invalid> {
-        match self {
-            Self::OneHot { n } if normalize_observations => Err(Invalid::new(
-                "normalize.observations",
-                true,
-                format!("the observation is an index below {n}, shown one-hot: must be false"),
-            )),
-            Self::Image { size } if normalize_observations => Err(Invalid::new(
-                "normalize.observations",
-                true,
-                format!("the observation is an image {size}, shown from 0 to 1: must be false"),
-            )),
-            _ => Ok(()),
+    /// Where no entry is a vector: the mean and deviation of an index mean nothing, and those of
+    /// the one-hot entries would blow rare states up; pixels are scaled already, and a normaliser
+    /// would need as many moments.
+    pub fn check_normalization(&self, normalize_observations: bool) -> Result<(), Invalid> {
+        let mut vectors = 0;
+        self.for_vectors(&mut |_, _, _| vectors += 1);
+        if vectors > 0 || !normalize_observations {
+            return Ok(());
         }
+        let reason = match self {
+            Self::OneHot { n } => {
+                format!("the observation is an index below {n}, shown one-hot: must be false")
+            }
+            Self::Image { size } => {
+                format!("the observation is an image {size}, shown from 0 to 1: must be false")
+            }
+            _ => {
+                "the observation has no vector, only indices, bits and images: must be false".into()
+            }
+        };
+        Err(Invalid::new("normalize.observations", true, reason))
     }
 
     /// Encode rows `raw` into `out`. `map` is the normaliser of vectors.
     ///
     /// # Panics
     /// If an index is not a whole number below `n` ([`Encoder::check`] finds out).
-    pub fn encode(self, map: &ObsMap, raw: &[f32], out: &mut [f32]) {
+    pub fn encode(&self, map: &ObsMap, raw: &[f32], out: &mut [f32]) {
+        if let Self::Vector { .. } = self {
+            map.apply(raw, out);
+            return;
+        }
+        let rows = raw.chunks_exact(self.raw_width()).zip(out.chunks_exact_mut(self.width()));
+        rows.for_each(|(raw, out)| self.encode_row(map, 0, raw, out));
+    }
+
+    /// Encode one row whose first encoded entry is entry `first` of the normaliser.
+    fn encode_row(&self, map: &ObsMap, first: usize, raw: &[f32], out: &mut [f32]) {
         match self {
-            Self::Vector { .. } => map.apply(raw, out),
+            Self::Vector { .. } => map.apply_from(first, raw, out),
+            Self::Bits { .. } => out.copy_from_slice(raw),
             Self::OneHot { n } => {
                 out.fill(0.0);
-                for (&x, row) in raw.iter().zip(out.chunks_exact_mut(n)) {
-                    let index = index_below(x, n);
-                    row[index.unwrap_or_else(|| panic!("observation {x}, expected 0..{n}"))] = 1.0;
+                let (n, x) = (*n, raw[0]);
+                let index = index_below(x, n);
+                out[index.unwrap_or_else(|| panic!("observation {x}, expected 0..{n}"))] = 1.0;
+            }
+            Self::Parts(parts) => {
+                let (mut raw_at, mut at) = (0, 0);
+                for part in parts {
+                    let (raw_end, end) = (raw_at + part.raw_width(), at + part.width());
+                    part.encode_row(map, first + at, &raw[raw_at..raw_end], &mut out[at..end]);
+                    (raw_at, at) = (raw_end, end);
                 }
             }
             Self::Image { .. } => {
@@ -138,7 +196,7 @@ impl Encoder {
     ///
     /// # Panics
     /// As [`Encoder::encode`]; pixels must have been checked.
-    pub fn store(self, map: &ObsMap, raw: &[f32], numbers: &mut [f32], pixels: &mut [u8]) {
+    pub fn store(&self, map: &ObsMap, raw: &[f32], numbers: &mut [f32], pixels: &mut [u8]) {
         match self {
             Self::Image { .. } => {
                 pixels.iter_mut().zip(raw).for_each(|(pixel, &x)| *pixel = x as u8);
@@ -147,25 +205,38 @@ impl Encoder {
         }
     }
 
-    /// Check that raw rows can be encoded.
+    /// Check that a raw row can be encoded.
     ///
     /// # Errors
     /// Names the first index that is not a whole number below `n`, or the first pixel that is not
     /// one from 0 to 255.
-    pub fn check(self, raw: &[f32]) -> Result<(), EnvError> {
+    pub fn check(&self, raw: &[f32]) -> Result<(), EnvError> {
         match self {
             Self::Vector { .. } => Ok(()),
-            Self::OneHot { n } => match raw.iter().find(|x| index_below(**x, n).is_none()) {
-                Some(x) => {
-                    Err(EnvError(format!("observation {x}, expected a whole number in 0..{n}")))
+            Self::OneHot { n } => check_index(raw[0], *n),
+            Self::Bits { .. } => raw.iter().try_for_each(|&x| check_index(x, 2)),
+            Self::Image { size } => match raw.iter().position(|x| pixel(*x).is_none()) {
+                Some(at) => {
+                    Err(EnvError(format!("{}: {}", place(*size, at), not_a_pixel(raw[at]))))
                 }
                 None => Ok(()),
             },
-            Self::Image { size } => match raw.iter().position(|x| pixel(*x).is_none()) {
-                Some(at) => Err(EnvError(format!("{}: {}", place(size, at), not_a_pixel(raw[at])))),
-                None => Ok(()),
-            },
+            Self::Parts(parts) => {
+                let mut rest = raw;
+                parts.iter().try_for_each(|part| {
+                    let (own, later) = rest.split_at(part.raw_width());
+                    rest = later;
+                    part.check(own)
+                })
+            }
         }
+    }
+}
+
+fn check_index(x: f32, n: usize) -> Result<(), EnvError> {
+    match index_below(x, n) {
+        Some(_) => Ok(()),
+        None => Err(EnvError(format!("observation {x}, expected a whole number in 0..{n}"))),
     }
 }
 
@@ -195,6 +266,7 @@ fn index_below(x: f32, n: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize::Moments;
 
     #[test]
     fn an_index_becomes_a_unit_vector() {
@@ -203,9 +275,9 @@ mod tests {
         let mut out = [9.0; 6];
         encoder.encode(&ObsMap::new(3, None, 10.0), &[2.0, 0.0], &mut out);
         assert_eq!(out, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
-        assert!(encoder.check(&[2.0, 0.0]).is_ok());
+        assert!(encoder.check(&[2.0]).is_ok());
         for wrong in [3.0, -1.0, 0.5, f32::NAN] {
-            let error = encoder.check(&[0.0, wrong]).unwrap_err().to_string();
+            let error = encoder.check(&[wrong]).unwrap_err().to_string();
             assert_eq!(error, format!("observation {wrong}, expected a whole number in 0..3"));
         }
     }
@@ -250,5 +322,51 @@ mod tests {
         assert!(encoder.check_normalization(false).is_ok());
         let error = encoder.check_normalization(true).unwrap_err().to_string();
         assert!(error.starts_with("normalize.observations = true: the observation is an index"));
+    }
+
+    /// A pair of choices, a vector, bits: 5 + 2 + 2 entries.
+    fn parts() -> Encoder {
+        Encoder::of(&Space::dict([
+            ("pair", Space::MultiDiscrete { n: vec![2, 3] }),
+            ("place", Space::uniform_box(2, -9.0, 9.0)),
+            ("keys", Space::MultiBinary { n: 2 }),
+        ]))
+    }
+
+    #[test]
+    fn every_entry_of_a_dict_is_encoded_in_its_own_way() {
+        let encoder = parts();
+        assert_eq!((encoder.raw_width(), encoder.width()), (6, 9));
+        let mut moments = Moments::new(9);
+        moments.count = 4.0;
+        // Mean 1, variance 16 / 4, so deviation 2, in both entries of the vector.
+        (moments.mean[5], moments.mean[6]) = (1.0, 1.0);
+        (moments.m2[5], moments.m2[6]) = (16.0, 16.0);
+        let mut out = [9.0; 9];
+        let row = [1.0, 2.0, 3.0, -1.0, 1.0, 0.0];
+        encoder.encode(&ObsMap::new(9, Some(&moments), 10.0), &row, &mut out);
+        assert_eq!(out, [0.0, 1.0, 0.0, 0.0, 1.0, 1.0, -1.0, 1.0, 0.0]);
+        let mut vectors = Vec::new();
+        encoder.for_vectors(&mut |raw, first, width| vectors.push((raw, first, width)));
+        assert_eq!(vectors, [(2, 5, 2)]);
+    }
+
+    #[test]
+    fn a_wrong_entry_of_a_dict_is_an_error() {
+        let row = [1.0, 2.0, 3.0, -1.0, 1.0, 0.0];
+        assert!(parts().check(&row).is_ok());
+        for (k, wrong, n) in [(0, 2.0, 2), (1, -1.0, 3), (5, 0.5, 2)] {
+            let mut row = row;
+            row[k] = wrong;
+            let error = parts().check(&row).unwrap_err().to_string();
+            assert_eq!(error, format!("observation {wrong}, expected a whole number in 0..{n}"));
+        }
+    }
+
+    #[test]
+    fn a_dict_is_normalised_if_it_has_a_vector() {
+        assert!(parts().check_normalization(true).is_ok());
+        let encoder = Encoder::of(&Space::MultiDiscrete { n: vec![2] });
+        assert!(encoder.check_normalization(true).is_err());
     }
 }

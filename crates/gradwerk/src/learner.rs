@@ -468,7 +468,7 @@ impl<E: Engine> Chunk<E> {
         for tile in rows.chunks(TILE) {
             self.gather_obs(pass, tile);
             self.gather(pass, tile);
-            self.tile(pass, tile.len(), objective, terms);
+            self.tile(pass, tile, objective, terms);
         }
     }
 
@@ -506,8 +506,9 @@ impl<E: Engine> Chunk<E> {
     }
 
     /// Forward, head gradients, vjp.
-    fn tile(&mut self, pass: &Pass<'_, E>, rows: usize, objective: &Objective<E>, terms: Terms) {
-        self.forward(pass, rows, terms);
+    fn tile(&mut self, pass: &Pass<'_, E>, tile: &[u32], objective: &Objective<E>, terms: Terms) {
+        let rows = tile.len();
+        self.forward(pass, tile, terms);
         if terms != Terms::Value {
             let sums = self.policy_head(pass, rows, objective.surrogate, objective.entropy_coef);
             self.sums.policy.merge(&sums);
@@ -532,8 +533,9 @@ impl<E: Engine> Chunk<E> {
         rows.min(self.v.len())
     }
 
-    /// Head outputs, values or both of the tile's observations.
-    fn forward(&mut self, pass: &Pass<'_, E>, rows: usize, terms: Terms) {
+    /// Head outputs, values or both of the tile's observations; the heads with their masks.
+    fn forward(&mut self, pass: &Pass<'_, E>, tile: &[u32], terms: Terms) {
+        let rows = tile.len();
         let Pass { model, kernel, .. } = *pass;
         let params = pass.weights.params();
         let values = self.values(rows);
@@ -544,6 +546,11 @@ impl<E: Engine> Chunk<E> {
             Terms::All => net.forward(kernel, params, obs, rows, cache, y, v),
             Terms::Policy => net.forward_policy(kernel, params, obs, rows, cache, y),
             Terms::Value => net.forward_value(kernel, params, obs, rows, cache, v),
+        }
+        let rollout = pass.batch.rollout;
+        if rollout.mask_width > 0 && terms != Terms::Value {
+            let masks = tile.iter().map(|&row| rollout.mask_of(row as usize));
+            model.dist.mask_rows(masks, &mut self.y[..rows * model.head_width()]);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::config::{Config, Invalid, in_section};
-use crate::dist::{AnyDist, Widths};
+use crate::dist::{AnyDist, Distribution, Widths};
 use crate::encode::Encoder;
 use crate::rollout::Inputs;
 use gradwerk_env::Space;
@@ -23,6 +23,10 @@ pub struct Model<E: Engine> {
     pub observation_space: Space,
     /// The space of actions.
     pub action_space: Space,
+    /// Bounds of the continuous action components.
+    pub action_bounds: (Vec<f32>, Vec<f32>),
+    /// Entries of an action mask; 0 where the environment has none.
+    pub mask_width: usize,
 }
 
 impl<E: Engine> Model<E> {
@@ -63,7 +67,23 @@ impl<E: Engine> Model<E> {
             encoder,
             observation_space: observation.clone(),
             action_space: action.clone(),
+            action_bounds: action.action_bounds(),
+            mask_width: 0,
         })
+    }
+
+    /// This model for an environment that masks actions.
+    ///
+    /// # Errors
+    /// If its distribution knows no masks.
+    pub fn with_masks(self) -> Result<Self, Error> {
+        let mask_width = self.dist.mask();
+        if mask_width > 0 {
+            return Ok(Self { mask_width, ..self });
+        }
+        let reason =
+            "the environment masks actions, which this policy cannot: must be one that can";
+        Err(Invalid::new("policy.kind", self.dist.name(), reason).into())
     }
 
     /// First parameters, keyed by `seed`.
@@ -105,33 +125,45 @@ impl<E: Engine> Model<E> {
         self.net.has_value()
     }
 
-    /// Clip rows of continuous actions to a Box space.
-    pub fn clip_to_space(&self, actions: &mut [f32]) {
-        clip_to_space(&self.action_space, actions);
+    /// Write the continuous part of an action as the environment takes it: what the distribution
+    /// makes of a sample, clipped to the space.
+    pub fn to_space(&self, sample: &[f32], action: &mut [f32]) {
+        Distribution::<f32>::to_space(&self.dist, sample, action);
+        let (low, high) = &self.action_bounds;
+        for ((a, &low), &high) in action.iter_mut().zip(low).zip(high) {
+            *a = a.clamp(low, high);
+        }
     }
 }
 
-/// Clip rows of continuous actions to a Box space.
+/// Clip rows of continuous actions to the boxes of a space.
 pub(crate) fn clip_to_space(space: &Space, actions: &mut [f32]) {
-    if let Space::Box { low, high } = space {
-        for (k, a) in actions.iter_mut().enumerate() {
-            *a = a.clamp(low[k % low.len()], high[k % low.len()]);
+    let (low, high) = space.action_bounds();
+    for row in actions.chunks_exact_mut(low.len().max(1)) {
+        for ((a, &low), &high) in row.iter_mut().zip(&low).zip(&high) {
+            *a = a.clamp(low, high);
         }
     }
 }
 
-/// Bounds of what the network sees: those of the space, of a one-hot row or a pixel, or of the
-/// normaliser's clip.
+/// Bounds of what the network sees, entry by entry: those of the space, of a one-hot row, bits or
+/// pixels, or of the normaliser's clip.
 fn input_bounds(config: &Config, observation: &Space) -> (Vec<f32>, Vec<f32>) {
-    let width = Encoder::of(observation).width();
     let clip = config.normalize.clip as f32;
-    match observation {
-        Space::Discrete { .. } | Space::Image { .. } => (vec![0.0; width], vec![1.0; width]),
-        Space::Box { .. } if config.normalize.observations => {
-            (vec![-clip; width], vec![clip; width])
-        }
-        Space::Box { low, high } => (low.clone(), high.clone()),
+    let (mut all_low, mut all_high) = (Vec::new(), Vec::new());
+    for leaf in observation.leaves() {
+        let width = Encoder::of(leaf).width();
+        let (low, high) = match leaf {
+            Space::Box { .. } if config.normalize.observations => {
+                (vec![-clip; width], vec![clip; width])
+            }
+            Space::Box { low, high } => (low.clone(), high.clone()),
+            _ => (vec![0.0; width], vec![1.0; width]),
+        };
+        all_low.extend(low);
+        all_high.extend(high);
     }
+    (all_low, all_high)
 }
 
 /// The parameters, and the form in which the kernels read them.

@@ -189,10 +189,19 @@ impl ObsMap {
         }
         let d = self.mean.len();
         for (x, y) in raw.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
-            for i in 0..d {
-                let z = (x[i] - self.mean[i]) * self.inv_std[i];
-                y[i] = z.clamp(-self.clip, self.clip);
-            }
+            self.apply_from(0, x, y);
+        }
+    }
+
+    /// Normalise some entries of one row, those from `first` on.
+    pub fn apply_from(&self, first: usize, raw: &[f32], out: &mut [f32]) {
+        if !self.is_active() {
+            out.copy_from_slice(raw);
+            return;
+        }
+        let map = self.mean[first..].iter().zip(&self.inv_std[first..]);
+        for ((y, &x), (&mean, &inv_std)) in out.iter_mut().zip(raw).zip(map) {
+            *y = ((x - mean) * inv_std).clamp(-self.clip, self.clip);
         }
     }
 }

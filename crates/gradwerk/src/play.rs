@@ -10,17 +10,32 @@ use crate::model::clip_to_space;
 use crate::policy::{ActionBatch, Policy};
 use crate::recording::Trajectory;
 use gradwerk_env::{
-    Actions, End, EnvError, EnvFactory, EnvSettings, EpisodeKeys, StepRows, VecEnv,
+    Actions, End, EnvError, EnvFactory, EnvSettings, EpisodeKeys, Space, StepRows, VecEnv, mask,
 };
 use gradwerk_math::{Pool, Purpose, Stream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whoever chooses actions.
 pub trait Player: Clone + Send {
-    /// Actions for raw observations `[rows, d]`, as they are chosen (the environment receives
-    /// them clipped to its space), and `log mu(a|s)` of each; an empty list where nobody knows
-    /// that. What is random draws from `streams[row]`.
-    fn act(&mut self, obs: &[f32], streams: &[Stream]) -> (ActionBatch, Vec<f32>);
+    /// Actions for raw observations `[rows, d]`, as they are chosen (see [`Player::to_space`]),
+    /// and `log mu(a|s)` of each; an empty list where nobody knows that. `masks` is
+    /// `[rows, mask_width]`, empty where the environment has none ([`gradwerk_env::mask`]). What is
+    /// random draws from `streams[row]`.
+    ///
+    /// # Errors
+    /// If the player knows no masks, but there are some.
+    fn act(
+        &mut self,
+        obs: &[f32],
+        masks: &[bool],
+        streams: &[Stream],
+    ) -> Result<(ActionBatch, Vec<f32>), Error>;
+
+    /// Turn chosen actions into those that the environment receives: clipped to its space, unless
+    /// the player chooses in another coordinate.
+    fn to_space(&self, space: &Space, actions: &mut ActionBatch) {
+        clip_to_space(space, &mut actions.continuous);
+    }
 }
 
 /// A policy that plays.
@@ -33,11 +48,23 @@ pub struct PolicyPlayer {
 }
 
 impl Player for PolicyPlayer {
-    fn act(&mut self, obs: &[f32], streams: &[Stream]) -> (ActionBatch, Vec<f32>) {
+    fn act(
+        &mut self,
+        obs: &[f32],
+        masks: &[bool],
+        streams: &[Stream],
+    ) -> Result<(ActionBatch, Vec<f32>), Error> {
         if self.stochastic {
-            self.policy.sample_with_log_prob(obs, streams)
+            self.policy.sample_with_log_prob(obs, masks, streams)
         } else {
-            (self.policy.predict(obs), Vec::new())
+            Ok((self.policy.predict_masked(obs, masks)?, Vec::new()))
+        }
+    }
+
+    /// The most probable actions are taken to the space already.
+    fn to_space(&self, _: &Space, actions: &mut ActionBatch) {
+        if self.stochastic {
+            self.policy.take_to_space(actions);
         }
     }
 }
@@ -155,6 +182,7 @@ impl<P: Player> Table<P> {
         let (n, d) = (self.env.num_envs(), self.env.observation_space().width());
         let (mut obs, mut final_obs) = (vec![0.0; n * d], vec![0.0; n * d]);
         let (mut reward, mut end) = (vec![0.0; n], vec![End::Continue; n]);
+        let mut masks = vec![true; n * self.env.mask_width()];
         self.env.reset(&mut obs);
         for i in 0..n {
             self.check(i, &obs[i * d..(i + 1) * d], 0.0)?;
@@ -163,7 +191,7 @@ impl<P: Player> Table<P> {
             if interrupt.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            let actions = self.act(&obs);
+            let actions = self.act(&obs, &mut masks)?;
             let mut rows = StepRows {
                 obs: &mut obs,
                 reward: &mut reward,
@@ -184,40 +212,60 @@ impl<P: Player> Table<P> {
         Ok(true)
     }
 
-    /// Choose, write down, and clip to the space.
-    fn act(&mut self, obs: &[f32]) -> ActionBatch {
+    /// Choose, write down, and take to the space.
+    fn act(&mut self, obs: &[f32], masks: &mut [bool]) -> Result<ActionBatch, Error> {
+        self.env.masks(masks);
+        self.check_masks(masks)?;
         let stream = |(&episode, &time): (&usize, &u32)| {
             Stream::new(self.seed, Purpose::EvalAction, episode as u64, u64::from(time))
         };
         let streams: Vec<Stream> = self.episode.iter().zip(&self.time).map(stream).collect();
-        let (mut actions, log_mu) = self.player.act(obs, &streams);
+        let (mut actions, log_mu) = self.player.act(obs, masks, &streams)?;
         if self.keep {
-            self.write_down(obs, &actions, &log_mu);
+            self.write_down(obs, masks, &actions, &log_mu);
         }
-        clip_to_space(self.env.action_space(), &mut actions.continuous);
-        actions
+        self.player.to_space(self.env.action_space(), &mut actions);
+        Ok(actions)
     }
 
-    fn write_down(&mut self, obs: &[f32], actions: &ActionBatch, log_mu: &[f32]) {
+    fn write_down(&mut self, obs: &[f32], masks: &[bool], actions: &ActionBatch, log_mu: &[f32]) {
         let (d, n) = (self.env.observation_space().width(), self.tape.len());
-        let (wd, wc) = (actions.discrete.len() / n, actions.continuous.len() / n);
+        let (wd, wc, wm) =
+            (actions.discrete.len() / n, actions.continuous.len() / n, masks.len() / n);
         for (i, tape) in self.tape.iter_mut().enumerate().filter(|(i, _)| self.active[*i]) {
             tape.obs.extend_from_slice(&obs[i * d..(i + 1) * d]);
             tape.discrete.extend_from_slice(&actions.discrete[i * wd..(i + 1) * wd]);
             tape.continuous.extend_from_slice(&actions.continuous[i * wc..(i + 1) * wc]);
+            tape.mask.extend_from_slice(&masks[i * wm..(i + 1) * wm]);
             tape.log_mu.extend(log_mu.get(i));
         }
     }
 
+    /// In every state something must be valid.
+    fn check_masks(&self, masks: &[bool]) -> Result<(), Error> {
+        let (width, choices) = (self.env.mask_width(), self.env.action_space().choices());
+        for (i, row) in masks.chunks_exact(width.max(1)).enumerate() {
+            if let Some(k) = mask::first_blocked(&choices, row) {
+                let (place, n) = (self.place(i), choices[k]);
+                let what = format!("no valid action: component {k}, none of 0..{n}");
+                return Err(EnvError(format!("{place}: {what}")).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, i: usize) -> String {
+        format!("evaluation episode {}, step {}", self.episode[i], self.time[i])
+    }
+
     /// What the environment returned must be finite and fit its space.
     fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
-        let place = || format!("evaluation episode {}, step {}", self.episode[i], self.time[i]);
         check_finite(obs, reward).map_err(|(what, value)| Error::NonFinite {
             what,
             value,
-            place: place(),
+            place: self.place(i),
         })?;
-        let unfit = |error| EnvError(format!("{}: {error}", place()));
+        let unfit = |error| EnvError(format!("{}: {error}", self.place(i)));
         Ok(self.encoder.check(obs).map_err(unfit)?)
     }
 

@@ -8,7 +8,7 @@ use crate::normalize::{Normalizers, ObsMap};
 use crate::run::file;
 use crate::run::spaces::{load_space, save_space};
 use crate::run::state::{State, StateError};
-use gradwerk_env::{EnvFactory, EnvSettings, Space};
+use gradwerk_env::{EnvFactory, EnvSettings, Space, mask};
 use gradwerk_math::{Buffer, Kernel, Stream};
 use std::path::Path;
 
@@ -107,7 +107,39 @@ impl Policy {
     /// # Panics
     /// If `obs` is not a whole number of rows, or an index or a pixel is not one of the space.
     pub fn predict(&mut self, obs: &[f32]) -> ActionBatch {
-        self.act(obs, |_| None)
+        self.act(obs, &[], |_| None)
+    }
+
+    /// [`Policy::predict`] among the valid actions: `mask` is `[rows, m]`, `m` the sum of the
+    /// action space's [`Space::choices`], `true` where valid. An empty mask allows everything.
+    ///
+    /// # Errors
+    /// If the mask has another length, allows nothing, or the policy's distribution knows none.
+    pub fn predict_masked(&mut self, obs: &[f32], mask: &[bool]) -> Result<ActionBatch, Error> {
+        self.check_mask(obs, mask)?;
+        Ok(self.act(obs, mask, |_| None))
+    }
+
+    fn check_mask(&self, obs: &[f32], mask: &[bool]) -> Result<(), Error> {
+        if mask.is_empty() {
+            return Ok(());
+        }
+        let (rows, width) = (obs.len() / self.model.encoder.raw_width(), self.model.dist.mask());
+        let refuse = |why: String| Err(Error::Usage(format!("action mask: {why}")));
+        if width == 0 {
+            return refuse(format!("a {} policy has none", self.model.dist.name()));
+        }
+        let got = mask.len();
+        if got != rows * width {
+            let space = &self.model.action_space;
+            return refuse(format!("{got} entries, {rows} rows of {width} expected for {space}"));
+        }
+        let choices = self.model.action_space.choices();
+        let blocked = |(row, mask)| Some((row, mask::first_blocked(&choices, mask)?));
+        match mask.chunks_exact(width).enumerate().find_map(blocked) {
+            None => Ok(()),
+            Some((row, k)) => refuse(format!("row {row} allows no value of component {k}")),
+        }
     }
 
     /// The critic's estimates `V(s)` for raw observations `[rows, d]`, in units of the raw
@@ -134,12 +166,32 @@ impl Policy {
     pub fn sample(&mut self, obs: &[f32], streams: &[Stream]) -> ActionBatch {
         let width = self.model.encoder.raw_width();
         assert_eq!(obs.len(), streams.len() * width, "one stream per row");
-        self.act(obs, |i| Some(streams[i].clone()))
+        self.act(obs, &[], |i| Some(streams[i].clone()))
+    }
+
+    /// [`Policy::sample`] among the valid actions, with a mask as [`Policy::predict_masked`]
+    /// takes it.
+    ///
+    /// # Errors
+    /// As [`Policy::predict_masked`].
+    ///
+    /// # Panics
+    /// If `obs` is not `streams.len()` rows.
+    pub fn sample_masked(
+        &mut self,
+        obs: &[f32],
+        mask: &[bool],
+        streams: &[Stream],
+    ) -> Result<ActionBatch, Error> {
+        self.check_mask(obs, mask)?;
+        let width = self.model.encoder.raw_width();
+        assert_eq!(obs.len(), streams.len() * width, "one stream per row");
+        Ok(self.act(obs, mask, |i| Some(streams[i].clone())))
     }
 
     /// Encode raw observations into `self.seen`; returns the number of rows.
     fn encode(&mut self, obs: &[f32]) -> usize {
-        let encoder = self.model.encoder;
+        let encoder = &self.model.encoder;
         let d = encoder.raw_width();
         assert_eq!(obs.len() % d, 0, "observations of {d} entries");
         let rows = obs.len() / d;
@@ -148,51 +200,83 @@ impl Policy {
         rows
     }
 
-    /// Actions drawn from the policy as they were drawn, not clipped to the space, and
-    /// `log pi(a|s)` of each; row `i` draws from `streams[i]`.
+    /// Actions drawn from the policy as they were drawn, not taken to the space, and
+    /// `log pi(a|s)` of each; row `i` draws from `streams[i]`. The mask is as in
+    /// [`Policy::predict_masked`].
+    ///
+    /// # Errors
+    /// As [`Policy::predict_masked`].
     ///
     /// # Panics
     /// If `obs` is not `streams.len()` rows.
     pub fn sample_with_log_prob(
         &mut self,
         obs: &[f32],
+        mask: &[bool],
         streams: &[Stream],
-    ) -> (ActionBatch, Vec<f32>) {
-        let actions = self.draw(obs, |i| Some(streams[i].clone()));
+    ) -> Result<(ActionBatch, Vec<f32>), Error> {
+        self.check_mask(obs, mask)?;
+        let actions = self.draw(obs, mask, |i| Some(streams[i].clone()));
         let log_prob = self.log_probs_of_heads(&actions);
-        (actions, log_prob)
+        Ok((actions, log_prob))
     }
 
     /// `log pi(a|s)` of actions that somebody took, one number per row of the raw observations.
+    /// The mask is as in [`Policy::predict_masked`].
+    ///
+    /// # Errors
+    /// As [`Policy::predict_masked`].
     ///
     /// # Panics
     /// If `obs` is not a whole number of rows, or `actions` has another number of them.
-    pub fn log_probs(&mut self, obs: &[f32], actions: &ActionBatch) -> Vec<f32> {
-        self.forward(obs);
-        self.log_probs_of_heads(actions)
+    pub fn log_probs(
+        &mut self,
+        obs: &[f32],
+        mask: &[bool],
+        actions: &ActionBatch,
+    ) -> Result<Vec<f32>, Error> {
+        self.check_mask(obs, mask)?;
+        self.forward(obs, mask);
+        Ok(self.log_probs_of_heads(actions))
     }
 
-    /// Clip actions to the action space, as the environment receives them.
-    pub fn clip(&self, actions: &mut ActionBatch) {
-        self.model.clip_to_space(&mut actions.continuous);
+    /// Take actions as they were drawn to the action space, as the environment receives them.
+    pub fn take_to_space(&self, actions: &mut ActionBatch) {
+        let width = self.model.dist.continuous().max(1);
+        let drawn = actions.continuous.clone();
+        let rows = drawn.chunks_exact(width).zip(actions.continuous.chunks_exact_mut(width));
+        rows.for_each(|(sample, action)| self.model.to_space(sample, action));
     }
 
-    fn act(&mut self, obs: &[f32], stream: impl Fn(usize) -> Option<Stream>) -> ActionBatch {
-        let mut actions = self.draw(obs, stream);
-        self.clip(&mut actions);
+    fn act(
+        &mut self,
+        obs: &[f32],
+        mask: &[bool],
+        stream: impl Fn(usize) -> Option<Stream>,
+    ) -> ActionBatch {
+        let mut actions = self.draw(obs, mask, stream);
+        self.take_to_space(&mut actions);
         actions
     }
 
-    /// The heads of raw observations into `self.heads`; returns the number of rows.
-    fn forward(&mut self, obs: &[f32]) -> usize {
+    /// The heads of raw observations with their masks, into `self.heads`; returns the number of
+    /// rows.
+    fn forward(&mut self, obs: &[f32], mask: &[bool]) -> usize {
         let rows = self.encode(obs);
         self.heads.resize(rows * self.model.head_width(), 0.0);
         self.inference.policy(&self.model, &self.weights, &self.seen, &mut self.heads);
+        let dist = &self.model.dist;
+        dist.mask_rows(mask.chunks_exact(dist.mask().max(1)), &mut self.heads);
         rows
     }
 
-    fn draw(&mut self, obs: &[f32], stream: impl Fn(usize) -> Option<Stream>) -> ActionBatch {
-        let rows = self.forward(obs);
+    fn draw(
+        &mut self,
+        obs: &[f32],
+        mask: &[bool],
+        stream: impl Fn(usize) -> Option<Stream>,
+    ) -> ActionBatch {
+        let rows = self.forward(obs, mask);
         let (dist, width) = (&self.model.dist, self.model.head_width());
         let (wd, wc) = (dist.discrete(), dist.continuous());
         let mut actions =

@@ -80,13 +80,17 @@ pub struct Rollout<E> {
     pub discrete_width: usize,
     /// Continuous components of an action.
     pub continuous_width: usize,
+    /// Entries of an action mask; 0 where the environment has none.
+    pub mask_width: usize,
     /// Encoded observations `s_t` (normalised, or one-hot), `[T, N, d]`.
     pub obs: Vec<E>,
     /// Images `s_t`, `[T, N, channels, height, width]`.
     pub pixels: Vec<u8>,
     /// Discrete action components as sampled.
     pub discrete: Vec<u32>,
-    /// Continuous action components as sampled, before they are clipped to the action space.
+    /// Which values of the discrete components were valid, `[T, N, mask_width]`.
+    pub mask: Vec<bool>,
+    /// Continuous action components as sampled, before they are taken to the action space.
     pub continuous: Vec<E>,
     /// `log mu(a_t|s_t)` of the policy that acted.
     pub log_prob: Vec<E>,
@@ -127,6 +131,14 @@ impl<E: Real> Rollout<E> {
         self
     }
 
+    /// With a column of action masks of so many entries each.
+    #[must_use]
+    pub fn with_masks(mut self, mask_width: usize) -> Self {
+        self.mask_width = mask_width;
+        self.set_len(self.t);
+        self
+    }
+
     /// Encoded observations of a range of rows.
     #[must_use]
     pub fn inputs(&self, rows: Range<usize>) -> Inputs<'_, E> {
@@ -146,6 +158,7 @@ impl<E: Real> Rollout<E> {
         self.pixels.resize(rows * self.pixel_width, 0);
         self.discrete.resize(rows * self.discrete_width, 0);
         self.continuous.resize(rows * self.continuous_width, E::ZERO);
+        self.mask.resize(rows * self.mask_width, true);
         for column in [&mut self.log_prob, &mut self.reward, &mut self.value, &mut self.next_value]
         {
             column.resize(rows, E::ZERO);
@@ -182,6 +195,12 @@ impl<E: Real> Rollout<E> {
         }
     }
 
+    /// The action mask of one row; empty without masks.
+    #[must_use]
+    pub fn mask_of(&self, row: usize) -> &[bool] {
+        &self.mask[row * self.mask_width..(row + 1) * self.mask_width]
+    }
+
     /// The action of one row, to be written.
     pub fn action_mut(&mut self, row: usize) -> ActionRowMut<'_, E> {
         let (d, c) = (self.discrete_width, self.continuous_width);
@@ -214,6 +233,8 @@ impl<E: Real> Rollout<E> {
             self.discrete[a].copy_from_slice(&part.discrete[b]);
             let (a, b) = copy(self.continuous_width);
             self.continuous[a].copy_from_slice(&part.continuous[b]);
+            let (a, b) = copy(self.mask_width);
+            self.mask[a].copy_from_slice(&part.mask[b]);
             let (a, b) = copy(1);
             self.log_prob[a.clone()].copy_from_slice(&part.log_prob[b.clone()]);
             self.reward[a.clone()].copy_from_slice(&part.reward[b.clone()]);

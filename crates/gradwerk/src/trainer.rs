@@ -133,7 +133,10 @@ impl Trainer {
         }
         env.observation_space().validate()?;
         env.action_space().validate()?;
-        let model = Model::build(config, &env.observation_space(), &env.action_space())?;
+        let mut model = Model::build(config, &env.observation_space(), &env.action_space())?;
+        if env.has_masks() {
+            model = model.with_masks()?;
+        }
         let source = Source::new(&Setup {
             config,
             env,
@@ -143,9 +146,12 @@ impl Trainer {
         })?;
         let (t, n) = source.shape(config.env.num_envs);
         let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
+        let mask_width = model.mask_width;
         let (numbers, pixels) = model.encoder.columns();
         let mut normalizers = Normalizers::new(&config.normalize, d);
-        if let (Some(moments), Some(known)) = (&mut normalizers.observations, source.moments()) {
+        if let (Some(moments), Some(known)) =
+            (&mut normalizers.observations, source.moments(&model))
+        {
             *moments = known;
         }
         let mut learner = Learner::new(model, &config.optimizer, config.seed, runtime.kernel)?;
@@ -162,7 +168,7 @@ impl Trainer {
         let mut trainer = Self {
             pool: Pool::new(runtime.threads),
             source,
-            rollout: Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels),
+            rollout: Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels).with_masks(mask_width),
             columns,
             learner,
             algorithm,

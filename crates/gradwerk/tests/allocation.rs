@@ -51,6 +51,7 @@ static ALLOCATOR: Counting = Counting;
 fn config(algo: &str, env: &str, episodes: bool) -> Config {
     let mut config = Config { seed: 7, steps: 1 << 30, ..Config::default() };
     config.env.id = env.into();
+    config.env.time_limit = env.starts_with("probe/").then_some(8); // they have none
     config.algo = AlgoConfig::by_name(algo).unwrap();
     config.normalize.observations = true;
     config.normalize.rewards = true;
@@ -101,8 +102,24 @@ fn calls(config: &Config, threads: usize, warm_up: u32, updates: u32) -> u64 {
     calls_in(find(&config.env.id).unwrap(), config, threads, warm_up, updates)
 }
 
-/// Calls to the allocator during `updates` updates after `warm_up` of them.
+/// Calls to the allocator during `updates` updates after `warm_up` of them. Those of a run are
+/// always the same; those of the test's harness, which reports a test of more than 60 s, are not
+/// there the second time.
 fn calls_in(
+    env: &dyn EnvFactory,
+    config: &Config,
+    threads: usize,
+    warm_up: u32,
+    updates: u32,
+) -> u64 {
+    let measured = || calls_of_a_run(env, config, threads, warm_up, updates);
+    match measured() {
+        0 => 0,
+        calls => calls.min(measured()),
+    }
+}
+
+fn calls_of_a_run(
     env: &dyn EnvFactory,
     config: &Config,
     threads: usize,
@@ -130,7 +147,7 @@ fn updates_do_not_allocate() {
     assert!(CALLS.load(Ordering::Relaxed) > before, "the counter counts");
     let mut failures = Vec::new();
     for algo in ALGORITHMS {
-        for env in ["CartPole-v1", "Pendulum-v1"] {
+        for env in ["CartPole-v1", "Pendulum-v1", "probe/hybrid"] {
             for (episodes, threads) in [(false, 1), (false, 2), (true, 1), (true, 2)] {
                 let config = config(algo.name, env, episodes);
                 let calls = calls(&config, threads, 1, 6);
@@ -158,6 +175,8 @@ fn updates_do_not_allocate() {
         let mut config = Config { network, ..config("a2c", "CartPole-v1", false) };
         let calls = if ["nature-cnn", "impala", "small-cnn"].contains(name) {
             config.normalize.observations = false;
+            // 192 rows, so that two chunks share them: convolutions take their time.
+            (config.env.num_envs, config.rollout.steps) = (8, 24);
             calls_in(&*custom("flicker", Some(500), || Flicker), &config, 2, 1, 6)
         } else {
             calls(&config, 2, 1, 6)

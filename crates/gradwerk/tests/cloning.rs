@@ -10,7 +10,7 @@ use gradwerk::play::{Game, Player};
 use gradwerk::policy::ActionBatch;
 use gradwerk::recording::{About, Behaviour, Trajectory, Uniform, judge, record_with};
 use gradwerk::schedule::Schedule;
-use gradwerk::{Config, EvalOptions, Pool, Recording, Runtime, Trainer, env, evaluate};
+use gradwerk::{Config, Error, EvalOptions, Pool, Recording, Runtime, Trainer, env, evaluate};
 use gradwerk_env::{Action, Env, Step, custom};
 use gradwerk_math::Stream;
 use gradwerk_nn::NetworkConfig;
@@ -96,7 +96,7 @@ fn a_cloned_categorical_policy_has_the_recorded_frequencies() {
     let path = save(folder.path(), &space, &actions);
     let trainer = trained(&fit(&path, 10), &*one_step(&space));
     let all = ActionBatch { discrete: vec![0, 1, 2], continuous: vec![] };
-    let log_pi = trainer.policy().log_probs(&[0.0; 3], &all);
+    let log_pi = trainer.policy().log_probs(&[0.0; 3], &[], &all).unwrap();
     for (found, frequency) in log_pi.iter().zip([0.6_f32, 0.3, 0.1]) {
         assert!((libm::expf(*found) - frequency).abs() < 1e-3, "{log_pi:?}");
     }
@@ -113,7 +113,7 @@ fn a_cloned_gaussian_policy_has_the_moments_of_the_data() {
     let path = save(folder.path(), &space, &actions);
     let trainer = trained(&fit(&path, 4), &*one_step(&space));
     let at = ActionBatch { discrete: vec![], continuous: vec![0.5, 2.0] };
-    let log_pi = trainer.policy().log_probs(&[0.0; 2], &at);
+    let log_pi = trainer.policy().log_probs(&[0.0; 2], &[], &at).unwrap();
     // At the mean -ln(1.5 sqrt(2 pi)) = -1.3244037; one deviation off, 1/2 less.
     assert!((log_pi[0] + 1.324_403_7).abs() < 1e-3, "{log_pi:?}");
     assert!((log_pi[0] - log_pi[1] - 0.5).abs() < 2e-3, "{log_pi:?}");
@@ -124,9 +124,15 @@ fn a_cloned_gaussian_policy_has_the_moments_of_the_data() {
 struct Controller;
 
 impl Player for Controller {
-    fn act(&mut self, obs: &[f32], _: &[Stream]) -> (ActionBatch, Vec<f32>) {
+    fn act(
+        &mut self,
+        obs: &[f32],
+        _: &[bool],
+        _: &[Stream],
+    ) -> Result<(ActionBatch, Vec<f32>), Error> {
         let lean = |s: &[f32]| u32::from(0.1 * s[0] + 0.3 * s[1] + 3.0 * s[2] + s[3] > 0.0);
-        (ActionBatch { discrete: obs.chunks(4).map(lean).collect(), continuous: vec![] }, vec![])
+        let discrete = obs.chunks(4).map(lean).collect();
+        Ok((ActionBatch { discrete, continuous: vec![] }, vec![]))
     }
 }
 
@@ -197,7 +203,7 @@ fn a_policy_is_improved_by_episodes_that_another_one_played() {
     let policy = trained(&config, sparse).policy();
     let judged = judge(&policy, sparse, &Recording::load(&path).unwrap(), 1.0).unwrap();
     let move_on = ActionBatch { discrete: vec![0], continuous: vec![] };
-    let theta = f64::from(libm::expf(policy.clone().log_probs(&[0.0], &move_on)[0]));
+    let theta = f64::from(libm::expf(policy.clone().log_probs(&[0.0], &[], &move_on).unwrap()[0]));
     assert!(theta > 0.85, "{theta}");
     // J = theta^4, estimated within four standard errors.
     let expected = libm::pow(theta, 4.0);

@@ -143,6 +143,10 @@ struct DistributionFile {
 #[serde(deny_unknown_fields)]
 struct DistributionCase {
     kind: String,
+    #[serde(default)]
+    sizes: Vec<usize>,
+    #[serde(default = "unit")]
+    bounds: [f32; 2],
     y: Vec<f64>,
     #[serde(default)]
     discrete: Vec<u32>,
@@ -157,6 +161,10 @@ struct DistributionCase {
     d_kl: Vec<f64>,
 }
 
+fn unit() -> [f32; 2] {
+    [-1.0, 1.0]
+}
+
 fn distributions(text: &str) -> usize {
     let file: DistributionFile = toml::from_str(text).unwrap_or_else(|e| panic!("{e}"));
     for case in &file.case {
@@ -168,9 +176,11 @@ fn distributions(text: &str) -> usize {
 
 fn run_distribution<R: Real>(case: &DistributionCase) {
     let real = |xs: &[f64]| -> Vec<R> { xs.iter().map(|&x| R::from_f64(x)).collect() };
-    let space = match case.continuous.len() {
-        0 => Space::Discrete { n: case.y.len() },
-        dim => Space::uniform_box(dim, -1.0, 1.0),
+    let space = match (case.kind.as_str(), case.continuous.len()) {
+        ("multi-categorical", _) => Space::MultiDiscrete { n: case.sizes.clone() },
+        ("multi-bernoulli", _) => Space::MultiBinary { n: case.y.len() },
+        (_, 0) => Space::Discrete { n: case.y.len() },
+        (_, dim) => Space::uniform_box(dim, case.bounds[0], case.bounds[1]),
     };
     let dist = DistConfig::from_name(&case.kind).unwrap().build(&space).unwrap();
     let (y, other, continuous) = (real(&case.y), real(&case.other), real(&case.continuous));

@@ -11,17 +11,38 @@ use gradwerk_math::{Purpose, Real, Stream};
 fn spaces() -> Vec<Space> {
     let discrete = [1, 2, 3, 6, 40].map(|n| Space::Discrete { n });
     let boxes = [1, 2, 3, 17].map(|dim| Space::uniform_box(dim, -1.0, 1.0));
-    discrete.into_iter().chain(boxes).collect()
+    let uneven = Space::Box { low: vec![-2.0, 0.5], high: vec![3.0, 1.0] };
+    let parts = [vec![1], vec![2, 3], vec![4, 1, 7]].map(|n| Space::MultiDiscrete { n });
+    let bits = [1, 5].map(|n| Space::MultiBinary { n });
+    let mixed = Space::dict([
+        ("push", Space::uniform_box(1, -2.0, 0.0)),
+        ("move", Space::Discrete { n: 3 }),
+        ("rest", Space::Tuple(vec![bits[1].clone(), uneven.clone(), parts[1].clone()])),
+    ]);
+    let tuple = Space::Tuple(vec![Space::Discrete { n: 2 }]);
+    let spaces = discrete.into_iter().chain(boxes).chain(parts).chain(bits);
+    spaces.chain([uneven, mixed, tuple]).collect()
+}
+
+/// Every entry with its defaults, and composites with every continuous distribution.
+fn configs() -> Vec<DistConfig> {
+    let continuous =
+        ["full-gaussian", "squashed-gaussian", "beta", "truncated-normal"].map(|name| {
+            let text = format!("kind = \"composite\"\ncontinuous = \"{name}\"\nlog_std_init = 0.2");
+            let without = text.replace("\nlog_std_init = 0.2", "");
+            toml::from_str(if name == "beta" { &without } else { &text }).unwrap()
+        });
+    DISTRIBUTIONS.iter().map(|entry| (entry.config)()).chain(continuous).collect()
 }
 
 fn all() -> Vec<AnyDist> {
-    let spaces = spaces();
-    let on_all = |entry: &gradwerk::dist::DistEntry| -> Vec<AnyDist> {
-        spaces.iter().filter_map(|space| (entry.config)().build(space).ok()).collect()
+    let (spaces, configs) = (spaces(), configs());
+    let on_all = |config: &DistConfig| -> Vec<AnyDist> {
+        let dists: Vec<AnyDist> = spaces.iter().filter_map(|s| config.build(s).ok()).collect();
+        assert!(!dists.is_empty(), "{config:?} acts on none of the tested spaces");
+        dists
     };
-    let dists: Vec<AnyDist> = DISTRIBUTIONS.iter().flat_map(on_all).collect();
-    assert!(dists.len() >= DISTRIBUTIONS.len(), "an entry acts on none of the tested spaces");
-    dists
+    configs.iter().flat_map(on_all).collect()
 }
 
 fn stream(step: u64) -> Stream {
@@ -33,11 +54,17 @@ fn random_row(width: usize, rng: &mut Stream) -> Vec<f64> {
     (0..width).map(|_| rng.normal_pair::<f64>()[0]).collect()
 }
 
-/// Head outputs of a distribution: standard normals, or probabilities where it wants those.
+/// Head outputs of a distribution: standard normals, or probabilities where it wants those, or
+/// smaller numbers for a matrix of many entries, whose inverse would be huge.
 fn heads<R: Real>(dist: &AnyDist, rng: &mut Stream) -> Vec<R> {
     let x = (0..dist.params()).map(|_| rng.normal_pair::<R>()[0]);
-    let probability = matches!(dist, AnyDist::Bernoulli(_));
-    x.map(|x| if probability { x.sigmoid() } else { x }).collect()
+    let of_matrix = R::from_f64(1.0 / (dist.continuous().max(1) as f64));
+    x.map(|x| match dist {
+        AnyDist::Bernoulli(_) => x.sigmoid(),
+        AnyDist::FullGaussian(_) => x * of_matrix,
+        _ => x,
+    })
+    .collect()
 }
 
 struct OwnedAction {
@@ -258,17 +285,75 @@ impl Mean {
     }
 }
 
+/// Whether the mode of a continuous part is its median.
+fn squashed(dist: &AnyDist) -> bool {
+    format!("{dist:?}").contains("Squashed")
+}
+
 #[test]
 fn mode_maximises() {
     for_all(|dist, y, _, rng| {
         let mut mode = OwnedAction::zeros(dist);
         dist.mode(y, mode.row_mut());
         let top = dist.log_prob(y, mode.row());
-        for _ in 0..100 {
+        for _ in 0..if squashed(dist) { 0 } else { 100 } {
             let a = drawn(dist, y, rng);
-            assert!(dist.log_prob(y, a.row()) <= top);
+            assert!(dist.log_prob(y, a.row()) <= top + 1e-12, "{dist:?}");
         }
     });
+}
+
+/// Half of the samples of a squashed Gaussian lie above its mode, within five standard errors.
+#[test]
+fn the_mode_of_a_squashed_gaussian_is_the_median() {
+    for_all(|dist, y, _, rng| {
+        let mut mode = OwnedAction::zeros(dist);
+        dist.mode(y, mode.row_mut());
+        let draws = if squashed(dist) { 4_000 } else { 0 };
+        let mut above = vec![0.0; dist.continuous()];
+        for _ in 0..draws {
+            let a = drawn(dist, y, rng);
+            for (above, (x, mode)) in
+                above.iter_mut().zip(a.continuous.iter().zip(&mode.continuous))
+            {
+                *above += f64::from(u8::from(x > mode));
+            }
+        }
+        // Deviation sqrt(4000) / 2 = 31.6.
+        assert!(above.iter().all(|n| (n - f64::from(draws) / 2.0).abs() <= 5.0 * 31.7), "{dist:?}");
+    });
+}
+
+/// The density of one bounded component, over the values that the environment receives, integrates
+/// to 1: a sum over the recorded coordinate x with the slope of [`Distribution::to_space`].
+#[test]
+fn densities_integrate_to_one() {
+    let spaces = [Space::uniform_box(1, -1.0, 1.0), Space::uniform_box(1, -2.0, 5.0)];
+    let bounded = |c: &DistConfig| c.build(&Space::uniform_box(1, 0.0, f32::INFINITY)).is_err();
+    let configs = configs().into_iter().filter(bounded);
+    let mut tested = 0;
+    for dist in configs.flat_map(|c| spaces.clone().map(|s| c.build(&s).ok())).flatten() {
+        let y: Vec<f64> = heads(&dist, &mut stream(9));
+        let place = |x: f64| {
+            let mut a = [0.0];
+            Distribution::<f64>::to_space(&dist, &[x], &mut a);
+            a[0]
+        };
+        // Truncated normals are recorded on [-1, 1], the others on the whole line.
+        let (low, nodes) =
+            if dist.name() == "truncated-normal" { (-1.0, 4000) } else { (-40.0, 40_000) };
+        let h = -2.0 * low / f64::from(nodes);
+        let mut total = 0.0;
+        for k in 0..nodes {
+            let x = low + h * (f64::from(k) + 0.5); // midpoints: error h^2 / 24 f''
+            let a = ActionRow { discrete: &[], continuous: &[x] };
+            let width = place(x + 0.5 * h) - place(x - 0.5 * h);
+            total += libm::exp(dist.log_prob(&y, a)) * width;
+        }
+        assert!((total - 1.0).abs() < 1e-5, "{dist:?}: {total}");
+        tested += 1;
+    }
+    assert_eq!(tested, 3 * 2);
 }
 
 /// Outside [0, 1] nothing is a probability, and nothing pretends to be one.
@@ -340,28 +425,40 @@ fn configurations_round_trip() {
 #[test]
 fn errors_name_the_choices() {
     let error = DistConfig::from_name("cauchy").unwrap_err().to_string();
-    let want =
-        "unknown distribution `cauchy`, expected one of auto, categorical, gaussian, bernoulli";
+    let want = "unknown distribution `cauchy`, expected one of auto, categorical, gaussian, \
+                bernoulli, multi-categorical, multi-bernoulli, composite, full-gaussian, \
+                squashed-gaussian, beta, truncated-normal";
     assert_eq!(error, want);
     let error = toml::from_str::<DistConfig>("kind = \"cauchy\"").unwrap_err().to_string();
     assert!(error.contains("cauchy") && error.contains("gaussian"), "{error}");
     let one = Space::uniform_box(1, -1.0, 1.0);
     let error = DistConfig::from_name("categorical").unwrap().build(&one).unwrap_err();
-    assert_eq!(error.to_string(), "categorical policy on Box(1): expected one of gaussian");
+    assert_eq!(
+        error.to_string(),
+        "categorical policy on Box(1): expected one of gaussian, \
+         full-gaussian, squashed-gaussian, beta, truncated-normal"
+    );
     let error = DistConfig::from_name("gaussian").unwrap().build(&Space::Discrete { n: 3 });
     let want = "gaussian policy on Discrete(3): expected one of categorical";
     assert_eq!(error.unwrap_err().to_string(), want);
+    let half = Space::Box { low: vec![0.0, 0.0], high: vec![1.0, f32::INFINITY] };
+    let error = DistConfig::from_name("beta").unwrap().build(&half).unwrap_err().to_string();
+    let want = "beta policy needs bounded actions, but component 1 lies in [0, inf]: expected one \
+                of gaussian, full-gaussian";
+    assert_eq!(error, want);
+    let text = "kind = \"composite\"\ncontinuous = \"cauchy\"";
+    let error = toml::from_str::<DistConfig>(text).unwrap_err().to_string();
+    assert!(error.contains("squashed-gaussian") && error.contains("beta"), "{error}");
 }
 
 #[test]
 fn auto_follows_the_space() {
-    let name = |space: &Space| match DistConfig::default().build(space).unwrap() {
-        AnyDist::Categorical(_) => "categorical",
-        AnyDist::Gaussian(_) => "gaussian",
-        AnyDist::Bernoulli(_) => "bernoulli",
-    };
-    assert_eq!(name(&Space::Discrete { n: 2 }), "categorical");
-    assert_eq!(name(&Space::uniform_box(2, -1.0, 1.0)), "gaussian");
+    let name = |space: &Space| DistConfig::default().build(space).unwrap().name();
+    let (choice, push) = (Space::Discrete { n: 2 }, Space::uniform_box(2, -1.0, 1.0));
+    assert_eq!((name(&choice), name(&push)), ("categorical", "gaussian"));
+    assert_eq!(name(&Space::MultiDiscrete { n: vec![2, 3] }), "multi-categorical");
+    assert_eq!(name(&Space::MultiBinary { n: 4 }), "multi-bernoulli");
+    assert_eq!(name(&Space::Tuple(vec![choice, push])), "composite");
 }
 
 /// The JSON schema carries the help of every field.

@@ -1,13 +1,18 @@
 //! Recordings: what comes back from the disk, what is refused, and that they are what evaluation
 //! would have played.
 
-use gradwerk::env::{End, Space};
+use gradwerk::algo::AlgoConfig;
+use gradwerk::dist::DistConfig;
+use gradwerk::env::{End, EnvSettings, Space};
+use gradwerk::estimate::{Baseline, Kind};
 use gradwerk::play::{Game, Player};
 use gradwerk::policy::ActionBatch;
 use gradwerk::recording::{About, Behaviour, Trajectory, Uniform, record, record_with};
 use gradwerk::run::file;
 use gradwerk::run::state::State;
-use gradwerk::{Config, EvalOptions, Policy, Pool, Recording, Runtime, Trainer, env, evaluate};
+use gradwerk::{
+    Config, Error, EvalOptions, Policy, Pool, Recording, Runtime, Trainer, env, evaluate,
+};
 use gradwerk_math::Stream;
 use std::sync::atomic::AtomicBool;
 
@@ -50,7 +55,7 @@ fn log_mu_belongs_to_the_actions_as_they_were_drawn() {
     for i in 0..3 {
         let t = recording.trajectory(i);
         let actions = ActionBatch { discrete: vec![], continuous: t.continuous.clone() };
-        assert_eq!(policy.log_probs(&t.obs, &actions), t.log_mu);
+        assert_eq!(policy.log_probs(&t.obs, &t.mask, &actions).unwrap(), t.log_mu);
         outside += t.continuous.iter().filter(|a| a.abs() > 2.0).count();
         assert_eq!((t.end, t.final_obs.len()), (End::Truncated, 3));
     }
@@ -108,6 +113,7 @@ fn trajectory() -> Trajectory {
     Trajectory {
         obs: vec![0.0, 2.0],
         discrete: vec![],
+        mask: vec![],
         continuous: vec![0.5, 3.0],
         reward: vec![1.0, -1.0],
         log_mu: vec![-0.5, 0.25],
@@ -180,8 +186,14 @@ fn whole_files_with_wrong_content_are_refused_by_name() {
 struct Always(u32);
 
 impl Player for Always {
-    fn act(&mut self, _: &[f32], streams: &[Stream]) -> (ActionBatch, Vec<f32>) {
-        (ActionBatch { discrete: vec![self.0; streams.len()], continuous: vec![] }, vec![])
+    fn act(
+        &mut self,
+        _: &[f32],
+        _: &[bool],
+        streams: &[Stream],
+    ) -> Result<(ActionBatch, Vec<f32>), Error> {
+        let discrete = vec![self.0; streams.len()];
+        Ok((ActionBatch { discrete, continuous: vec![] }, vec![]))
     }
 }
 
@@ -203,4 +215,64 @@ fn anything_that_plays_can_be_recorded() {
     assert!(claimed.unwrap_err().to_string().contains("log_mu: 0 numbers"));
     let error = Uniform::new(&Space::uniform_box(1, 0.0, f32::INFINITY)).unwrap_err().to_string();
     assert!(error.contains("component 0 lies in [0, inf]"), "{error}");
+}
+
+/// What was valid is recorded with the actions, and an action that was not is refused.
+#[test]
+fn masks_are_recorded_and_bind_the_actions() {
+    let env = env::find("probe/masked").unwrap();
+    let settings = EnvSettings { time_limit: Some(8), ..env.default_settings() };
+    let game = Game { env, settings, episodes: 6, seed: 1, keep: true };
+    let (pool, never) = (Pool::new(1), AtomicBool::new(false));
+    let uniform = Uniform::new(&env.action_space()).unwrap();
+    let made = record_with(&uniform, &game, Behaviour::Stochastic, "any", &pool, &never);
+    let mut made = made.unwrap().unwrap();
+    for t in (0..6).map(|i| made.trajectory(i)) {
+        for ((sign, mask), log_mu) in
+            t.obs.iter().step_by(2).zip(t.mask.chunks_exact(5)).zip(&t.log_mu)
+        {
+            assert_eq!(mask, [*sign > 0.0, true, true, true, true]);
+            // 3 * 2 or 2 * 2 valid actions.
+            let count: f32 = if mask[0] { 6.0 } else { 4.0 };
+            assert!((log_mu + libm::logf(count)).abs() < 1e-6, "{log_mu}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("masked.safetensors");
+    made.save(&path).unwrap();
+    let read = Recording::load(&path).unwrap();
+    assert_eq!((read.trajectory(5), read.about()), (made.trajectory(5), made.about()));
+    let mut bad = made.trajectory(0);
+    bad.mask[bad.discrete[0] as usize] = false;
+    let error = made.push(&bad).unwrap_err().to_string();
+    let row = format!("mask, row {} (episode 6): the action is not a valid one", made.rows());
+    assert_eq!(error, format!("the recording: {row}"));
+}
+
+/// What a squashed Gaussian draws is no action yet, so that other policies could not read it.
+#[test]
+fn samples_that_are_no_actions_are_not_mixed_with_actions() {
+    let mut config = Config::preset("Pendulum-v1", "ppo").unwrap();
+    config.policy = DistConfig::from_name("squashed-gaussian").unwrap();
+    let policy = Trainer::new(&config, Runtime::default()).unwrap().policy();
+    let env = env::find("Pendulum-v1").unwrap();
+    let (pool, never) = (Pool::new(1), AtomicBool::new(false));
+    let record = |stochastic| {
+        let options = EvalOptions { episodes: 2, stochastic, ..EvalOptions::default() };
+        record(&policy, env, options, &pool, &never)
+    };
+    let error = record(true).unwrap_err().to_string();
+    assert!(error.starts_with("squashed-gaussian policy, stochastic: its samples are"), "{error}");
+    let modes = record(false).unwrap().unwrap();
+    let inside = |a: &f32| (-2.0..=2.0).contains(a);
+    assert!(modes.trajectory(0).continuous.iter().all(inside));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("modes.safetensors");
+    modes.save(&path).unwrap();
+    config.algo = AlgoConfig::by_name("bc").unwrap();
+    (config.normalize.rewards, config.normalize.value_targets) = (false, false);
+    config.algo.settings_mut().set_data(path.display().to_string());
+    (config.estimator.kind, config.estimator.baseline) = (Kind::RewardToGo, Baseline::None);
+    let error = Trainer::new(&config, Runtime::default()).err().unwrap().to_string();
+    assert!(error.contains("continuous: squashed-gaussian policy: its samples"), "{error}");
 }

@@ -23,7 +23,7 @@ fn rule(id: &str) -> Option<Rule> {
 /// Uniform over the space.
 fn random(space: &Space) -> Rule {
     let (space, mut rng) = (space.clone(), Stream::new(1, Purpose::Test, 0, 0));
-    Box::new(move |_, _| space.sample(&mut rng))
+    Box::new(move |_, _| space.sample(&[], &mut rng))
 }
 
 /// Returns of the evaluation episodes 0 to `episodes - 1` of seed 0.

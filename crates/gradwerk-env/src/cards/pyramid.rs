@@ -187,6 +187,11 @@ impl Env for Pyramid {
         Space::Discrete { n: ACTIONS }
     }
 
+    fn action_mask(&self, mask: &mut [bool]) -> bool {
+        self.valid_actions(mask);
+        true
+    }
+
     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
         let mut deck: Vec<u8> = (0..52).map(|card| card % RANKS as u8 + 1).collect();
         for k in (1..deck.len()).rev() {

@@ -108,7 +108,10 @@ fn play_episodes(
 
 /// [`difference`] without what follows the end.
 fn difference_within(a: &Record, b: &Record) -> Option<String> {
-    let within = |r: &Record| Record { obs: r.reached().to_vec(), ..r.clone() };
+    let within = |r: &Record| {
+        let mask = if r.end.is_end() { Vec::new() } else { r.mask.clone() };
+        Record { obs: r.reached().to_vec(), mask, ..r.clone() }
+    };
     difference(&within(a), &within(b))
 }
 
@@ -160,11 +163,12 @@ fn first_end(subject: &Subject<'_>, settings: &EnvSettings, most: u32) -> Option
 /// An episode ends at the limit at the latest, and not before it by truncation (unless the
 /// environment itself truncates there without a limit).
 pub fn time_limit(subject: &Subject<'_>) -> Result<(), String> {
-    let skip = subject.settings.frame_skip;
-    let unlimited = EnvSettings { time_limit: None, ..subject.settings };
+    let settings = subject.countable();
+    let skip = settings.frame_skip;
+    let unlimited = EnvSettings { time_limit: None, ..settings };
     let own = first_end(subject, &unlimited, SHORT);
     for limit in 1..=SHORT {
-        let settings = EnvSettings { time_limit: Some(limit * skip), ..subject.settings };
+        let settings = EnvSettings { time_limit: Some(limit * skip), ..settings };
         let expected = match own {
             Some((length, end)) if length <= limit => (length, end),
             _ => (limit, End::Truncated),
@@ -187,13 +191,13 @@ pub fn time_limit(subject: &Subject<'_>) -> Result<(), String> {
 /// An episode that terminates by itself does so too if that step reaches the limit.
 pub fn termination(subject: &Subject<'_>) -> Result<(), String> {
     const MOST: u32 = 1000;
-    let unlimited = EnvSettings { time_limit: None, ..subject.settings };
+    let settings = subject.countable();
+    let unlimited = EnvSettings { time_limit: None, ..settings };
     let Some((length, End::Terminated)) = first_end(subject, &unlimited, MOST) else {
         return Ok(()); // Nothing terminated, so there is nothing to compare with.
     };
     // The inner step on which it terminates is one of the last action's.
-    let settings =
-        EnvSettings { time_limit: Some(length * subject.settings.frame_skip), ..subject.settings };
+    let settings = EnvSettings { time_limit: Some(length * settings.frame_skip), ..settings };
     match first_end(subject, &settings, length) {
         Some((n, End::Terminated)) if n == length => Ok(()),
         got => Err(format!("terminates after {length} actions, but with that as limit: {got:?}")),

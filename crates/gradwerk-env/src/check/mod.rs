@@ -76,6 +76,7 @@ struct Line {
 const LINES: &[Line] = &[
     Line { name: "spaces", run: values::spaces, needed: true },
     Line { name: "shapes", run: values::shapes, needed: true },
+    Line { name: "masks", run: values::masks, needed: false },
     Line { name: "finite", run: values::finite, needed: false },
     Line { name: "bounds", run: values::bounds, needed: false },
     Line { name: "determinism", run: episodes::determinism, needed: true },
@@ -96,6 +97,7 @@ const FOREIGN_STATE: &str = "foreign-state";
 /// The names of all checks, in order:
 /// - `spaces`: not empty, bounds in order, no NaN, the batch has the factory's spaces;
 /// - `shapes`: nothing panics and every entry of an observation is written;
+/// - `masks`: in every state every discrete action component has a valid value;
 /// - `finite`: no observation or reward is NaN or infinite;
 /// - `bounds`: observations lie in the declared space;
 /// - `determinism`: the same seed and actions give the same bits;

@@ -25,11 +25,19 @@ impl Subject<'_> {
         self.factory.make(self.seed, keys, num_envs, &self.short(limit))
     }
 
+    /// The settings under which steps are counted: where actions are masked a repetition may stop
+    /// early, so that an action takes a number of steps that is not known.
+    pub fn countable(&self) -> EnvSettings {
+        let frame_skip = if self.factory.has_masks() { 1 } else { self.settings.frame_skip };
+        EnvSettings { frame_skip, ..self.settings }
+    }
+
     /// The settings of [`Subject::make_short`].
     pub fn short(&self, limit: u32) -> EnvSettings {
-        let limit = limit.saturating_mul(self.settings.frame_skip);
+        let settings = self.countable();
+        let limit = limit.saturating_mul(settings.frame_skip);
         let limit = self.settings.time_limit.map_or(limit, |own| own.min(limit));
-        EnvSettings { time_limit: Some(limit), ..self.settings }
+        EnvSettings { time_limit: Some(limit), ..settings }
     }
 }
 
@@ -42,6 +50,8 @@ pub struct Record {
     pub obs: Vec<f32>,
     /// The last observation of the episode, at its end.
     pub final_obs: Option<Vec<f32>>,
+    /// Which values the next action may take; empty without masks.
+    pub mask: Vec<bool>,
 }
 
 impl Record {
@@ -110,10 +120,12 @@ impl Player {
             final_obs: &mut self.final_obs,
         };
         self.env.step(actions, active, &mut rows);
-        (0..active.len()).map(|i| self.record(i)).collect()
+        let masks = masks(&*self.env);
+        let width = self.env.mask_width();
+        (0..active.len()).map(|i| self.record(i, &masks[i * width..(i + 1) * width])).collect()
     }
 
-    fn record(&self, i: usize) -> Record {
+    fn record(&self, i: usize, mask: &[bool]) -> Record {
         let d = self.env.observation_space().width();
         let ended = self.end[i].is_end();
         Record {
@@ -121,6 +133,7 @@ impl Player {
             end: self.end[i],
             obs: self.row(i).to_vec(),
             final_obs: ended.then(|| self.final_obs[i * d..(i + 1) * d].to_vec()),
+            mask: mask.to_vec(),
         }
     }
 
@@ -131,12 +144,22 @@ impl Player {
     }
 }
 
-/// The random actions of all slots at time `t`, keyed by the number of the slot and the time.
-fn random_actions(env: &dyn VecEnv, first: u64, t: u64) -> (Vec<u32>, Vec<f32>) {
+/// Which values are valid in every slot.
+fn masks(env: &dyn VecEnv) -> Vec<bool> {
+    let mut masks = vec![true; env.num_envs() * env.mask_width()];
+    env.masks(&mut masks);
+    masks
+}
+
+/// The random actions of all slots at time `t`, keyed by the number of the slot and the time;
+/// valid ones only.
+pub fn random_actions(env: &dyn VecEnv, first: u64, t: u64) -> (Vec<u32>, Vec<f32>) {
     let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
-    for i in 0..env.num_envs() as u64 {
-        let mut rng = Stream::new(0, Purpose::Test, first + i, t);
-        let (some, more) = env.action_space().sample(&mut rng);
+    let (masks, width) = (masks(env), env.mask_width());
+    for i in 0..env.num_envs() {
+        let mut rng = Stream::new(0, Purpose::Test, first + i as u64, t);
+        let mask = &masks[i * width..(i + 1) * width];
+        let (some, more) = env.action_space().sample(mask, &mut rng);
         discrete.extend(some);
         continuous.extend(more);
     }
@@ -153,6 +176,7 @@ pub fn difference(a: &Record, b: &Record) -> Option<String> {
     }
     row_difference("final observation", a.reached(), b.reached())
         .or_else(|| row_difference("observation", &a.obs, &b.obs))
+        .or_else(|| (a.mask != b.mask).then(|| "the action masks differ".to_string()))
 }
 
 /// The first entry in which two rows have different bits.

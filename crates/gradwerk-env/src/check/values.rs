@@ -1,6 +1,7 @@
 //! Checks of single values: spaces, shapes, NaN, bounds.
 
-use super::play::{Player, Record, Subject, UNWRITTEN};
+use super::play::{Player, Record, Subject, UNWRITTEN, random_actions};
+use crate::mask::first_blocked;
 use crate::{Actions, EpisodeKeys, Space};
 
 const STEPS: u64 = 300;
@@ -15,33 +16,19 @@ pub fn spaces(subject: &Subject<'_>) -> Result<(), String> {
         ("observation space", factory.observation_space(), env.observation_space()),
         ("action space", factory.action_space(), env.action_space()),
     ] {
-        sane(&declared).map_err(|why| format!("{name} {declared}: {why}"))?;
+        declared.validate().map_err(|why| format!("{name} {declared}: {why}"))?;
         if declared != *made {
             return Err(format!("{name}: {declared} declared, the batch has {made}"));
         }
     }
+    let (masks, width) = (factory.has_masks(), env.mask_width());
+    let choices: usize = env.action_space().choices().iter().sum();
+    if width != if masks { choices } else { 0 } {
+        return Err(format!("masks of {width} entries, {choices} values, has_masks: {masks}"));
+    }
     match env.num_envs() {
         SLOTS => Ok(()),
         n => Err(format!("asked for {SLOTS} slots, got {n}")),
-    }
-}
-
-fn sane(space: &Space) -> Result<(), String> {
-    match space {
-        Space::Discrete { n: 0 } => Err("no values".into()),
-        Space::Discrete { .. } => Ok(()),
-        Space::Image { .. } => space.validate().map_err(|error| error.to_string()),
-        Space::Box { low, high } if low.len() != high.len() => {
-            Err(format!("{} lower and {} upper bounds", low.len(), high.len()))
-        }
-        Space::Box { low, .. } if low.is_empty() => Err("no components".into()),
-        Space::Box { low, high } => {
-            let ordered = |(l, h): (&f32, &f32)| l <= h; // false for NaN
-            match low.iter().zip(high).position(|pair| !ordered(pair)) {
-                Some(k) => Err(format!("bounds of component {k}: [{}, {}]", low[k], high[k])),
-                None => Ok(()),
-            }
-        }
     }
 }
 
@@ -95,30 +82,54 @@ pub fn bounds(subject: &Subject<'_>) -> Result<(), String> {
     let space = subject.factory.observation_space();
     let outside = |row: &[f32]| match space.first_outside(row) {
         Some(k) if row[k].is_finite() => {
-            Err(format!("observation[{k}] = {} lies outside {}", row[k], interval(&space, k)))
+            let name = space.entry_name(k);
+            Err(format!("observation{name} = {} lies outside {}", row[k], interval(&space, k)))
         }
         _ => Ok(()),
     };
     inspect(subject, outside, |_| Ok(()))
 }
 
-fn interval(space: &Space, k: usize) -> String {
-    match space {
-        Space::Discrete { n } => format!("0..{n}"),
-        Space::Box { low, high } => format!("[{}, {}]", low[k], high[k]),
-        Space::Image { .. } => "the whole numbers from 0 to 255".into(),
+/// What entry `k` of a row may be.
+fn interval(space: &Space, mut k: usize) -> String {
+    for leaf in space.leaves() {
+        if k >= leaf.width() {
+            k -= leaf.width();
+            continue;
+        }
+        return match leaf {
+            Space::Box { low, high } => format!("[{}, {}]", low[k], high[k]),
+            Space::Image { .. } => "the whole numbers from 0 to 255".into(),
+            leaf => format!("0..{}", leaf.choices()[k]),
+        };
     }
+    "the row".into()
+}
+
+/// In every state every discrete component has a valid value.
+pub fn masks(subject: &Subject<'_>) -> Result<(), String> {
+    let choices = subject.factory.action_space().choices();
+    let record = |r: &Record| match first_blocked(&choices, &r.mask) {
+        Some(k) => Err(format!("no value of action component {k} is valid")),
+        None => Ok(()),
+    };
+    if !subject.factory.has_masks() {
+        return Ok(());
+    }
+    inspect(subject, |_| Ok(()), record)
 }
 
 /// Where a continuous action matters, a NaN in it must not vanish.
 pub fn nan_action(subject: &Subject<'_>) -> Result<(), String> {
-    let Space::Box { low, high } = subject.factory.action_space() else { return Ok(()) };
+    let (low, high) = subject.factory.action_space().action_bounds();
     for k in 0..low.len() {
         let outcome = |x: f32| {
             let mut action: Vec<f32> = low.iter().zip(&high).map(|(l, h)| middle(*l, *h)).collect();
             action[k] = x;
             let mut player = Player::start(subject.make(KEYS, 1), 0);
-            player.step_with(Actions { discrete: &[], continuous: &action }, &[true]).remove(0)
+            let (discrete, _) = random_actions(&*player.env, 0, 0);
+            let actions = Actions { discrete: &discrete, continuous: &action };
+            player.step_with(actions, &[true]).remove(0)
         };
         let (a, b) = (outcome(low[k].max(-1.0)), outcome(high[k].min(1.0)));
         let matters = super::play::difference(&a, &b).is_some();

@@ -24,10 +24,10 @@ pub struct AllContinuous {
     state: SignAndTime,
 }
 
-/// The state of both variants.
+/// The state of both variants, and of other probes of two steps.
 #[derive(Clone, Copy, Debug, Default)]
-struct SignAndTime {
-    sign: f32,
+pub(super) struct SignAndTime {
+    pub(super) sign: f32,
     second: bool,
 }
 
@@ -36,13 +36,13 @@ impl SignAndTime {
         obs.copy_from_slice(&[self.sign, f32::from(u8::from(self.second))]);
     }
 
-    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+    pub(super) fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
         *self = Self { sign: coin(rng), second: false };
         self.observe(obs);
     }
 
     /// Go on after an action that earned `earned`.
-    fn step(&mut self, earned: f64, obs: &mut [f32]) -> Step {
+    pub(super) fn step(&mut self, earned: f64, obs: &mut [f32]) -> Step {
         let reward = f64::from(self.sign) / 2.0 + earned;
         let end = if self.second { End::Terminated } else { End::Continue };
         *self = Self { sign: -self.sign, second: true };
@@ -50,11 +50,11 @@ impl SignAndTime {
         Step { reward, end }
     }
 
-    fn snapshot(self) -> Vec<u8> {
+    pub(super) fn snapshot(self) -> Vec<u8> {
         snapshot::encode(&[f64::from(self.sign), f64::from(u8::from(self.second))])
     }
 
-    fn restore(&mut self, snapshot: &[u8]) -> Result<(), EnvError> {
+    pub(super) fn restore(&mut self, snapshot: &[u8]) -> Result<(), EnvError> {
         let [sign, second] = snapshot::decode(snapshot)?;
         *self = Self { sign: sign as f32, second: second != 0.0 };
         Ok(())
@@ -62,7 +62,11 @@ impl SignAndTime {
 }
 
 /// The solution where the best action earns `earned`.
-fn solution(discount: f64, earned: f64, best: impl Fn(f32) -> BestAction) -> ProbeSolution {
+pub(super) fn solution(
+    discount: f64,
+    earned: f64,
+    best: impl Fn(f32) -> BestAction,
+) -> ProbeSolution {
     let value = |sign: f32| earned + f64::from(sign) / 2.0;
     let states = [-1.0, 1.0].into_iter().flat_map(|sign| {
         let first = value(sign) + discount * value(-sign);
@@ -71,7 +75,7 @@ fn solution(discount: f64, earned: f64, best: impl Fn(f32) -> BestAction) -> Pro
     ProbeSolution::new(states)
 }
 
-fn observation_space() -> Space {
+pub(super) fn observation_space() -> Space {
     Space::uniform_box(2, -1.0, 1.0)
 }
 

@@ -225,6 +225,7 @@ impl<E: Engine> OffPolicyPg<E> {
     fn clear_invalid(&mut self, slot: usize) {
         let r = &mut self.store;
         let (d, wd, wc) = (r.obs_width, r.discrete_width, r.continuous_width);
+        let wm = r.mask_width;
         for row in (0..r.t).flat_map(|t| (0..self.n).map(move |i| (t, i))) {
             let row = row.0 * r.n + slot * self.n + row.1;
             if r.valid[row] {
@@ -234,6 +235,7 @@ impl<E: Engine> OffPolicyPg<E> {
             r.pixels[row * r.pixel_width..(row + 1) * r.pixel_width].fill(0);
             r.discrete[row * wd..(row + 1) * wd].fill(0);
             r.continuous[row * wc..(row + 1) * wc].fill(E::ZERO);
+            r.mask[row * wm..(row + 1) * wm].fill(true);
             for column in [&mut r.log_prob, &mut r.reward, &mut r.value, &mut r.next_value] {
                 column[row] = E::ZERO;
             }
@@ -396,7 +398,8 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
         let (model, rows) = (&learner.model, t * n);
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
         let (numbers, pixels) = model.encoder.columns();
-        self.store = Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels);
+        let store = Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels);
+        self.store = store.with_masks(model.mask_width);
         for column in [&mut self.discount, &mut self.carry, &mut self.log_prob, &mut self.log_ratio]
         {
             column.reserve(rows);
@@ -461,6 +464,12 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
         }
         state.put_vector("stored.pixels", r.pixels.clone())?;
         state.put_vector("stored.discrete", r.discrete.clone())?;
+        if r.mask_width > 0 {
+            state.put_vector(
+                "stored.mask",
+                r.mask.iter().map(|&m| u8::from(m)).collect::<Vec<u8>>(),
+            )?;
+        }
         state.put_vector("stored.time", r.time.clone())?;
         let flags = r.end.iter().zip(&r.valid).map(|(&end, &valid)| flag(end, valid));
         state.put_vector("stored.flags", flags.collect::<Vec<u8>>())?;
@@ -485,6 +494,10 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
         }
         state.copy_into("stored.pixels", &mut r.pixels)?;
         state.copy_into("stored.discrete", &mut r.discrete)?;
+        if r.mask_width > 0 {
+            let saved = state.get::<u8>("stored.mask", &[r.mask.len()])?;
+            r.mask.iter_mut().zip(saved).for_each(|(m, &saved)| *m = saved != 0);
+        }
         state.copy_into("stored.time", &mut r.time)?;
         let flags = state.get::<u8>("stored.flags", &[r.end.len()])?;
         for (row, &flag) in flags.iter().enumerate() {

@@ -1,8 +1,6 @@
 //! The choice between two actions, parametrised by the probability itself.
 
-use super::{
-    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, Distribution, Evaluated, Head, Widths,
-};
+use super::{ActionRow, ActionRowMut, Distribution, Head, Widths};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
 use schemars::JsonSchema;
@@ -74,20 +72,6 @@ impl<R: Real> Distribution<R> for Bernoulli {
         a.discrete[0] = u32::from(R::from_f32(rng.uniform()) >= y[0]);
     }
 
-    fn sample_rows(
-        &self,
-        y: &[R],
-        rngs: &mut [Stream],
-        mut a: ActionRowsMut<'_, R>,
-        log_prob: &mut [R],
-        _work: &mut [R],
-    ) {
-        for (i, (y, rng)) in y.chunks_exact(1).zip(rngs).enumerate() {
-            self.sample(y, rng, a.row(i, self));
-            log_prob[i] = log_probs(y)[a.discrete[i] as usize];
-        }
-    }
-
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>) {
         a.discrete[0] = u32::from(y[0] < R::from_f64(0.5));
     }
@@ -127,25 +111,5 @@ impl<R: Real> Distribution<R> for Bernoulli {
     fn add_fisher_product(&self, y: &[R], v: &[R], scale: R, out: &mut [R]) {
         let [p, q] = probs(y);
         out[0] += scale * v[0] / (p * q);
-    }
-
-    fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, _work: &mut [R], out: &mut [Evaluated<R>]) {
-        for (i, (y, out)) in y.chunks_exact(1).zip(out).enumerate() {
-            *out =
-                Evaluated { log_prob: self.log_prob(y, a.row(i, self)), entropy: self.entropy(y) };
-        }
-    }
-
-    fn turn_into_grad(
-        &self,
-        y: &[R],
-        a: ActionRow<'_, R>,
-        _evaluated: Evaluated<R>,
-        d_log_prob: R,
-        d_entropy: R,
-        work: &mut [R],
-    ) {
-        let [log_p, log_q] = log_probs(y);
-        work[0] = d_log_prob * score(y, a) + weighted(d_entropy, log_q - log_p);
     }
 }

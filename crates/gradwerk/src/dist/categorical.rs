@@ -19,7 +19,7 @@ impl CategoricalConfig {
     pub fn build(&self, space: &Space) -> Option<Categorical> {
         match space {
             Space::Discrete { n } => Some(Categorical { n: *n }),
-            Space::Box { .. } | Space::Image { .. } => None,
+            _ => None,
         }
     }
 }
@@ -93,7 +93,7 @@ fn log_sums<R: Real>(z: &[Normaliser<R>]) -> [R; MAX_ROWS] {
 }
 
 /// `p * log_p` with the limit 0 at `p = 0`, where `log_p` is minus infinity. NaN stays NaN.
-fn plogp<R: Real>(p: R, log_p: R) -> R {
+pub(super) fn plogp<R: Real>(p: R, log_p: R) -> R {
     if p == R::ZERO { R::ZERO } else { p * log_p }
 }
 
@@ -132,9 +132,19 @@ impl Widths for Categorical {
     fn continuous(&self) -> usize {
         0
     }
+    fn mask(&self) -> usize {
+        self.n
+    }
 }
 
 impl<R: Real> Distribution<R> for Categorical {
+    fn apply_mask(&self, mask: &[bool], y: &mut [R]) {
+        self.check(y);
+        for (logit, _) in y.iter_mut().zip(mask).filter(|(_, valid)| !**valid) {
+            *logit = R::from_f64(f64::NEG_INFINITY);
+        }
+    }
+
     fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>) {
         self.check(y);
         let z = Normaliser::of(y);

@@ -24,7 +24,7 @@ impl Head {
 }
 
 /// A distribution that does not exist or does not fit the action space.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DistError {
     /// No distribution of this name.
     #[error("unknown distribution `{name}`, expected one of {expected}")]
@@ -41,6 +41,23 @@ pub enum DistError {
         name: &'static str,
         /// The action space.
         space: String,
+        /// The distributions that act on this space, comma separated.
+        expected: String,
+    },
+    /// The distribution needs a finite interval where the space has none.
+    #[error(
+        "{name} policy needs bounded actions, but component {component} lies in [{low}, {high}]: \
+         expected one of {expected}"
+    )]
+    Unbounded {
+        /// The distribution that was asked for.
+        name: &'static str,
+        /// The first continuous component without finite bounds.
+        component: usize,
+        /// Its lower bound.
+        low: f32,
+        /// Its upper bound.
+        high: f32,
         /// The distributions that act on this space, comma separated.
         expected: String,
     },

@@ -4,7 +4,7 @@ use super::{
     ActionRow, ActionRowMut, ActionRows, ActionRowsMut, Distribution, Evaluated, Head, Widths,
 };
 use gradwerk_env::Space;
-use gradwerk_math::{Real, Stream};
+use gradwerk_math::{Real, Stream, special::HALF_LN_TAU};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ impl GaussianConfig {
                 log_std_init: self.log_std_init,
                 state_dependent_std: self.state_dependent_std,
             }),
-            Space::Discrete { .. } | Space::Image { .. } => None,
+            _ => None,
         }
     }
 }
@@ -45,9 +45,6 @@ pub struct Gaussian {
     /// Whether the log standard deviations are outputs of the network.
     pub state_dependent_std: bool,
 }
-
-/// `ln(2 pi) / 2`: minus the log-density of the standard normal at 0.
-const HALF_LN_TAU: f64 = 0.918_938_533_204_672_8;
 
 impl Gaussian {
     /// Split a row into mean and log standard deviation.

@@ -2,8 +2,10 @@
 //! configuration, the static dispatch, names, errors, contract tests) derives from it.
 
 use super::{
-    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, BernoulliConfig, CategoricalConfig,
-    DistError, Distribution, Evaluated, GaussianConfig, Head, Widths,
+    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, BernoulliConfig, BetaConfig,
+    CategoricalConfig, CompositeConfig, DistError, Distribution, Evaluated, FullGaussianConfig,
+    GaussianConfig, Head, MultiBernoulliConfig, MultiCategoricalConfig, SquashedGaussianConfig,
+    TruncatedNormalConfig, Widths,
 };
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
@@ -67,6 +69,16 @@ macro_rules! distributions {
             }
         }
 
+        impl AnyDist {
+            /// The `kind` in a configuration.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$Dist(_) => $name,)+
+                }
+            }
+        }
+
         /// `dispatch!(any, d => body)`: run `body` with the concrete distribution as `d`.
         macro_rules! dispatch {
             ($d any:expr, $d dist:ident => $d body:expr) => {
@@ -83,6 +95,20 @@ distributions! { $
     "gaussian" => Gaussian(GaussianConfig);
     /// The probability of the first of two actions itself: for closed forms, not for training.
     "bernoulli" => Bernoulli(BernoulliConfig);
+    /// A softmax per component, for several choices at once.
+    "multi-categorical" => MultiCategorical(MultiCategoricalConfig);
+    /// A logit per bit, for bits.
+    "multi-bernoulli" => MultiBernoulli(MultiBernoulliConfig);
+    /// One block per part, for Dict and Tuple actions, discrete and continuous together.
+    "composite" => Composite(CompositeConfig);
+    /// A normal distribution with all covariances, for up to 32 continuous actions.
+    "full-gaussian" => FullGaussian(FullGaussianConfig);
+    /// The hyperbolic tangent of normal distributions, for bounded continuous actions.
+    "squashed-gaussian" => SquashedGaussian(SquashedGaussianConfig);
+    /// Beta distributions with one peak, for bounded continuous actions.
+    "beta" => Beta(BetaConfig);
+    /// Normal distributions cut off at the bounds, for bounded continuous actions.
+    "truncated-normal" => TruncatedNormal(TruncatedNormalConfig);
 }
 
 impl Default for DistConfig {
@@ -126,16 +152,41 @@ impl DistConfig {
     /// # Errors
     /// If it does not act on this space; the error names those that do.
     pub fn build(&self, space: &Space) -> Result<AnyDist, DistError> {
-        self.try_build(space).ok_or_else(|| DistError::Unsupported {
-            name: self.name(),
-            space: space.to_string(),
-            expected: DISTRIBUTIONS
-                .iter()
-                .filter(|entry| (entry.config)().try_build(space).is_some())
-                .map(|entry| entry.name)
-                .collect::<Vec<_>>()
-                .join(", "),
+        self.try_build(space).ok_or_else(|| {
+            let (name, expected) = (self.name(), acting_on(space));
+            match unbounded(space).filter(|_| self.try_build(&bounded(space)).is_some()) {
+                Some((component, low, high)) => {
+                    DistError::Unbounded { name, component, low, high, expected }
+                }
+                None => DistError::Unsupported { name, space: space.to_string(), expected },
+            }
         })
+    }
+}
+
+/// The names of the distributions that act on a space, comma separated.
+fn acting_on(space: &Space) -> String {
+    let acts = |entry: &&DistEntry| (entry.config)().try_build(space).is_some();
+    let names: Vec<&str> = DISTRIBUTIONS.iter().filter(acts).map(|entry| entry.name).collect();
+    names.join(", ")
+}
+
+/// The first continuous component without a finite interval, and its bounds.
+fn unbounded(space: &Space) -> Option<(usize, f32, f32)> {
+    let (low, high) = space.action_bounds();
+    let mut bounds = low.into_iter().zip(high).enumerate();
+    bounds.find_map(|(k, (l, h))| (!(h - l).is_finite()).then_some((k, l, h)))
+}
+
+/// The same space with all bounds at 1.
+fn bounded(space: &Space) -> Space {
+    match space {
+        Space::Box { low, .. } => Space::uniform_box(low.len(), -1.0, 1.0),
+        Space::Dict(entries) => Space::Dict(
+            entries.iter().map(|(name, space)| (name.clone(), bounded(space))).collect(),
+        ),
+        Space::Tuple(entries) => Space::Tuple(entries.iter().map(bounded).collect()),
+        other => other.clone(),
     }
 }
 
@@ -152,6 +203,14 @@ impl AnyDist {
     pub fn visit<R: Real, V: DistVisitor<R>>(&self, visitor: V) -> V::Output {
         dispatch!(self, d => visitor.run(d))
     }
+
+    /// [`Distribution::apply_mask`] row by row: masks of [`Widths::mask`] entries onto `y`,
+    /// `[rows, params]`.
+    pub fn mask_rows<'a, R: Real>(&self, masks: impl Iterator<Item = &'a [bool]>, y: &mut [R]) {
+        for (mask, y) in masks.zip(y.chunks_exact_mut(self.params())) {
+            self.apply_mask(mask, y);
+        }
+    }
 }
 
 impl Widths for AnyDist {
@@ -164,6 +223,12 @@ impl Widths for AnyDist {
     fn continuous(&self) -> usize {
         dispatch!(self, d => d.continuous())
     }
+    fn mask(&self) -> usize {
+        dispatch!(self, d => d.mask())
+    }
+    fn samples_are_actions(&self) -> bool {
+        dispatch!(self, d => d.samples_are_actions())
+    }
     fn head(&self) -> Head {
         dispatch!(self, d => d.head())
     }
@@ -171,6 +236,12 @@ impl Widths for AnyDist {
 
 /// One match per row: convenient outside loops; inside, use [`AnyDist::visit`].
 impl<R: Real> Distribution<R> for AnyDist {
+    fn apply_mask(&self, mask: &[bool], y: &mut [R]) {
+        dispatch!(self, d => d.apply_mask(mask, y));
+    }
+    fn to_space(&self, sample: &[R], action: &mut [R]) {
+        dispatch!(self, d => d.to_space(sample, action));
+    }
     fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>) {
         dispatch!(self, d => d.sample(y, rng, a));
     }

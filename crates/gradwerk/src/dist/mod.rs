@@ -2,19 +2,35 @@
 //!
 //! A distribution knows neither the network that made `y` nor the loss that asks for
 //! derivatives. Every derivative is written in closed form and checked by finite differences.
-//! Nothing here allocates, and nothing bounds the number of logits or dimensions.
+//! Nothing here allocates, and only the full covariance bounds the number of dimensions.
 
 mod bernoulli;
+mod beta;
 mod categorical;
+mod composite;
 mod config;
+mod full_gaussian;
 mod gaussian;
+mod independent;
 mod list;
+mod multi_bernoulli;
+mod multi_categorical;
+mod squashed_gaussian;
+mod truncated_normal;
 
 pub use bernoulli::{Bernoulli, BernoulliConfig};
+pub use beta::{Beta, BetaConfig};
 pub use categorical::{Categorical, CategoricalConfig};
+pub use composite::{Composite, CompositeConfig, Continuous};
 pub use config::{DistError, Head};
+pub use full_gaussian::{FullGaussian, FullGaussianConfig};
 pub use gaussian::{Gaussian, GaussianConfig};
+pub use independent::{Component, Independent};
 pub use list::{AnyDist, DISTRIBUTIONS, DistConfig, DistEntry, DistVisitor};
+pub use multi_bernoulli::{MultiBernoulli, MultiBernoulliConfig};
+pub use multi_categorical::{MultiCategorical, MultiCategoricalConfig};
+pub use squashed_gaussian::{SquashedGaussian, SquashedGaussianConfig};
+pub use truncated_normal::{TruncatedNormal, TruncatedNormalConfig};
 
 use gradwerk_math::{Real, Stream};
 use std::fmt::Debug;
@@ -24,7 +40,7 @@ use std::fmt::Debug;
 pub struct ActionRow<'a, R> {
     /// One index per discrete component.
     pub discrete: &'a [u32],
-    /// One number per continuous component, not clipped to the space.
+    /// One number per continuous component as sampled, before [`Distribution::to_space`].
     pub continuous: &'a [R],
 }
 
@@ -41,7 +57,7 @@ impl<'a, R> ActionRows<'a, R> {
     /// Row `i` of actions with the widths of `dist`.
     #[inline]
     #[must_use]
-    pub fn row(&self, i: usize, dist: &impl Widths) -> ActionRow<'a, R> {
+    pub fn row(&self, i: usize, dist: &(impl Widths + ?Sized)) -> ActionRow<'a, R> {
         let (d, c) = (dist.discrete(), dist.continuous());
         ActionRow {
             discrete: &self.discrete[i * d..(i + 1) * d],
@@ -62,7 +78,7 @@ pub struct ActionRowsMut<'a, R> {
 impl<R> ActionRowsMut<'_, R> {
     /// Row `i` of actions with the widths of `dist`.
     #[inline]
-    pub fn row(&mut self, i: usize, dist: &impl Widths) -> ActionRowMut<'_, R> {
+    pub fn row(&mut self, i: usize, dist: &(impl Widths + ?Sized)) -> ActionRowMut<'_, R> {
         let (d, c) = (dist.discrete(), dist.continuous());
         ActionRowMut {
             discrete: &mut self.discrete[i * d..(i + 1) * d],
@@ -91,6 +107,16 @@ pub trait Widths {
     fn discrete(&self) -> usize;
     /// Number of continuous action components.
     fn continuous(&self) -> usize;
+    /// Entries of an action mask: one per value of every discrete component. 0 if the
+    /// distribution knows no masks.
+    fn mask(&self) -> usize {
+        0
+    }
+    /// Whether a sample is the action itself, but for clipping: what [`Distribution::to_space`]
+    /// does by default.
+    fn samples_are_actions(&self) -> bool {
+        true
+    }
     /// What the head in front of the distribution has to produce.
     fn head(&self) -> Head {
         Head::from_network(self.params())
@@ -106,17 +132,41 @@ pub struct Evaluated<R> {
     pub entropy: R,
 }
 
+impl<R: Real> std::ops::Add for Evaluated<R> {
+    type Output = Self;
+
+    /// Of independent parts.
+    fn add(self, other: Self) -> Self {
+        let (log_prob, entropy) = (self.log_prob + other.log_prob, self.entropy + other.entropy);
+        Self { log_prob, entropy }
+    }
+}
+
 /// A differentiable action distribution. All functions work on one row of head outputs.
 ///
 /// NaN in `y` gives a NaN log-probability, entropy (if it depends on that entry) and KL; it is
 /// never replaced. Slices must have
 /// the widths of [`Widths`] (checked in debug builds; a shorter slice panics).
 pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
+    /// Take the invalid values' probability away, in the row `y` itself: `mask` has
+    /// [`Widths::mask`] entries, `true` where valid, at least one per component. All functions of
+    /// the row are then those of the distribution over the valid values: probability, gradient and
+    /// Fisher matrix of the others are exactly 0.
+    fn apply_mask(&self, mask: &[bool], y: &mut [R]) {
+        let _ = (mask, y);
+    }
+
+    /// The continuous components that the environment receives for a recorded sample, before they
+    /// are clipped to the space: usually the sample itself.
+    fn to_space(&self, sample: &[R], action: &mut [R]) {
+        action.copy_from_slice(sample);
+    }
+
     /// Draw `a ~ pi(.|y)`. The number of random words drawn does not depend on `y`.
     fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>);
 
     /// Draw an action per row and write `log pi(a|y)`: the same bits as [`Distribution::sample`]
-    /// followed by [`Distribution::log_prob`], but cheaper. `y` is `[rows, params]`, row `i` draws
+    /// followed by [`Distribution::log_prob`], cheaper where it counts. `y` is `[rows, params]`, row `i` draws
     /// from `rngs[i]`; `work` is scratch as long as `y`.
     ///
     /// # Panics
@@ -128,9 +178,19 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
         a: ActionRowsMut<'_, R>,
         log_prob: &mut [R],
         work: &mut [R],
-    );
+    ) {
+        let _ = work;
+        let (discrete, continuous) = (a.discrete, a.continuous);
+        for (i, (y, rng)) in y.chunks_exact(self.params()).zip(rngs).enumerate() {
+            let mut to = ActionRowsMut { discrete: &mut *discrete, continuous: &mut *continuous };
+            self.sample(y, rng, to.row(i, self));
+            let drawn = ActionRows { discrete: &*discrete, continuous: &*continuous };
+            log_prob[i] = self.log_prob(y, drawn.row(i, self));
+        }
+    }
 
-    /// The action of largest probability (density); of several, the first.
+    /// The action of largest probability (density); of several, the first. The squashed
+    /// Gaussian's is its median: see there.
     fn mode(&self, y: &[R], a: ActionRowMut<'_, R>);
 
     /// `log pi(a|y)`.
@@ -158,12 +218,26 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
 
     /// Log-probability and entropy of several rows, leaving in `work` (as long as `y`, which is
     /// `[rows, params]`) what [`Distribution::turn_into_grad`] needs. The hot path of every policy
-    /// loss: each exponential is computed once, and those of many rows together. The
+    /// loss: where it counts, each exponential is computed once, and those of many rows together. The
     /// log-probabilities have the bits of [`Distribution::log_prob`].
     ///
     /// # Panics
     /// If there are more than [`MAX_ROWS`] rows, or the slices disagree on their number.
-    fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, work: &mut [R], out: &mut [Evaluated<R>]);
+    fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, work: &mut [R], out: &mut [Evaluated<R>]) {
+        let _ = work;
+        for (i, (y, out)) in y.chunks_exact(self.params()).zip(out).enumerate() {
+            let log_prob = self.log_prob(y, a.row(i, self));
+            *out = Evaluated { log_prob, entropy: self.entropy(y) };
+        }
+    }
+
+    /// [`Distribution::evaluate`] of one row.
+    fn evaluate_one(&self, y: &[R], a: ActionRow<'_, R>, work: &mut [R]) -> Evaluated<R> {
+        let mut out = [Evaluated::default()];
+        let a = ActionRows { discrete: a.discrete, continuous: a.continuous };
+        self.evaluate(y, a, work, &mut out);
+        out[0]
+    }
 
     /// Turn one row of the `work` of [`Distribution::evaluate`] into
     /// `d_log_prob * d log pi(a|y)/dy + d_entropy * dH/dy`, in place.
@@ -175,5 +249,12 @@ pub trait Distribution<R: Real>: Widths + Send + Sync + Debug {
         d_log_prob: R,
         d_entropy: R,
         work: &mut [R],
-    );
+    ) {
+        let _ = evaluated;
+        work.fill(R::ZERO);
+        self.add_log_prob_grad(y, a, d_log_prob, work);
+        if d_entropy != R::ZERO {
+            self.add_entropy_grad(y, d_entropy, work);
+        }
+    }
 }

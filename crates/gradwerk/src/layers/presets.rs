@@ -36,6 +36,8 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "MountainCar-v0-a2c-tile-coding",
     "Pendulum-v1-ppo-rbf",
     "Pendulum-v1-ppo-polynomial",
+    "Pendulum-v1-ppo-beta",
+    "Pendulum-v1-ppo-squashed",
     "FrozenLake-v1-ppo",
     "FrozenLake-v1-reinforce",
     "CliffWalking-v1-ppo",

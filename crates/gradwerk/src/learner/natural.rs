@@ -156,7 +156,7 @@ impl<E: Engine> Chunk<E> {
         self.natural.heads.clear();
         for tile in rows.chunks(TILE) {
             self.gather_obs(pass, tile);
-            self.forward(pass, tile.len(), Terms::Policy);
+            self.forward(pass, tile, Terms::Policy);
             let y = &self.y[..tile.len() * pass.model.head_width()];
             self.natural.heads.extend_from_slice(y);
         }
@@ -170,7 +170,7 @@ impl<E: Engine> Chunk<E> {
         for (i, tile) in rows.chunks(TILE).enumerate() {
             self.gather_obs(pass, tile);
             self.gather(pass, tile);
-            self.forward(pass, tile.len(), Terms::Policy);
+            self.forward(pass, tile, Terms::Policy);
             let sums = self.policy_head(pass, tile.len(), Surrogate::Ratio, E::ZERO);
             self.sums.policy.merge(&sums);
             let old = &self.natural.heads[i * TILE * width..][..tile.len() * width];
@@ -185,7 +185,7 @@ impl<E: Engine> Chunk<E> {
         self.grad[..u.len()].fill(E::ZERO);
         for tile in rows.chunks(TILE) {
             self.gather_obs(pass, tile);
-            self.forward(pass, tile.len(), Terms::Policy);
+            self.forward(pass, tile, Terms::Policy);
             let rows = tile.len();
             let (obs, heads) = (&self.obs[..rows * model.obs_width()], rows * model.head_width());
             let (cache, scratch) = (&self.cache, &mut self.scratch);

@@ -198,7 +198,7 @@ impl<E: Engine> Chunk<E> {
         for tile in rows.chunks(TILE) {
             let rows = tile.len();
             self.gather_scores(pass, tile);
-            self.forward(pass, rows, Terms::Policy);
+            self.forward(pass, tile, Terms::Policy);
             self.policy_head(pass, rows, Surrogate::LogProb, E::ZERO);
             let (obs, dy) =
                 (&self.obs[..rows * model.obs_width()], &self.dy[..rows * model.head_width()]);

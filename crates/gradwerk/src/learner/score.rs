@@ -23,7 +23,7 @@ impl<E: Engine> Learner<E> {
         let width = self.model.head_width();
         for (tile, out) in rows.chunks(TILE).zip(out.chunks_mut(TILE)) {
             chunk.gather_scores(&pass, tile);
-            chunk.forward(&pass, tile.len(), Terms::Policy);
+            chunk.forward(&pass, tile, Terms::Policy);
             chunk.policy_head(&pass, tile.len(), Surrogate::LogProb, E::ZERO);
             for (out, dy) in out.iter_mut().zip(chunk.dy.chunks(width)) {
                 *out = dy.iter().map(|d| d.to_f64() * d.to_f64()).sum();
@@ -67,7 +67,7 @@ impl<E: Engine> Learner<E> {
         let (chunk, width) = (&mut self.chunks[0], self.model.head_width());
         for (tile, out) in rows.chunks(TILE).zip(out.chunks_mut(TILE)) {
             chunk.gather_obs(&pass, tile);
-            chunk.forward(&pass, tile.len(), Terms::Policy);
+            chunk.forward(&pass, tile, Terms::Policy);
             let heads = chunk.y.chunks(width);
             for ((out, y), &row) in out.iter_mut().zip(heads).zip(tile) {
                 *out = self.model.dist.log_prob(y, rollout.action(row as usize));

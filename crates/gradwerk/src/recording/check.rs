@@ -2,8 +2,13 @@
 
 use super::{Behaviour, Recording, Trajectory};
 use crate::Error;
+use crate::dist::{AnyDist, Widths};
 use crate::encode::Encoder;
-use gradwerk_env::{End, EnvFactory, Space};
+use gradwerk_env::{End, EnvFactory, mask};
+
+/// Why some policies cannot be recorded, learn from a recording or be judged by one.
+pub(super) const SAMPLES: &str = "its samples are not actions, but what becomes one by bounding it: \
+                                  choose a policy like gaussian";
 
 impl Recording {
     /// Everything about a trajectory that does not depend on others.
@@ -33,6 +38,7 @@ impl Recording {
             ("obs", t.obs.len(), rows * d),
             ("discrete", t.discrete.len(), rows * wd),
             ("continuous", t.continuous.len(), rows * wc),
+            ("mask", t.mask.len(), rows * self.mask_width()),
             ("log_mu", t.log_mu.len(), log_mu),
             ("final_obs", t.final_obs.len(), finals),
         ] {
@@ -54,20 +60,25 @@ impl Recording {
     }
 
     fn check_actions(&self, t: &Trajectory) -> Result<(), Error> {
-        match self.about.action_space {
-            Space::Discrete { n } => match t.discrete.iter().position(|&a| a as usize >= n) {
-                None => Ok(()),
-                Some(row) => {
-                    let reason = format!("action {}, expected 0..{n}", t.discrete[row]);
-                    Err(self.wrong_row("discrete", row, &reason))
-                }
-            },
-            Space::Box { ref low, .. } => {
-                let values = t.continuous.iter().map(|&x| f64::from(x));
-                self.check_finite("continuous", values, low.len())
+        let space = &self.about.action_space;
+        let (choices, wc) = (space.choices(), space.action_bounds().0.len());
+        for (row, a) in t.discrete.chunks_exact(choices.len().max(1)).enumerate() {
+            if let Some((&a, n)) = a.iter().zip(&choices).find(|(a, n)| **a as usize >= **n) {
+                let reason = format!("action {a}, expected 0..{n}");
+                return Err(self.wrong_row("discrete", row, &reason));
             }
-            // Nothing acts by images: their actions have no component.
-            Space::Image { .. } => Ok(()),
+        }
+        self.check_masks(t, &choices)?;
+        self.check_finite("continuous", t.continuous.iter().map(|&x| f64::from(x)), wc)
+    }
+
+    /// The actions are among the valid ones.
+    fn check_masks(&self, t: &Trajectory, choices: &[usize]) -> Result<(), Error> {
+        let rows = t.mask.chunks_exact(self.mask_width().max(1));
+        let mut rows = rows.zip(t.discrete.chunks_exact(choices.len().max(1)));
+        match rows.position(|(mask, a)| !mask::allows(choices, mask, a)) {
+            None => Ok(()),
+            Some(row) => Err(self.wrong_row("mask", row, "the action is not a valid one")),
         }
     }
 
@@ -114,11 +125,28 @@ impl Recording {
                 return Err(self.other(field, &format!("{found:?}"), &format!("{expected:?}")));
             }
         }
+        if about.masks != env.has_masks() {
+            let (found, expected) = (about.masks.to_string(), env.has_masks().to_string());
+            return Err(self.other("masks", &found, &expected));
+        }
         if about.frame_skip != frame_skip {
             let (found, expected) = (about.frame_skip.to_string(), frame_skip.to_string());
             return Err(self.other("frame_skip", &found, &expected));
         }
         if self.rows() == 0 { Err(self.wrong("reward", "no episode was recorded")) } else { Ok(()) }
+    }
+
+    /// Check that a policy of this distribution can learn from it or be judged by it: it holds
+    /// actions, and so must the samples of the policy be.
+    ///
+    /// # Errors
+    /// Names the distribution.
+    pub(crate) fn check_dist(&self, dist: &AnyDist) -> Result<(), Error> {
+        if dist.samples_are_actions() {
+            return Ok(());
+        }
+        let found = format!("{} policy", dist.name());
+        Err(self.wrong("continuous", &format!("{found}: {SAMPLES}")))
     }
 
     fn other(&self, field: &str, found: &str, expected: &str) -> Error {

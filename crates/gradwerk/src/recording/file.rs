@@ -26,6 +26,7 @@ pub(super) fn state(r: &Recording) -> Result<State, StateError> {
     state.put_meta("version", &VERSION)?;
     state.put_meta("env", &about.env)?;
     state.put_meta("frame_skip", &about.frame_skip)?;
+    state.put_meta("masks", &about.masks)?;
     state.put_meta("behaviour", &about.behaviour)?;
     state.put_meta("maker", &about.maker)?;
     state.put_meta("gradwerk", &about.gradwerk)?;
@@ -36,6 +37,8 @@ pub(super) fn state(r: &Recording) -> Result<State, StateError> {
     state.put("obs", &[rows, d], r.obs.clone())?;
     state.put("discrete", &[rows, wd], r.discrete.clone())?;
     state.put("continuous", &[rows, wc], r.continuous.clone())?;
+    let mask = r.mask.iter().map(|&valid| u8::from(valid)).collect();
+    state.put("mask", &[rows, r.mask_width()], mask)?;
     state.put_vector("reward", r.reward.clone())?;
     state.put_vector("end", r.end.iter().map(|&end| end as u8).collect())?;
     state.put("final_obs", &[r.final_obs.len() / d, d], r.final_obs.clone())?;
@@ -78,6 +81,7 @@ fn about(state: &State) -> Result<About, StateError> {
         frame_skip: state.get_meta("frame_skip")?,
         observation_space: load_space(state, "observation_space")?,
         action_space: load_space(state, "action_space")?,
+        masks: state.get_meta("masks")?,
         behaviour: state.get_meta("behaviour")?,
         maker: state.get_meta("maker")?,
         gradwerk: state.get_meta("gradwerk")?,
@@ -96,6 +100,8 @@ fn columns(state: &State, recording: &mut Recording) -> Result<(), Error> {
     let mut obs = Rows { left: state.get::<f32>("obs", &[rows, d])?, width: d };
     let mut discrete = Rows { left: state.get::<u32>("discrete", &[rows, wd])?, width: wd };
     let mut continuous = Rows { left: state.get::<f32>("continuous", &[rows, wc])?, width: wc };
+    let wm = recording.mask_width();
+    let mut mask = Rows { left: state.get::<u8>("mask", &[rows, wm])?, width: wm };
     let mut log_mu = Rows { left: log_mu, width: usize::from(log_mu_rows > 0) };
     let mut reward = Rows { left: reward, width: 1 };
     let mut finals = Rows { left: state.get_any::<f32>("final_obs")?.1, width: d };
@@ -110,6 +116,7 @@ fn columns(state: &State, recording: &mut Recording) -> Result<(), Error> {
             obs: obs.take(n),
             discrete: discrete.take(n),
             continuous: continuous.take(n),
+            mask: mask.take(n).into_iter().map(|valid| valid != 0).collect(),
             reward: reward.take(n),
             log_mu: log_mu.take(n),
             end,

@@ -80,6 +80,7 @@ pub fn judge(
     policy.check_env(env)?;
     recording.check_env(env, policy.config().env.frame_skip)?;
     recording.check_log_mu()?;
+    recording.check_dist(&policy.model().dist)?;
     let log_pi = log_probs(policy, recording)?;
     let weighed: Vec<Weighed> = recording
         .episodes
@@ -131,7 +132,7 @@ fn log_probs(policy: &Policy, recording: &Recording) -> Result<Vec<f32>, Error> 
         discrete: recording.discrete.clone(),
         continuous: recording.continuous.clone(),
     };
-    let log_pi = policy.clone().log_probs(&recording.obs, &actions);
+    let log_pi = policy.clone().log_probs(&recording.obs, &recording.mask, &actions)?;
     match log_pi.iter().position(|x| !x.is_finite()) {
         None => Ok(log_pi),
         Some(row) => Err(Error::Usage(format!(

@@ -1,6 +1,8 @@
 //! Making a recording: keyed episodes, as evaluation plays them, with all that happens in them.
 
+use super::check::SAMPLES;
 use super::{About, Behaviour, Recording};
+use crate::dist::Widths;
 use crate::evaluate::EvalOptions;
 use crate::play::{Game, Player, PolicyPlayer, play};
 use crate::policy::{ActionBatch, Policy};
@@ -22,6 +24,10 @@ pub fn record(
     interrupt: &AtomicBool,
 ) -> Result<Option<Recording>, Error> {
     policy.check_env(env)?;
+    let dist = &policy.model().dist;
+    if options.stochastic && !dist.samples_are_actions() {
+        return Err(Error::Usage(format!("{} policy, stochastic: {SAMPLES}", dist.name())));
+    }
     let (settings, _) = policy.episode_settings(env);
     let game = Game { env, settings, episodes: options.episodes, seed: options.seed, keep: true };
     let player = PolicyPlayer { policy: policy.clone(), stochastic: options.stochastic };
@@ -56,6 +62,7 @@ pub fn record_with<P: Player>(
         frame_skip: game.settings.frame_skip,
         observation_space: game.env.observation_space(),
         action_space: game.env.action_space(),
+        masks: game.env.has_masks(),
         ..About::new(game.env.id(), behaviour, maker)
     })?;
     let Some(played) = play(&game, player, pool, interrupt)? else { return Ok(None) };
@@ -65,54 +72,66 @@ pub fn record_with<P: Player>(
     Ok(Some(recording))
 }
 
-/// Plays every action with the same probability: a behaviour that leaves nothing out.
+/// Plays every valid action with the same probability: a behaviour that leaves nothing out.
 #[derive(Clone, Debug)]
 pub struct Uniform {
     space: Space,
-    log_mu: f32,
+    choices: Vec<usize>,
+    /// Logarithm of the volume of the continuous components.
+    log_volume: f64,
 }
 
 impl Uniform {
     /// Over the actions of a space.
     ///
     /// # Errors
-    /// If the space is unbounded: names the component; or if it is one of images.
+    /// If the space is unbounded: names the component; or if it has no actions.
     pub fn new(space: &Space) -> Result<Self, Error> {
         space.validate()?;
-        let volume = match space {
-            Space::Discrete { n } => Real::ln(*n as f64),
-            Space::Box { low, high } => {
-                let width = |(&l, &h): (&f32, &f32)| f64::from(h) - f64::from(l);
-                let widths = || low.iter().zip(high).map(width);
-                if let Some(at) = widths().position(|w| !w.is_finite() || w == 0.0) {
-                    return Err(Error::Usage(format!(
-                        "action component {at} lies in [{}, {}]: no uniform distribution there",
-                        low[at], high[at]
-                    )));
-                }
-                widths().map(Real::ln).sum()
-            }
-            Space::Image { .. } => {
-                return Err(Error::Usage(format!("no actions in {space}, only observations")));
-            }
+        if space.action_widths() == (0, 0) {
+            return Err(Error::Usage(format!("no actions in {space}, only observations")));
+        }
+        let (low, high) = space.action_bounds();
+        let width = |(&l, &h): (&f32, &f32)| f64::from(h) - f64::from(l);
+        let widths = || low.iter().zip(&high).map(width);
+        if let Some(at) = widths().position(|w| !w.is_finite() || w == 0.0) {
+            return Err(Error::Usage(format!(
+                "action component {at} lies in [{}, {}]: no uniform distribution there",
+                low[at], high[at]
+            )));
+        }
+        let (choices, log_volume) = (space.choices(), widths().map(Real::ln).sum());
+        Ok(Self { space: space.clone(), choices, log_volume })
+    }
+
+    /// How many discrete actions a mask allows, as a logarithm; an empty mask allows all.
+    fn log_count(&self, mask: &[bool]) -> f64 {
+        let mut rest = mask;
+        let count = |&n: &usize| {
+            let (own, later) = rest.split_at(n.min(rest.len()));
+            rest = later;
+            if own.is_empty() { n } else { own.iter().filter(|valid| **valid).count() }
         };
-        Ok(Self { space: space.clone(), log_mu: -volume as f32 })
+        self.choices.iter().map(count).map(|n| Real::ln(n as f64)).sum()
     }
 }
 
 impl Player for Uniform {
-    fn act(&mut self, _: &[f32], streams: &[Stream]) -> (ActionBatch, Vec<f32>) {
-        let mut actions = ActionBatch::default();
-        for stream in streams {
-            let mut rng = stream.clone();
-            match &self.space {
-                Space::Discrete { n } => actions.discrete.push(rng.below(*n as u32)),
-                Space::Box { low, high } => actions
-                    .continuous
-                    .extend(low.iter().zip(high).map(|(&l, &h)| l + (h - l) * rng.uniform())),
-                Space::Image { .. } => unreachable!("refused by new"),
-            }
+    fn act(
+        &mut self,
+        _: &[f32],
+        masks: &[bool],
+        streams: &[Stream],
+    ) -> Result<(ActionBatch, Vec<f32>), Error> {
+        let (mut actions, mut log_mu) = (ActionBatch::default(), Vec::new());
+        let width = masks.len() / streams.len();
+        for (i, stream) in streams.iter().enumerate() {
+            let mask = &masks[i * width..(i + 1) * width];
+            let (discrete, continuous) = self.space.sample(mask, &mut stream.clone());
+            actions.discrete.extend(discrete);
+            actions.continuous.extend(continuous);
+            log_mu.push(-(self.log_count(mask) + self.log_volume) as f32);
         }
-        (actions, vec![self.log_mu; streams.len()])
+        Ok((actions, log_mu))
     }
 }

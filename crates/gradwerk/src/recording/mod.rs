@@ -69,6 +69,8 @@ pub struct About {
     pub observation_space: Space,
     /// The space of the actions.
     pub action_space: Space,
+    /// Whether the environment masks actions ([`gradwerk_env::mask`]).
+    pub masks: bool,
     /// How the actions came about.
     pub behaviour: Behaviour,
     /// Who acted, in words.
@@ -86,6 +88,7 @@ impl About {
             frame_skip: 1,
             observation_space: Space::uniform_box(1, f32::NEG_INFINITY, f32::INFINITY),
             action_space: Space::Discrete { n: 2 },
+            masks: false,
             behaviour,
             maker: maker.into(),
             gradwerk: env!("CARGO_PKG_VERSION").into(),
@@ -102,6 +105,8 @@ pub struct Trajectory {
     pub discrete: Vec<u32>,
     /// Continuous components as sampled, before the environment clipped them, `[T, wc]`.
     pub continuous: Vec<f32>,
+    /// Which values of the discrete components were valid, `[T, wm]`; empty without masks.
+    pub mask: Vec<bool>,
     /// Rewards, `[T]`.
     pub reward: Vec<f64>,
     /// `log mu(a_t|s_t)` in nats, `[T]`; empty unless the behaviour is stochastic.
@@ -121,6 +126,7 @@ pub struct Recording {
     obs: Vec<f32>,
     discrete: Vec<u32>,
     continuous: Vec<f32>,
+    mask: Vec<bool>,
     reward: Vec<f64>,
     log_mu: Vec<f32>,
     end: Vec<End>,
@@ -147,6 +153,7 @@ impl Recording {
             obs: Vec::new(),
             discrete: Vec::new(),
             continuous: Vec::new(),
+            mask: Vec::new(),
             reward: Vec::new(),
             log_mu: Vec::new(),
             end: Vec::new(),
@@ -166,6 +173,7 @@ impl Recording {
         self.obs.extend_from_slice(&trajectory.obs);
         self.discrete.extend_from_slice(&trajectory.discrete);
         self.continuous.extend_from_slice(&trajectory.continuous);
+        self.mask.extend_from_slice(&trajectory.mask);
         self.reward.extend_from_slice(&trajectory.reward);
         self.log_mu.extend_from_slice(&trajectory.log_mu);
         self.end.extend(std::iter::repeat_n(End::Continue, rows - 1));
@@ -207,6 +215,7 @@ impl Recording {
     pub fn trajectory(&self, i: usize) -> Trajectory {
         let rows = self.episodes[i].clone();
         let (d, (wd, wc)) = self.widths();
+        let wm = self.mask_width();
         let end = self.end[rows.end - 1];
         let truncated = |r: &Range<usize>| self.end[r.end - 1] == End::Truncated;
         let before = self.episodes[..i].iter().filter(|r| truncated(r)).count();
@@ -216,6 +225,7 @@ impl Recording {
             obs: self.obs[rows.start * d..rows.end * d].to_vec(),
             discrete: self.discrete[rows.start * wd..rows.end * wd].to_vec(),
             continuous: self.continuous[rows.start * wc..rows.end * wc].to_vec(),
+            mask: self.mask[rows.start * wm..rows.end * wm].to_vec(),
             log_mu: self.log_mu[log_mu].to_vec(),
             reward: self.reward[rows].to_vec(),
             end,
@@ -232,6 +242,12 @@ impl Recording {
     /// Width of an observation, and those of an action.
     fn widths(&self) -> (usize, (usize, usize)) {
         (self.about.observation_space.width(), self.about.action_space.action_widths())
+    }
+
+    /// Entries of an action mask; 0 without masks.
+    fn mask_width(&self) -> usize {
+        let choices = self.about.action_space.choices();
+        if self.about.masks { choices.iter().sum() } else { 0 }
     }
 
     /// What messages call it.

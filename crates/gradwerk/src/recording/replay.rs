@@ -64,25 +64,29 @@ impl Replay {
         (longest.unwrap_or(0), self.episodes())
     }
 
-    /// Moments of all observations.
-    pub fn moments(&self) -> Moments {
-        let (r, d) = (&self.recording, self.recording.widths().0);
-        let mut moments = Moments::new(d);
-        let shift: Vec<f64> = r.obs[..d].iter().map(|&x| f64::from(x)).collect();
-        let (mut sum, mut square) = (vec![0.0; d], vec![0.0; d]);
-        for row in r.obs.chunks_exact(d) {
-            for (j, &x) in row.iter().enumerate() {
-                let deviation = f64::from(x) - shift[j];
-                sum[j] += deviation;
-                square[j] += deviation * deviation;
+    /// Moments of all observations as networks see them; of indices, bits and pixels 0.
+    pub fn moments(&self, encoder: &Encoder) -> Moments {
+        let (r, raw, d) = (&self.recording, encoder.raw_width(), encoder.width());
+        let (mut shift, mut sum, mut square) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
+        encoder.for_vectors(&mut |from, first, width| {
+            for (shift, &x) in shift[first..].iter_mut().zip(&r.obs[from..from + width]) {
+                *shift = f64::from(x);
             }
-        }
+            for row in r.obs.chunks_exact(raw) {
+                for (k, &x) in row[from..from + width].iter().enumerate() {
+                    let deviation = f64::from(x) - shift[first + k];
+                    sum[first + k] += deviation;
+                    square[first + k] += deviation * deviation;
+                }
+            }
+        });
+        let mut moments = Moments::new(d);
         moments.merge_shifted(r.rows() as f64, &shift, &sum, &square);
         moments
     }
 
     /// Write all columns but the values.
-    pub fn fill(&mut self, encoder: Encoder, map: &ObsMap, rollout: &mut Rollout<f32>) {
+    pub fn fill(&mut self, encoder: &Encoder, map: &ObsMap, rollout: &mut Rollout<f32>) {
         let (t, n) = self.shape();
         rollout.set_len(t);
         rollout.valid.fill(false);
@@ -107,7 +111,7 @@ impl Replay {
         from: usize,
         to: usize,
         time: usize,
-        encoder: Encoder,
+        encoder: &Encoder,
         map: &ObsMap,
         rollout: &mut Rollout<f32>,
     ) {
@@ -120,6 +124,8 @@ impl Replay {
         let action = rollout.action_mut(to);
         action.discrete.copy_from_slice(&r.discrete[from * wd..(from + 1) * wd]);
         action.continuous.copy_from_slice(&r.continuous[from * wc..(from + 1) * wc]);
+        let wm = r.mask_width();
+        rollout.mask[to * wm..(to + 1) * wm].copy_from_slice(&r.mask[from * wm..(from + 1) * wm]);
         rollout.log_prob[to] = r.log_mu.get(from).copied().unwrap_or(0.0);
         rollout.reward[to] = r.reward[from] as f32;
         rollout.end[to] = r.end[from];

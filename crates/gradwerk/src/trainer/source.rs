@@ -75,6 +75,7 @@ impl Source {
         if config.algo.settings().weighs_actions() {
             recording.check_log_mu()?;
         }
+        recording.check_dist(&setup.model.dist)?;
         let replay = Replay::new(recording, setup.model, setup.kernel)?;
         size::check_recording(setup.model, replay.shape(), &replay.name())?;
         Ok(Self::Recording(Box::new(replay)))
@@ -89,17 +90,17 @@ impl Source {
     }
 
     /// Moments of the observations, where they are known before the run begins.
-    pub fn moments(&self) -> Option<Moments> {
+    pub fn moments(&self, model: &Model<f32>) -> Option<Moments> {
         match self {
             Self::Environments { .. } => None,
-            Self::Recording(replay) => Some(replay.moments()),
+            Self::Recording(replay) => Some(replay.moments(&model.encoder)),
         }
     }
 
     /// What does not change while the observation normaliser stays as it is.
     pub fn prepare(&mut self, model: &Model<f32>, map: &ObsMap, rollout: &mut Rollout<f32>) {
         if let Self::Recording(replay) = self {
-            replay.fill(model.encoder, map, rollout);
+            replay.fill(&model.encoder, map, rollout);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Work;
 use super::measure::{Clock, Measured};
 use gradwerk::Error;
-use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, Space, StepRows};
+use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, StepRows, VecEnv, mask};
 use gradwerk_math::{Purpose, Stream};
 
 const COPIES: usize = 1024;
@@ -29,16 +29,14 @@ fn step(factory: &dyn EnvFactory, clock: &Clock) -> Result<Vec<Measured>, Error>
     let (mut obs, mut last) = (vec![0.0; COPIES * width], vec![0.0; COPIES * width]);
     let (mut reward, mut end) = (vec![0.0; COPIES], vec![End::Continue; COPIES]);
     let active = vec![true; COPIES];
-    let space = env.action_space().clone();
-    let (wd, wc) = space.action_widths();
-    let (mut discrete, mut continuous) = (vec![0; COPIES * wd], vec![0.0; COPIES * wc]);
+    let mut player = Uniform::new(&*env);
     let mut time = 0;
     env.reset(&mut obs);
     let rates = clock.rates(|| {
         let mut rng = Stream::new(1, Purpose::Action, 0, time);
         time += 1;
-        sample(&space, &mut rng, &mut discrete, &mut continuous);
-        let actions = Actions { discrete: &discrete, continuous: &continuous };
+        player.choose(&*env, &mut rng);
+        let actions = Actions { discrete: &player.discrete, continuous: &player.continuous };
         let mut rows =
             StepRows { obs: &mut obs, reward: &mut reward, end: &mut end, final_obs: &mut last };
         env.step(actions, &active, &mut rows);
@@ -47,19 +45,44 @@ fn step(factory: &dyn EnvFactory, clock: &Clock) -> Result<Vec<Measured>, Error>
     Ok(vec![Measured::new(format!("env/{}", factory.id()), "steps/s", rates)])
 }
 
-/// Uniform actions; a component without bounds lies in [-1, 1].
-fn sample(space: &Space, rng: &mut Stream, discrete: &mut [u32], continuous: &mut [f32]) {
-    match space {
-        Space::Discrete { n } => discrete.fill_with(|| rng.below(*n as u32)),
-        Space::Box { low, high } => {
-            for row in continuous.chunks_exact_mut(low.len()) {
-                for ((x, low), high) in row.iter_mut().zip(low).zip(high) {
-                    let (low, high) =
-                        if (high - low).is_finite() { (*low, *high) } else { (-1.0, 1.0) };
-                    *x = low + (high - low) * rng.uniform();
-                }
+/// Chooses every valid action with the same probability; a component without bounds lies in
+/// [-1, 1].
+struct Uniform {
+    choices: Vec<usize>,
+    bounds: (Vec<f32>, Vec<f32>),
+    mask: Vec<bool>,
+    discrete: Vec<u32>,
+    continuous: Vec<f32>,
+}
+
+impl Uniform {
+    fn new(env: &dyn VecEnv) -> Self {
+        let (space, n) = (env.action_space(), env.num_envs());
+        let (wd, wc) = space.action_widths();
+        Self {
+            choices: space.choices(),
+            bounds: space.action_bounds(),
+            mask: vec![true; n * env.mask_width()],
+            discrete: vec![0; n * wd],
+            continuous: vec![0.0; n * wc],
+        }
+    }
+
+    fn choose(&mut self, env: &dyn VecEnv, rng: &mut Stream) {
+        env.masks(&mut self.mask);
+        let mut rest = &self.mask[..];
+        for (a, &n) in self.discrete.iter_mut().zip(self.choices.iter().cycle()) {
+            let (own, later) = rest.split_at(n.min(rest.len()));
+            rest = later;
+            *a = mask::random_value(n, own, rng);
+        }
+        let (low, high) = &self.bounds;
+        for row in self.continuous.chunks_exact_mut(low.len().max(1)) {
+            for ((x, low), high) in row.iter_mut().zip(low).zip(high) {
+                let (low, high) =
+                    if (high - low).is_finite() { (*low, *high) } else { (-1.0, 1.0) };
+                *x = low + (high - low) * rng.uniform();
             }
         }
-        Space::Image { .. } => {}
     }
 }

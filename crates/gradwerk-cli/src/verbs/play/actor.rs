@@ -50,13 +50,14 @@ impl Actor {
         }
     }
 
-    /// The next action; nothing if the player leaves.
+    /// The next action, among those that `mask` allows; nothing if the player leaves.
     ///
     /// # Errors
-    /// If keys cannot be read.
+    /// If keys cannot be read, or nothing is allowed.
     pub fn act(
         &mut self,
         obs: &[f32],
+        mask: &[bool],
         space: &Space,
         names: &[&str],
         episode: u64,
@@ -64,13 +65,15 @@ impl Actor {
     ) -> Result<Option<ActionBatch>, Error> {
         let stream = |seed: u64| Stream::new(seed, Purpose::EvalAction, episode, time);
         match self {
-            Self::Policy(policy, None) => Ok(Some(policy.predict(obs))),
-            Self::Policy(policy, Some(seed)) => Ok(Some(policy.sample(obs, &[stream(*seed)]))),
+            Self::Policy(policy, None) => policy.predict_masked(obs, mask).map(Some),
+            Self::Policy(policy, Some(seed)) => {
+                policy.sample_masked(obs, mask, &[stream(*seed)]).map(Some)
+            }
             Self::Random(seed) => {
-                let (discrete, continuous) = space.sample(&mut stream(*seed));
+                let (discrete, continuous) = space.sample(mask, &mut stream(*seed));
                 Ok(Some(ActionBatch { discrete, continuous }))
             }
-            Self::Human(term) => keys::read(term, space, names),
+            Self::Human(term) => keys::read(term, space, mask, names),
         }
     }
 }

@@ -3,7 +3,7 @@
 use console::{Key, Term};
 use gradwerk::Error;
 use gradwerk::policy::ActionBatch;
-use gradwerk_env::{EnvFactory, Space};
+use gradwerk_env::{EnvFactory, Space, mask};
 use std::io::ErrorKind;
 
 /// What a key means.
@@ -56,20 +56,27 @@ fn describe(a: usize, names: &[&str]) -> String {
     }
 }
 
-/// Wait for a key that says an action; nothing if it says to leave.
+/// Wait for a key that says an action that `mask` allows; nothing if it says to leave.
 ///
 /// # Errors
 /// If the terminal cannot be read.
-pub fn read(term: &Term, space: &Space, names: &[&str]) -> Result<Option<ActionBatch>, Error> {
+pub fn read(
+    term: &Term,
+    space: &Space,
+    mask: &[bool],
+    names: &[&str],
+) -> Result<Option<ActionBatch>, Error> {
+    let allowed =
+        |a: &ActionBatch| mask.is_empty() || mask::allows(&space.choices(), mask, &a.discrete);
     loop {
         let key = match term.read_key() {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
             key => key.map_err(Error::io("read", "the terminal"))?,
         };
         match meaning(&key, space, names) {
-            Meaning::Act(action) => return Ok(Some(action)),
+            Meaning::Act(action) if allowed(&action) => return Ok(Some(action)),
             Meaning::Leave => return Ok(None),
-            Meaning::Nothing => {}
+            Meaning::Act(_) | Meaning::Nothing => {}
         }
     }
 }
@@ -91,7 +98,7 @@ fn meaning(key: &Key, space: &Space, names: &[&str]) -> Meaning {
             };
             Meaning::Act(ActionBatch { discrete: vec![], continuous: vec![pushed] })
         }
-        Space::Image { .. } => Meaning::Nothing,
+        _ => Meaning::Nothing,
     }
 }
 

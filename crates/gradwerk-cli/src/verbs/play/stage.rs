@@ -75,8 +75,10 @@ impl Stage {
     pub fn step(&mut self) -> Result<bool, Error> {
         let names = self.env.action_names();
         let space = self.env.action_space();
-        let Some(action) = self.actor.act(&self.obs, space, names, self.episode, self.length)?
-        else {
+        let mut mask = vec![true; self.env.mask_width()];
+        self.env.masks(&mut mask);
+        let (episode, time) = (self.episode, self.length);
+        let Some(action) = self.actor.act(&self.obs, &mask, space, names, episode, time)? else {
             return Ok(false);
         };
         let (mut reward, mut end) = ([0.0], [End::Continue]);
