@@ -215,17 +215,32 @@ fn everything_behaves_as_declared() {
     }
 }
 
-/// A network or distribution of the list that no row covers would be believed without proof.
+/// What no exact gradient is known of: problems in tables show no images, and their actions are
+/// one choice; of densities, the Gaussian problems know the plain one. Finite differences prove
+/// these (the contract tests of networks and of distributions).
+const WITHOUT_ROWS: [&str; 10] = [
+    "nature-cnn",
+    "impala",
+    "small-cnn",
+    "multi-categorical",
+    "multi-bernoulli",
+    "composite",
+    "full-gaussian",
+    "squashed-gaussian",
+    "beta",
+    "truncated-normal",
+];
+
+/// Another network or distribution that no row covers would be believed without proof.
 #[test]
 fn every_network_and_distribution_is_covered() {
     let cases = cases();
-    for network in gradwerk_nn::NETWORKS {
-        let covered = cases.iter().any(|c| (c.policy.network)().name() == *network);
-        assert!(covered, "no row has the network {network}");
-    }
-    for dist in gradwerk::dist::DISTRIBUTIONS.iter().map(|d| d.name) {
-        let covered = cases.iter().any(|c| (c.policy.dist)().name() == dist);
-        assert!(covered, "no row has {dist}");
+    let networks = gradwerk_nn::NETWORKS.iter().copied();
+    let dists = gradwerk::dist::DISTRIBUTIONS.iter().map(|d| d.name);
+    for name in networks.chain(dists) {
+        let of = |c: &Case| [(c.policy.network)().name(), (c.policy.dist)().name()].contains(&name);
+        let covered = cases.iter().any(of);
+        assert_eq!(covered, !WITHOUT_ROWS.contains(&name), "{name}: whether a row has it");
     }
 }
 
