@@ -117,7 +117,11 @@ const CASES: &[(&str, i32, &[&str])] = &[
     (
         "train Pendulum-v1 --set policy.log_std_init=-1",
         2,
-        &["unknown key policy.log_std_init", "policy.kind = gaussian, and it is auto: set both"],
+        &[
+            "unknown key policy.log_std_init",
+            "policy.kind = gaussian or",
+            "and it is auto: set both",
+        ],
     ),
     ("train CartPole-v1 --set normalize.clip=1e39", 2, &["normalize.clip = 1", "single precision"]),
     ("train CartPole-v1 --algo bc", 2, &["algo.data", "gradwerk record"]),
