@@ -210,8 +210,10 @@ fn every_preset_is_valid_for_its_environment() {
         resolved.check().unwrap_or_else(|e| panic!("{}: {e}", preset.name));
         let (env, algo) = (&resolved.config.env.id, resolved.config.algo.name());
         let automatic = format!("{}-{algo}", env.replace('/', "-"));
-        let network = resolved.config.network.name();
-        let named = [automatic.clone(), format!("{automatic}-{network}")];
+        // One that is not chosen by itself is named after what is special in it.
+        let special = [resolved.config.network.name(), resolved.config.policy.name()];
+        let [network, policy] = special.map(|what| format!("{automatic}-{what}"));
+        let named = [automatic, network, policy];
         assert!(named.contains(&preset.name.to_owned()), "{}: expected {named:?}", preset.name);
         assert!(!preset.summary().is_empty(), "{}: no first comment line", preset.name);
     }

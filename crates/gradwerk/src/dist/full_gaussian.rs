@@ -18,7 +18,7 @@ pub struct FullGaussianConfig {
 }
 
 impl FullGaussianConfig {
-    /// The distribution for `space`, or `None` unless it is a box of at most [`MOST`] components.
+    /// The distribution for `space`, or `None` unless it is a box of at most 32 components.
     #[must_use]
     pub fn build(&self, space: &Space) -> Option<FullGaussian> {
         match space {

@@ -37,7 +37,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "Pendulum-v1-ppo-rbf",
     "Pendulum-v1-ppo-polynomial",
     "Pendulum-v1-ppo-beta",
-    "Pendulum-v1-ppo-squashed",
+    "Pendulum-v1-ppo-squashed-gaussian",
     "FrozenLake-v1-ppo",
     "FrozenLake-v1-reinforce",
     "CliffWalking-v1-ppo",

@@ -17,7 +17,7 @@ const EXTENSION: &str = "safetensors";
 /// continuation that this run does not follow, or could not be read.
 ///
 /// # Errors
-/// As [`write`]; [`StateError::Io`] also if an old file cannot be deleted.
+/// As [`write()`]; [`StateError::Io`] also if an old file cannot be deleted.
 pub fn save(folder: &Path, steps: u64, state: &State) -> Result<PathBuf, StateError> {
     let path = file_of(folder, steps);
     write(&path, state)?;

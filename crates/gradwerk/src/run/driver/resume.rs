@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 /// Go on with a run on a built-in environment, to `limit` steps instead of its own if given.
 ///
 /// # Errors
-/// As [`train`]; also if the directory is not a run, is in use, or if its checkpoints cannot
-/// be read.
+/// As [`train`](super::train); also if the directory is not a run, is in use, or if its
+/// checkpoints cannot be read.
 pub fn resume(
     run_dir: &Path,
     limit: Option<u64>,
