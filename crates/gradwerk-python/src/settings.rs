@@ -77,6 +77,25 @@ impl Asked<'_> {
         Preset::matching(twin, self.algo.unwrap_or("ppo")).map(|preset| preset.name)
     }
 
+    /// Say how many environments there are, and collect as much from them as is usual.
+    fn fit(&self, sources: &mut Sources, n: usize) -> PyResult<()> {
+        let nothing = PyDict::new(self.settings.py());
+        let usual = Asked { file: None, settings: &nothing, ..*self }.sources()?;
+        let usual = usual.resolve().map_err(plain)?.config;
+        let typed = format!("the number of environments, {n}");
+        let mut set =
+            |key: &str, value: usize| sources.flag(key, value as i64, &typed).map_err(plain);
+        set("env.num_envs", n)?;
+        let (episodes, steps) = (usual.rollout.episodes, usual.rollout.steps);
+        if self.says("rollout.episodes") || self.says("rollout.steps") {
+            return Ok(());
+        }
+        if episodes > 0 {
+            set("rollout.episodes", episodes.next_multiple_of(n))?;
+        }
+        set("rollout.steps", (steps * usual.env.num_envs / n).max(1))
+    }
+
     fn says(&self, key: &str) -> bool {
         let (section, name) = key.split_once('.').unwrap_or((key, ""));
         let flat = self.settings.contains(key).unwrap_or(false)
@@ -100,28 +119,10 @@ pub fn resolve(
     num_envs: Option<usize>,
 ) -> PyResult<PyConfig> {
     let asked = Asked { env_id, algo, file, settings, preset_of };
-    let sources = asked.sources()?;
-    let Some(n) = num_envs else { return finish(&sources) };
-    if asked.says("env.num_envs") {
-        return finish(&sources);
-    }
-    let free = finish(&sources)?.resolved.config;
     let mut sources = asked.sources()?;
-    let typed = format!("the number of environments, {n}");
-    sources.flag("env.num_envs", n as i64, &typed).map_err(plain)?;
-    let (rollout, old) = (&free.rollout, free.env.num_envs);
-    if asked.file.is_none() && rollout.episodes > 0 && !asked.says("rollout.episodes") {
-        let episodes = rollout.episodes.next_multiple_of(n) as i64;
-        sources.flag("rollout.episodes", episodes, &typed).map_err(plain)?;
+    if let Some(n) = num_envs.filter(|_| asked.file.is_none() && !asked.says("env.num_envs")) {
+        asked.fit(&mut sources, n)?;
     }
-    if asked.file.is_none() && !asked.says("rollout.steps") {
-        let steps = (rollout.steps * old / n).max(1) as i64;
-        sources.flag("rollout.steps", steps, &typed).map_err(plain)?;
-    }
-    finish(&sources)
-}
-
-fn finish(sources: &Sources) -> PyResult<PyConfig> {
     Ok(PyConfig { resolved: sources.resolve().map_err(plain)? })
 }
 

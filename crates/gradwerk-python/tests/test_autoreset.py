@@ -14,7 +14,7 @@ LEARN = {
     "gamma": 0.9,
     "network": {"kind": "linear"},
     "rollout__steps": 30,
-    "lr": 0.02,
+    "lr": {"start": 0.3, "end": 0.0, "schedule": "linear"},
     "optimizer": {"kind": "adam"},
 }
 
@@ -48,7 +48,7 @@ def test_the_transitions_are_the_same_in_every_mode(mode):
 def test_values_bootstrap_from_the_final_observation(mode):
     env = Chain if mode is None else vector(mode, 8)
     extra = {"num_envs": 8} if mode is None else {}
-    trainer = gw.make(env, seed=1, steps=40_000, lr__end=0.0, **extra, **LEARN)
+    trainer = gw.make(env, seed=1, steps=40_000, **extra, **LEARN)
     while not trainer.finished:
         trainer.update()
     values = trainer.policy.value(np.arange(4))
@@ -112,7 +112,7 @@ def test_a_truncation_without_a_final_observation_is_an_error():
 
 
 def test_what_a_vector_environment_cannot_do_is_an_error():
-    with pytest.raises(ValueError, match=r"env.num_envs = 3, but there are 4 environments"):
+    with pytest.raises(ValueError, match=r"env.num_envs = 3, but the number of environments is 4"):
         gw.make(vector(AutoresetMode.NEXT_STEP), num_envs=3)
     with pytest.raises(ValueError, match=r"env.frame_skip = 2: a vector environment steps"):
         gw.make(vector(AutoresetMode.NEXT_STEP), env__frame_skip=2)

@@ -9,7 +9,7 @@ from gymnasium.vector import SyncVectorEnv
 
 import gradwerk as gw
 
-SMALL = {"steps": 1000, "rollout__steps": 32, "num_envs": 2}
+SMALL = {"steps": 1000, "rollout__steps": 32, "num_envs": 2, "algo__minibatch": 8}
 
 
 def broken(fault, **settings):
@@ -132,7 +132,7 @@ def test_names_and_kinds_of_environments():
         gw.make(7)
     with pytest.raises(TypeError, match="env made a int, expected a gymnasium.Env"):
         gw.make(lambda: 7)
-    with pytest.raises(ValueError, match="there are 1 environments"):
+    with pytest.raises(ValueError, match="the number of environments is 1"):
         gw.make(gym.make("CartPole-v1"), num_envs=2)
 
 

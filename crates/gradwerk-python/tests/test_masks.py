@@ -7,7 +7,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import gradwerk as gw
 
-SMALL = {"steps": 4000, "seed": 1, "rollout__steps": 64}
+SMALL = {"steps": 4000, "seed": 1, "rollout__steps": 64, "algo__minibatch": 64}
 
 
 class MethodVector(SyncVectorEnv):

@@ -9,7 +9,7 @@ from gymnasium.vector import SyncVectorEnv
 
 import gradwerk as gw
 
-SMALL = {"steps": 1000, "seed": 2, "rollout__steps": 16}
+SMALL = {"steps": 1000, "seed": 2, "rollout__steps": 16, "algo__minibatch": 16}
 
 
 @pytest.mark.parametrize("batch", [False, True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from gradwerk._core import Config, Flag, Policy
 from gradwerk._environments import OBJECT, AnyEnv, Found, find
 
 AnyPath = str | os.PathLike[str]
+
+#: An algorithm's name, or its settings with the name as ``kind``.
+Algo = str | Mapping[str, Any] | None
 
 
 class Run:
@@ -79,7 +83,7 @@ class Run:
 
 def configure(
     found: Found,
-    algo: str | None,
+    algo: Algo,
     config: AnyPath | None,
     settings: dict[str, Any],
     **flags: Any,
@@ -92,15 +96,15 @@ def configure(
         if key in given:
             raise ValueError(f"{key.replace('__', '.')} is given twice: {given[key]} and {value}")
         given[key] = value
+    if isinstance(algo, Mapping):
+        given["algo"] = {key: value for key, value in algo.items() if key != "kind"}
+        algo = algo.get("kind")
     if algo is None and config is None:
         algo = "ppo"
+    _check_number(found, given.get("env__num_envs"))
     file = None if config is None else os.fspath(config)
     resolved = _core.resolve(found.id, algo, file, given, found.twin, found.num_envs)
-    if found.num_envs not in (None, resolved.num_envs):
-        raise ValueError(
-            f"env.num_envs = {resolved.num_envs}, but there are {found.num_envs} environments: "
-            "pass a function that makes one to have another number"
-        )
+    _check_number(found, resolved.num_envs)
     if resolved.eval_every > 0 and found.python is not None and not found.python.has_evaluation:
         raise ValueError(
             f"eval.every = {resolved.eval_every}: evaluating in the environment that is trained "
@@ -109,9 +113,17 @@ def configure(
     return resolved
 
 
+def _check_number(found: Found, num_envs: int | None) -> None:
+    if num_envs is not None and found.num_envs not in (None, num_envs):
+        raise ValueError(
+            f"env.num_envs = {num_envs}, but the number of environments is {found.num_envs}: "
+            "pass a function that makes one to choose"
+        )
+
+
 def train(
     env: AnyEnv,
-    algo: str | None = None,
+    algo: Algo = None,
     *,
     steps: int | None = None,
     seed: int | None = None,
@@ -134,7 +146,8 @@ def train(
         env: the name of a native environment (``gradwerk.native.ids()``) or of one that Gymnasium
             knows (``"gymnasium:CartPole-v1"`` is Gymnasium's own where both have one), a function
             that makes an environment, an environment, or a vector environment.
-        algo: the algorithm; ``"ppo"`` by default.
+        algo: the algorithm, ``"ppo"`` by default; with settings of its own as a dictionary,
+            ``{"kind": "ppo", "clip": 0.1}``.
         steps: length of the run in environment steps; all schedules end there.
         seed: seed of everything random, environments included.
         num_envs: copies of the environment that are stepped side by side.
@@ -152,7 +165,7 @@ def train(
         threads: threads of the learner (and of native environments); all cores by default.
         kernel: ``"portable"`` for the same bits on every machine.
         settings: every other setting of ``config.toml``; a dot is written as two underscores
-            (``algo__clip=0.1``) or as a dictionary (``algo={"clip": 0.1}``).
+            (``algo__clip=0.1``) or as a dictionary (``network={"kind": "linear"}``).
 
     Raises:
         ValueError: a setting that cannot be used; the text names it and what is valid.

@@ -6,7 +6,7 @@ from typing import Any
 
 from gradwerk._core import Trainer as _Trainer
 from gradwerk._environments import AnyEnv, find
-from gradwerk._run import AnyPath, configure
+from gradwerk._run import Algo, AnyPath, configure
 
 #: A run in memory, made by :func:`make`.
 Trainer = _Trainer
@@ -14,7 +14,7 @@ Trainer = _Trainer
 
 def make(
     env: AnyEnv,
-    algo: str | None = None,
+    algo: Algo = None,
     *,
     steps: int | None = None,
     seed: int | None = None,

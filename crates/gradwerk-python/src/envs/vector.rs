@@ -130,10 +130,10 @@ impl VectorEnvs {
         options.set_item("seed", seed_of(keys, seed, 0, episode) >> 1)?;
         let result = self.env.bind(py).call_method("reset", (), Some(&options))?;
         let (value, info) = of_reset(&result)?;
+        self.resetting.fill(false);
         self.observe(&value)?;
         self.read_masks(py, &info, None)?;
         obs.copy_from_slice(&self.seen[..obs.len()]);
-        self.resetting.fill(false);
         self.time.fill(0);
         self.fresh = true;
         Ok(())
