@@ -8,14 +8,15 @@ import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from gradwerk import _core
 from gradwerk._callbacks import AnyCallback, Hooks, interruptible
 from gradwerk._core import Config, Flag, Policy
 from gradwerk._environments import OBJECT, AnyEnv, Found, find
+
+if TYPE_CHECKING:
+    import numpy as np
 
 AnyPath = str | os.PathLike[str]
 
