@@ -162,11 +162,11 @@ impl<E: Engine> Agent<E> {
         let (model, weights) = (&self.learner.model, &self.learner.weights);
         let mut inference = Inference::new(model, self.learner.kernel());
         if model.has_critic() {
-            inference.value(model, weights, &self.features, &mut self.value);
+            inference.value(model, weights, &self.features, &mut [], &mut self.value);
         }
         let width = model.head_width();
         let mut y = vec![E::ZERO; self.observations * width];
-        inference.policy(model, weights, &self.features, &mut y);
+        inference.policy(model, weights, &self.features, &mut [], &mut y);
         for (row, out) in self.log_prob.iter_mut().enumerate() {
             let (obs, action) = (row / self.actions, (row % self.actions) as u32);
             let a = ActionRow { discrete: &[action], continuous: &[] };

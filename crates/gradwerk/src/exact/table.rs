@@ -57,10 +57,10 @@ fn score_row(agent: &Agent<f64>, obs: usize, action: u32, score: &mut [f64]) -> 
     let mut v = vec![0.0; usize::from(model.has_critic())];
     let mut cache = vec![0.0; model.net.cache_len(1)];
     let mut scratch = vec![0.0; model.net.scratch_len(1)];
-    model.net.forward(kernel, params, x, 1, &mut cache, &mut y, &mut v);
+    model.net.forward(kernel, params, x, 1.into(), Memory::none(), &mut cache, &mut y, &mut v);
     let a = ActionRow { discrete: &[action], continuous: &[] };
     let mut dy = vec![0.0; y.len()];
     model.dist.add_log_prob_grad(&y, a, 1.0, &mut dy);
-    model.net.vjp(kernel, params, x, 1, &cache, &dy, &[], score, &mut scratch);
+    model.net.vjp(kernel, params, x, 1.into(), &cache, &dy, &[], score, &mut scratch);
     gradwerk_math::Real::exp(model.dist.log_prob(&y, a))
 }
