@@ -3,7 +3,7 @@
 use gradwerk_math::Kernel;
 
 use crate::kernels::{self, Gemm, NARROW, NarrowGradient, NarrowProduct, Start};
-use crate::{Activation, Engine, Init, Layout, Network, Params};
+use crate::{Activation, Engine, Init, Layout, Memory, Network, Params, Rows};
 
 /// What an [`Mlp`] is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -360,7 +360,8 @@ impl<E: Engine> Network<E> for Mlp {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
+        _: Memory<'_, E>,
         cache: &mut [E],
         y: &mut [E],
     ) {
@@ -376,7 +377,7 @@ impl<E: Engine> Network<E> for Mlp {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         dy: &[E],
         dtheta: &mut [E],
@@ -424,7 +425,7 @@ impl<E: Engine> Network<E> for Mlp {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         u: &[E],
         dx: Option<&[E]>,
