@@ -2,6 +2,7 @@
 
 use super::Agent;
 use crate::dist::{ActionRow, Distribution};
+use gradwerk_nn::Memory;
 
 /// `pi(a|o)` and the scores `grad log pi(a|o)` of a model on a finite problem.
 #[derive(Clone, Debug, PartialEq)]
