@@ -2,9 +2,7 @@
 
 use gradwerk_math::Kernel;
 
-use crate::{
-    Engine, ImageSize, Layout, Memory, MemoryConfig, Network, Params, Rows, kernels,
-};
+use crate::{Engine, ImageSize, Layout, Memory, MemoryConfig, Network, Params, Rows, kernels};
 
 /// The sizes that a task gives to a network.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::chain::Chain;
 use crate::conv::{ImpalaConfig, NatureCnnConfig, SmallCnnConfig};
 use crate::features::{
     FourierConfig, PolynomialConfig, RbfConfig, TabularConfig, TileCodingConfig,
 };
-use crate::chain::Chain;
 use crate::{
     Activation, ActorCritic, Engine, Init, MemoryConfig, Mlp, MlpSpec, Network, NnError, Shape,
 };
@@ -392,6 +392,7 @@ impl Kind for LinearConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RecurrentConfig;
 
     #[test]
     fn every_default_round_trips_and_unknown_keys_are_errors() {
@@ -429,6 +430,58 @@ mod tests {
         assert_eq!(gain.to_string(), "policy_gain = NaN: must be finite and not negative");
         let shared = MlpConfig { shared: true, value_hidden: Some(vec![8]), ..base };
         assert_eq!(message(shared).to_string(), "value_hidden = [8]: must be left out if shared");
+    }
+
+    #[test]
+    fn networks_without_hidden_layers_refuse_memories() {
+        let memory = MemoryConfig::named("gru").unwrap();
+        let bounds = (vec![-1.0; 2], vec![1.0; 2]);
+        let shape =
+            Shape { inputs: 2, outputs: 2, low: bounds.0, high: bounds.1, ..Shape::default() };
+        let with = Shape { memory, ..shape.clone() };
+        let error = NetworkConfig::named("tile-coding").unwrap().build::<f32>(&with).unwrap_err();
+        let expected = "memory.kind = gru: the network tile-coding cannot have a memory; those \
+                        that can are mlp, nature-cnn, impala, small-cnn";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_memory_alone_may_be_shared() {
+        let shared = MlpConfig { shared: true, hidden: vec![], ..MlpConfig::default() };
+        let config = NetworkConfig::Mlp(shared);
+        let shape = Shape { inputs: 3, outputs: 2, value: true, ..Shape::default() };
+        let error = config.build::<f32>(&shape).unwrap_err().to_string();
+        assert_eq!(error, "hidden = []: needs a layer or a memory to be shared");
+        let memory = MemoryConfig::named("gru").unwrap();
+        let network = config.build::<f32>(&Shape { memory, ..shape }).unwrap();
+        let names: Vec<&str> = network.layout().entries().iter().map(|e| &*e.name).collect();
+        let expected = "trunk.memory.0.input.weight trunk.memory.0.recurrent.weight \
+                        trunk.memory.0.input.bias trunk.memory.0.recurrent.bias \
+                        policy.0.weight policy.0.bias value.0.weight value.0.bias";
+        assert_eq!((names.join(" "), network.memory_len()), (expected.to_owned(), 64));
+    }
+
+    #[test]
+    fn branches_have_memories_of_their_own() {
+        let lstm = RecurrentConfig { units: 5, layers: 2, ..RecurrentConfig::default() };
+        let memory = MemoryConfig::Lstm(lstm);
+        let shape =
+            Shape { inputs: 3, outputs: 2, free: 1, value: true, memory, ..Shape::default() };
+        let config = MlpConfig { hidden: vec![4], ..MlpConfig::default() };
+        let network = NetworkConfig::Mlp(config).build::<f32>(&shape).unwrap();
+        // Two branches of two layers of five outputs and five cells.
+        assert_eq!(network.memory_len(), 2 * 2 * 10);
+        let layout = network.layout();
+        let shape_of =
+            |name: &str| layout.find(name).unwrap_or_else(|| panic!("{name}")).shape.clone();
+        assert_eq!(shape_of("policy.dense.0.weight"), [3, 4]);
+        assert_eq!(shape_of("policy.memory.0.input.weight"), [4, 20]);
+        assert_eq!(shape_of("policy.memory.1.recurrent.weight"), [5, 20]);
+        assert_eq!(shape_of("policy.head.log_std"), [1]);
+        assert_eq!(shape_of("value.head.0.weight"), [5, 1]);
+        let mut theta = vec![0.0; layout.len()];
+        layout.init(1, &mut theta);
+        assert_eq!(theta[layout.find("value.memory.1.bias.forget").unwrap().range()], [1.0; 5]);
     }
 
     #[test]

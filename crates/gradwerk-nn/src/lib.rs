@@ -68,6 +68,7 @@ mod init;
 pub mod kernels;
 mod layer_norm;
 mod layout;
+mod matrix;
 mod memory;
 mod mlp;
 mod network;

@@ -132,6 +132,13 @@ impl<E> Memory<'_, E> {
         let offset = offset.min(self.data.len());
         Memory { data: &mut self.data[offset..], stride: self.stride }
     }
+
+    /// # Panics
+    /// If not all of some sequences have `len` numbers.
+    pub(crate) fn check(&self, sequences: usize, len: usize) {
+        let needed = sequences.saturating_sub(1) * self.stride + len;
+        assert!(len <= self.stride && needed <= self.data.len(), "every sequence has a memory");
+    }
 }
 
 #[cfg(test)]

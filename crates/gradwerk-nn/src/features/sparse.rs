@@ -158,7 +158,8 @@ impl<E: Engine, M: SparseMap> Network<E> for SparseLinear<M> {
 /// Policy and value function linear in the features of `map`.
 pub(super) fn linear_on<E: Engine>(map: impl SparseMap + 'static, shape: &Shape) -> ActorCritic<E> {
     let policy = SparseLinear::new(map.clone(), shape.outputs, shape.free_outputs());
-    let value = shape.value.then(|| -> Box<dyn Network<E>> { Box::new(SparseLinear::new(map, 1, None)) });
+    let value =
+        shape.value.then(|| -> Box<dyn Network<E>> { Box::new(SparseLinear::new(map, 1, None)) });
     ActorCritic::new(None, Box::new(policy), value)
 }
 
@@ -170,8 +171,10 @@ pub(super) mod tests {
     /// Check all derivatives of policy and value.
     pub fn derivatives_are_correct(map: &(impl SparseMap + 'static)) {
         let free = Some(("log_std".to_owned(), 2, -0.5));
-        for network in [SparseLinear::new(map.clone(), 2, free), SparseLinear::new(map.clone(), 1, None)] {
-            let errors = gradcheck::check(&network, 5, 3);
+        for network in
+            [SparseLinear::new(map.clone(), 2, free), SparseLinear::new(map.clone(), 1, None)]
+        {
+            let errors = gradcheck::check(&network, 5.into(), 3);
             assert!(errors.worst() < 1e-6 && errors.adjoint < 1e-12, "{errors:?}");
         }
     }
