@@ -249,7 +249,8 @@ impl Shard {
 
     /// Ask the policy; and a memory, which goes on with every step, for the values as well.
     fn infer(&mut self, ctx: &Context<'_>, t: usize) {
-        let (r, rows) = (&mut self.rollout, t * self.rollout.n..(t + 1) * self.rollout.n);
+        let rows = t * self.rollout.n..(t + 1) * self.rollout.n;
+        let r = &mut self.rollout;
         if r.memory_width == 0 {
             let seen = r.inputs(rows);
             self.inference.policy(ctx.model, ctx.weights, seen, &mut [], &mut self.heads);
@@ -447,12 +448,9 @@ impl Shard {
                 let r = &mut self.rollout;
                 (&r.obs, &r.pixels, &mut [][..], &mut r.value)
             }
-            ValueOf::Bootstrap => (
-                &self.boot_obs,
-                &self.boot_pixels,
-                &mut self.boot_memory[..],
-                &mut self.boot_value,
-            ),
+            ValueOf::Bootstrap => {
+                (&self.boot_obs, &self.boot_pixels, &mut self.boot_memory[..], &mut self.boot_value)
+            }
         };
         let obs = if is_image { Inputs::Pixels(pixels) } else { Inputs::Numbers(numbers) };
         self.inference.value(ctx.model, ctx.weights, obs, memory, value);

@@ -15,8 +15,8 @@ use crate::model::{Model, Weights};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::run::state::State;
-use gradwerk_math::{Kernel, Pool};
 use cutting::{CHUNK_ROWS, Cutting, MAX_CHUNKS};
+use gradwerk_math::{Kernel, Pool};
 use gradwerk_nn::{Buffer, Engine, Memory, Optimizer, OptimizerConfig, kernels, optim};
 use order::Order;
 

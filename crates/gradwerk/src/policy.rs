@@ -1,8 +1,8 @@
 //! A trained policy: everything that acting needs, and nothing of how it was trained.
 
 use crate::Error;
-use crate::config::Config;
 use crate::collect::forget;
+use crate::config::Config;
 use crate::dist::{ActionRow, ActionRowMut, Distribution, Widths};
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::{Normalizers, ObsMap};

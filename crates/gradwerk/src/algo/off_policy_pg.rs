@@ -17,7 +17,6 @@ use crate::estimate::{
     Baseline, Ess, EstimatorConfig, Form, ImportanceConfig, ImportanceScratch, Steps, Weighting,
     effective_sample_size, estimate_off_policy, log_weights,
 };
-use crate::collect::forget;
 use crate::learner::{Batch, Learner, Objective};
 use crate::loss::Surrogate;
 use crate::rollout::Rollout;
@@ -237,7 +236,7 @@ impl<E: Engine> OffPolicyPg<E> {
             r.discrete[row * wd..(row + 1) * wd].fill(0);
             r.continuous[row * wc..(row + 1) * wc].fill(E::ZERO);
             r.mask[row * wm..(row + 1) * wm].fill(true);
-            forget(&mut r.memory, r.memory_width, row);
+            r.memory[row * r.memory_width..(row + 1) * r.memory_width].fill(E::ZERO);
             for column in [&mut r.log_prob, &mut r.reward, &mut r.value, &mut r.next_value] {
                 column[row] = E::ZERO;
             }
