@@ -30,7 +30,7 @@ impl From<usize> for Rows<'_> {
     }
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
     /// How many sequences there are: as many as rows in the first step.
     #[must_use]
     pub fn sequence_count(&self) -> usize {
@@ -39,8 +39,8 @@ impl Rows<'_> {
 
     /// The rows of each step, first to last.
     #[must_use]
-    pub fn steps(&self) -> Steps<'_> {
-        let (counts, whole) = match &self.sequences {
+    pub fn steps(&self) -> Steps<'a> {
+        let (counts, whole) = match self.sequences {
             Some(Sequences { steps, .. }) => {
                 (&steps[..steps.partition_point(|&count| count > 0)], 0)
             }
@@ -192,7 +192,8 @@ mod tests {
     fn parts_of_memories_start_later() {
         let mut data = [0, 1, 2, 3, 4, 5];
         let mut memory = Memory { data: &mut data, stride: 3 };
-        assert_eq!((&*memory.part(2).data, memory.part(2).stride), (&mut [2, 3, 4, 5][..], 3));
+        let part = memory.part(2);
+        assert_eq!((&*part.data, part.stride), (&[2, 3, 4, 5][..], 3));
         assert!(Memory::<f32>::none().part(7).data.is_empty());
     }
 }

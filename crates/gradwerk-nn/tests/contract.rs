@@ -173,6 +173,8 @@ fn difference(a: &[f32], b: &[f64]) -> f64 {
 fn single_precision_is_close_to_double() {
     for config in configs() {
         for shape in tasks(&config) {
+            // Gates multiply what the layers before them have rounded.
+            let most = if shape.memory.is_none() { 3e-6 } else { 1e-5 };
             let exact = Case::<f64>::new(&config, &shape, 23, Kernel::Portable);
             let (y, v, _) = exact.forward(0, 23);
             let gradient = exact.gradient();
@@ -183,12 +185,12 @@ fn single_precision_is_close_to_double() {
                 let case = Case::<f32>::new(&config, &shape, 23, kernel);
                 let what = format!("{config:?} {shape:?} {kernel}");
                 let (y32, v32, _) = case.forward(0, 23);
-                assert!(difference(&y32, &y) < 3e-6, "{what}: y {}", difference(&y32, &y));
-                assert!(difference(&v32, &v) < 3e-6, "{what}: v {}", difference(&v32, &v));
+                assert!(difference(&y32, &y) < most, "{what}: y {}", difference(&y32, &y));
+                assert!(difference(&v32, &v) < most, "{what}: v {}", difference(&v32, &v));
                 let d = difference(&case.gradient(), &gradient);
-                assert!(d < 3e-6, "{what}: gradient {d}");
+                assert!(d < most, "{what}: gradient {d}");
                 let d = difference(&case.jvp(&u32), &dy);
-                assert!(d < 3e-6, "{what}: jvp {d}");
+                assert!(d < most, "{what}: jvp {d}");
             }
         }
     }
