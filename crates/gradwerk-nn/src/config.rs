@@ -43,7 +43,7 @@ pub struct MlpConfig {
     pub value_hidden: Option<Vec<usize>>,
     /// Nonlinearity after every hidden layer.
     pub activation: Activation,
-    /// Whether policy and value function have their hidden layers in common.
+    /// Whether policy and value function have their hidden layers and memory in common.
     pub shared: bool,
     /// How weights get their first values.
     pub init: InitScheme,
@@ -435,14 +435,17 @@ mod tests {
     #[test]
     fn networks_without_hidden_layers_refuse_memories() {
         let memory = MemoryConfig::named("gru").unwrap();
-        let bounds = (vec![-1.0; 2], vec![1.0; 2]);
-        let shape =
-            Shape { inputs: 2, outputs: 2, low: bounds.0, high: bounds.1, ..Shape::default() };
-        let with = Shape { memory, ..shape.clone() };
-        let error = NetworkConfig::named("tile-coding").unwrap().build::<f32>(&with).unwrap_err();
-        let expected = "memory.kind = gru: the network tile-coding cannot have a memory; those \
-                        that can are mlp, nature-cnn, impala, small-cnn";
-        assert_eq!(error.to_string(), expected);
+        let shape = Shape { inputs: 2, outputs: 2, memory, ..Shape::default() };
+        let able = with_memory();
+        assert_eq!(able, ["mlp", "nature-cnn", "impala", "small-cnn"]);
+        for name in NETWORKS.iter().filter(|name| !able.contains(name)) {
+            let error = NetworkConfig::named(name).unwrap().build::<f32>(&shape).unwrap_err();
+            let expected = format!(
+                "memory.kind = gru: the network {name} cannot have a memory; those that can are \
+                 mlp, nature-cnn, impala, small-cnn"
+            );
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]

@@ -46,7 +46,8 @@
 //!
 //! - [`NetworkConfig`], [`OptimizerConfig`]: the lists of networks and optimizers with their
 //!   settings;
-//! - [`MemoryConfig`]: the list of memories, for what one observation does not tell;
+//! - [`MemoryConfig`]: the list of memories, for what one observation does not tell; the formulas
+//!   are in [`memory`];
 //! - [`ActorCritic`]: policy and value function over one parameter vector;
 //! - [`gradcheck`]: derivatives against central differences, in double precision;
 //! - [`kernels`]: matrix products and elementwise passes per instruction set.
@@ -69,7 +70,7 @@ pub mod kernels;
 mod layer_norm;
 mod layout;
 mod matrix;
-mod memory;
+pub mod memory;
 mod mlp;
 mod network;
 pub mod optim;

@@ -136,15 +136,15 @@ impl Reference<'_> {
                 let m = recurrent(0, j) + self.bias("recurrent.bias", j);
                 let r = Real::sigmoid(input(0, j) + recurrent(1, j) + bias(0));
                 let z = Real::sigmoid(input(1, j) + recurrent(2, j) + bias(1));
-                let n = f64::tanh(input(2, j) + bias(2) + r * m);
+                let n = Real::tanh(input(2, j) + bias(2) + r * m);
                 [(1.0 - z) * n + z * memory[j], 0.0]
             }
             Cell::Lstm => {
                 let sum = |block, name| input(block, j) + recurrent(block, j) + self.bias(name, j);
                 let (i, f) = (Real::sigmoid(sum(0, "bias.input")), sum(1, "bias.forget"));
-                let (g, o) = (f64::tanh(sum(2, "bias.cell")), sum(3, "bias.output"));
+                let (g, o) = (Real::tanh(sum(2, "bias.cell")), sum(3, "bias.output"));
                 let c = Real::sigmoid(f) * memory[u + j] + i * g;
-                [Real::sigmoid(o) * c.tanh(), c]
+                [Real::sigmoid(o) * Real::tanh(c), c]
             }
         };
         let (h, c): (Vec<f64>, Vec<f64>) = (0..u).map(new).map(|[h, c]| (h, c)).unzip();
