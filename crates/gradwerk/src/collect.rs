@@ -198,6 +198,10 @@ impl Shard {
             t += 1;
         }
         self.rollout.set_len(t);
+        // Environments that have played their episodes wait at the start of the next.
+        for i in (0..self.time.len()).filter(|&i| self.time[i] == 0) {
+            forget(&mut self.memory, self.rollout.memory_width, i);
+        }
         self.evaluate(ctx);
         Ok(())
     }
@@ -213,10 +217,6 @@ impl Shard {
         self.boot_row.clear();
         self.obs_sum.fill(0.0);
         self.obs_square.fill(0.0);
-        // Environments that had played their episodes waited at the start of the next.
-        for i in (0..self.time.len()).filter(|&i| self.time[i] == 0) {
-            forget(&mut self.memory, self.rollout.memory_width, i);
-        }
     }
 
     fn goes_on(&self, plan: Plan, t: usize) -> bool {

@@ -50,6 +50,10 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "MountainCarContinuous-v0-trpo",
     "Pendulum-v1-npg",
     "Pendulum-v1-trpo",
+    "CartPoleNoVel-v1-ppo",
+    "PendulumNoVel-v1-ppo",
+    "memory-t-maze-50-ppo",
+    "memory-repeat-copy-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
