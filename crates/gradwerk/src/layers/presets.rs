@@ -42,6 +42,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "FrozenLake-v1-reinforce",
     "CliffWalking-v1-ppo",
     "Taxi-v4-ppo",
+    "hybrid-platform-ppo",
     "CartPole-v1-npg",
     "CartPole-v1-trpo",
     "Acrobot-v1-npg",
