@@ -25,7 +25,8 @@ VENV = ROOT / "target/sgemm-venv"
 GEMM = ROOT / "target/gemm-peak"
 RESULT = ROOT / "benchmarks/results/sgemm.md"
 PACKAGES = ["numpy==2.4.6", "threadpoolctl==3.6.0"]
-WORKS = ["kernels/4-64-64-b2048", "kernels/17-64-64-b2048", "kernels/376-256-256-b2048"]
+WORKS = ["kernels/4-64-64-b2048", "kernels/17-64-64-b2048", "kernels/376-256-256-b2048",
+         "kernels/nature-cnn-b256"]
 
 OPENBLAS = """
 import json, sys, time, threadpoolctl, numpy

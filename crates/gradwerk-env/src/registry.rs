@@ -4,7 +4,7 @@ use crate::batch::has_masks;
 use crate::{
     Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, cards, classic, exact_gaussian,
     finite::{self, MdpFactory, MdpFileError, file, problems},
-    games, grid, memory,
+    games, grid, hybrid, memory,
     probe::{self, ProbeSolution},
 };
 use std::marker::PhantomData;
@@ -214,6 +214,7 @@ envs! {
         exact_gaussian::RegulatorEnv,
         exact_gaussian::ConditioningEnv,
         cards::Pyramid,
+        hybrid::Platform,
         memory::RepeatCopy,
         memory::WithoutVelocity<classic::CartPole>,
         memory::WithoutVelocity<classic::Pendulum>,

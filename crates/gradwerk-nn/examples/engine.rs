@@ -11,7 +11,8 @@ use std::time::Instant;
 use gradwerk_math::simd::{Elementary, Job};
 use gradwerk_nn::kernels::norm;
 use gradwerk_nn::{
-    ActorCritic, Buffer, Kernel, MlpConfig, NetworkConfig, OptimizerConfig, Params, Shape, TILE,
+    ActorCritic, Buffer, Kernel, Memory, MlpConfig, NetworkConfig, OptimizerConfig, Params, Shape,
+    TILE,
 };
 
 /// Multiply-adds that never leave the registers: the peak of the arithmetic units.
@@ -45,7 +46,7 @@ fn fastest(mut f: impl FnMut()) -> f64 {
     best
 }
 
-struct Memory {
+struct Work {
     theta: Buffer<f32>,
     packed: Buffer<f32>,
     grad: Buffer<f32>,
@@ -56,7 +57,7 @@ struct Memory {
     v: Buffer<f32>,
 }
 
-impl Memory {
+impl Work {
     fn new(network: &ActorCritic<f32>, rows: usize) -> Self {
         let len = network.layout().len();
         let mut theta = Buffer::zeros(len);
@@ -77,24 +78,25 @@ impl Memory {
     }
 }
 
-fn forward(network: &ActorCritic<f32>, kernel: Kernel, m: &mut Memory) {
+fn forward(network: &ActorCritic<f32>, kernel: Kernel, m: &mut Work) {
     let params = Params { theta: &m.theta, packed: &m.packed };
     for x in m.x.chunks(TILE * network.inputs()) {
-        let rows = x.len() / network.inputs();
-        network.forward(kernel, params, x, rows, &mut m.cache, &mut m.y, &mut m.v);
+        let (rows, none) = (x.len() / network.inputs(), Memory::none());
+        network.forward(kernel, params, x, rows.into(), none, &mut m.cache, &mut m.y, &mut m.v);
     }
 }
 
-fn gradient(network: &ActorCritic<f32>, kernel: Kernel, m: &mut Memory) {
+fn gradient(network: &ActorCritic<f32>, kernel: Kernel, m: &mut Work) {
     network.pack(kernel, &m.theta, &mut m.packed);
     m.grad.fill(0.0);
     let params = Params { theta: &m.theta, packed: &m.packed };
     for x in m.x.chunks(TILE * network.inputs()) {
-        let rows = x.len() / network.inputs();
-        network.forward(kernel, params, x, rows, &mut m.cache, &mut m.y, &mut m.v);
+        let (rows, none) = (x.len() / network.inputs(), Memory::none());
+        network.forward(kernel, params, x, rows.into(), none, &mut m.cache, &mut m.y, &mut m.v);
         // Stands for the head gradient: any numbers of ordinary size.
         let (y, v) = (&m.y[..rows * network.policy_outputs()], &m.v[..rows]);
-        network.vjp(kernel, params, x, rows, &m.cache, y, v, &mut m.grad, &mut m.scratch);
+        let (rows, cache) = (rows.into(), &m.cache);
+        network.vjp(kernel, params, x, rows, cache, y, v, &mut m.grad, &mut m.scratch);
     }
 }
 
@@ -128,7 +130,7 @@ fn main() {
         let peak = operations / peak / 1e9;
         println!("{kernel}: peak {peak:.0} GFLOP/s");
         for rows in [8, 64, 256, 2048] {
-            let mut m = Memory::new(&network, rows);
+            let mut m = Work::new(&network, rows);
             let mut adam = OptimizerConfig::default().build(m.theta.len()).expect("Adam");
             let repeats = (2048 / rows).max(1);
             let inference =

@@ -2,7 +2,7 @@
 
 use gradwerk_math::Kernel;
 
-use crate::{Engine, ImageSize, Layout, Network, Params, kernels};
+use crate::{Engine, ImageSize, Layout, Memory, MemoryConfig, Network, Params, Rows, kernels};
 
 /// The sizes that a task gives to a network.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Shape {
     pub low: Vec<f32>,
     /// Upper bounds of the observation's entries.
     pub high: Vec<f32>,
+    /// What the network remembers of earlier observations.
+    pub memory: MemoryConfig,
 }
 
 impl Shape {
@@ -37,7 +39,8 @@ impl Shape {
 ///
 /// The flat vector is `trunk | policy | value`, with entries named `trunk.0.weight`,
 /// `policy.0.weight`, `policy.log_std`, `value.0.weight`, and so on. The contracts of [`Network`]
-/// (row independence, order of sums, no allocation) hold here as well.
+/// (row independence, order of sums, no allocation) hold here as well. So is a memory laid out:
+/// `trunk | policy | value`.
 #[derive(Debug)]
 pub struct ActorCritic<E: Engine> {
     layout: Layout,
@@ -46,12 +49,13 @@ pub struct ActorCritic<E: Engine> {
     value: Option<Box<dyn Network<E>>>,
 }
 
-/// Where one part lies in theta, in the packed parameters and in the cache.
+/// Where one part lies in theta, in the packed parameters, in the cache and in a memory.
 #[derive(Clone, Copy)]
 struct Part {
     theta: (usize, usize),
     packed: (usize, usize),
     cache: (usize, usize),
+    memory: (usize, usize),
 }
 
 impl Part {
@@ -133,6 +137,7 @@ impl<E: Engine> ActorCritic<E> {
             theta: (0, part.map_or(0, |n| n.layout().len())),
             packed: (0, part.map_or(0, Network::packed_len)),
             cache: (0, part.map_or(0, |n| n.cache_len(rows))),
+            memory: (0, part.map_or(0, Network::memory_len)),
         };
         after(self.trunk.as_deref())
     }
@@ -154,6 +159,13 @@ impl<E: Engine> ActorCritic<E> {
     #[must_use]
     pub fn packed_len(&self) -> usize {
         self.value_part(0).packed.1
+    }
+
+    /// How many numbers per sequence are remembered: those of the trunk, the policy and the value
+    /// function, in this order.
+    #[must_use]
+    pub fn memory_len(&self) -> usize {
+        self.value_part(0).memory.1
     }
 
     /// How many numbers a forward pass keeps.
@@ -190,14 +202,16 @@ impl<E: Engine> ActorCritic<E> {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &'a [E],
-        rows: usize,
+        rows: Rows<'_>,
+        memory: &mut Memory<'_, E>,
         cache: &'a mut [E],
     ) -> (&'a [E], &'a mut [E]) {
         let Some(trunk) = &self.trunk else { return (x, cache) };
-        let part = self.trunk_part(rows);
+        let part = self.trunk_part(rows.count);
         let (own, rest) = cache.split_at_mut(part.cache.1);
-        let (features, rest) = rest.split_at_mut(self.features(rows));
-        trunk.forward(kernel, part.params(params), x, rows, own, features);
+        let (features, rest) = rest.split_at_mut(self.features(rows.count));
+        let memory = memory.part(part.memory.0);
+        trunk.forward(kernel, part.params(params), x, rows, memory, own, features);
         (features, rest)
     }
 
@@ -219,50 +233,60 @@ impl<E: Engine> ActorCritic<E> {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        rows: Rows<'_>,
+        mut memory: Memory<'_, E>,
         cache: &mut [E],
         y: &mut [E],
         v: &mut [E],
     ) {
-        let (policy, value) = (self.policy_part(rows), self.value_part(rows));
-        let (x, cache) = self.forward_trunk(kernel, params, x, rows, cache);
+        let (policy, value) = (self.policy_part(rows.count), self.value_part(rows.count));
+        let (x, cache) = self.forward_trunk(kernel, params, x, rows, &mut memory, cache);
         let (own, cache) = cache.split_at_mut(policy.cache.1 - policy.cache.0);
-        self.policy.forward(kernel, policy.params(params), x, rows, own, y);
+        let own_memory = memory.part(policy.memory.0);
+        self.policy.forward(kernel, policy.params(params), x, rows, own_memory, own, y);
         if let Some(network) = &self.value {
-            network.forward(kernel, value.params(params), x, rows, cache, v);
+            let memory = memory.part(value.memory.0);
+            network.forward(kernel, value.params(params), x, rows, memory, cache, v);
         }
     }
 
-    /// The policy's output alone.
+    /// The policy's output alone. Of the memories, only those of trunk and policy go on.
+    #[allow(clippy::too_many_arguments)] // the operands of one formula
     pub fn forward_policy(
         &self,
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        rows: Rows<'_>,
+        mut memory: Memory<'_, E>,
         cache: &mut [E],
         y: &mut [E],
     ) {
-        let policy = self.policy_part(rows);
-        let (x, cache) = self.forward_trunk(kernel, params, x, rows, cache);
-        self.policy.forward(kernel, policy.params(params), x, rows, cache, y);
+        let policy = self.policy_part(rows.count);
+        let (x, cache) = self.forward_trunk(kernel, params, x, rows, &mut memory, cache);
+        let memory = memory.part(policy.memory.0);
+        self.policy.forward(kernel, policy.params(params), x, rows, memory, cache, y);
     }
 
-    /// The value alone; without a value function nothing is written.
+    /// The value alone; without a value function no value is written. Of the memories, only those
+    /// of trunk and value function go on.
+    #[allow(clippy::too_many_arguments)] // the operands of one formula
     pub fn forward_value(
         &self,
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        rows: Rows<'_>,
+        mut memory: Memory<'_, E>,
         cache: &mut [E],
         v: &mut [E],
     ) {
-        let (policy, value) = (self.policy_part(rows), self.value_part(rows));
-        let (x, cache) = self.forward_trunk(kernel, params, x, rows, cache);
+        let (policy, value) = (self.policy_part(rows.count), self.value_part(rows.count));
+        let (x, cache) = self.forward_trunk(kernel, params, x, rows, &mut memory, cache);
         if let Some(network) = &self.value {
             let own = &mut cache[policy.cache.1 - policy.cache.0..];
-            network.forward(kernel, value.params(params), x, rows, own, v);
+            let memory = memory.part(value.memory.0);
+            network.forward(kernel, value.params(params), x, rows, memory, own, v);
         }
     }
 
@@ -275,7 +299,7 @@ impl<E: Engine> ActorCritic<E> {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        rows: Rows<'_>,
         cache: &[E],
         dy: &[E],
         dv: &[E],
@@ -284,20 +308,20 @@ impl<E: Engine> ActorCritic<E> {
     ) {
         // A trunk without parameters (a feature map) needs no derivatives.
         let has_trunk = self.learned_trunk().is_some();
-        let features = if has_trunk { self.features(rows) } else { 0 };
+        let features = if has_trunk { self.features(rows.count) } else { 0 };
         let (d_features, scratch) = scratch.split_at_mut(features);
         let (d_value, scratch) = scratch.split_at_mut(features);
-        let input = self.branch_input(x, rows, cache);
+        let input = self.branch_input(x, rows.count, cache);
         d_features.fill(E::ZERO);
         if !dy.is_empty() {
-            let part = self.policy_part(rows);
+            let part = self.policy_part(rows.count);
             let own = (&cache[part.cache.0..part.cache.1], &mut dtheta[part.theta.0..part.theta.1]);
             let dx = has_trunk.then_some(&mut *d_features);
             let params = part.params(params);
             self.policy.vjp(kernel, params, input, rows, own.0, dy, own.1, dx, scratch);
         }
         if let (Some(network), false) = (&self.value, dv.is_empty()) {
-            let part = self.value_part(rows);
+            let part = self.value_part(rows.count);
             let own = (&cache[part.cache.0..part.cache.1], &mut dtheta[part.theta.0..part.theta.1]);
             let dx = has_trunk.then_some(&mut *d_value);
             let params = part.params(params);
@@ -305,7 +329,7 @@ impl<E: Engine> ActorCritic<E> {
             kernels::add(kernel, d_value, d_features);
         }
         if let Some(trunk) = self.learned_trunk() {
-            let part = self.trunk_part(rows);
+            let part = self.trunk_part(rows.count);
             let own = (&cache[..part.cache.1], &mut dtheta[..part.theta.1]);
             let params = part.params(params);
             trunk.vjp(kernel, params, x, rows, own.0, d_features, own.1, None, scratch);
@@ -320,24 +344,24 @@ impl<E: Engine> ActorCritic<E> {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        rows: Rows<'_>,
         cache: &[E],
         u: &[E],
         dy: &mut [E],
         scratch: &mut [E],
     ) {
-        let features = self.learned_trunk().map_or(0, |_| self.features(rows));
+        let features = self.learned_trunk().map_or(0, |_| self.features(rows.count));
         let (d_features, scratch) = scratch.split_at_mut(features);
         let mut dx = None;
         if let Some(trunk) = self.learned_trunk() {
-            let part = self.trunk_part(rows);
+            let part = self.trunk_part(rows.count);
             let (own, u) = (&cache[..part.cache.1], &u[..part.theta.1]);
             trunk.jvp(kernel, part.params(params), x, rows, own, u, None, d_features, scratch);
             dx = Some(&*d_features);
         }
-        let part = self.policy_part(rows);
+        let part = self.policy_part(rows.count);
         let (own, u) = (&cache[part.cache.0..part.cache.1], &u[part.theta.0..part.theta.1]);
-        let x = self.branch_input(x, rows, cache);
+        let x = self.branch_input(x, rows.count, cache);
         self.policy.jvp(kernel, part.params(params), x, rows, own, u, dx, dy, scratch);
     }
 }
@@ -354,5 +378,6 @@ fn next<E: Engine>(
         theta: after(before.theta.1, network.map_or(0, |n| n.layout().len())),
         packed: after(before.packed.1, network.map_or(0, Network::packed_len)),
         cache: after(before.cache.1 + gap, network.map_or(0, |n| n.cache_len(rows))),
+        memory: after(before.memory.1, network.map_or(0, Network::memory_len)),
     }
 }

@@ -2,7 +2,7 @@
 
 use gradwerk_math::Kernel;
 
-use crate::{Engine, Layout, Network, Params};
+use crate::{Engine, Layout, Memory, Network, Params, Rows};
 
 /// `y = f_n(... f_1(x))`. The entries of each network have its name before theirs.
 #[derive(Debug)]
@@ -13,13 +13,14 @@ pub(crate) struct Chain<E: Engine> {
     widest: usize,
 }
 
-/// A network and where its parts lie: offsets in theta, in the packed parameters, and per row of
-/// the cache, where its output follows what it keeps.
+/// A network and where its parts lie: offsets in theta, in the packed parameters and in a memory.
+/// In the cache its output follows what it keeps.
 #[derive(Debug)]
 struct Link<E: Engine> {
     network: Box<dyn Network<E>>,
     theta: usize,
     packed: usize,
+    memory: usize,
 }
 
 impl<E: Engine> Link<E> {
@@ -43,19 +44,21 @@ impl<E: Engine> Chain<E> {
     ///
     /// # Panics
     /// If there is no network, or one does not read what the one before it writes.
-    pub fn new(networks: Vec<(&str, Box<dyn Network<E>>)>) -> Self {
+    pub fn new<N: AsRef<str>>(networks: Vec<(N, Box<dyn Network<E>>)>) -> Self {
         assert!(!networks.is_empty(), "a chain has links");
         let mut chain = Self { layout: Layout::default(), links: Vec::new(), widest: 0 };
-        let mut packed = 0;
+        let (mut packed, mut memory) = (0, 0);
         for (name, network) in networks {
+            let name = name.as_ref();
             if let Some(last) = chain.links.last() {
                 assert_eq!(last.network.outputs(), network.inputs(), "{name} reads the last");
             }
             let theta = chain.layout.len();
             chain.layout.extend(name, network.layout());
             chain.widest = chain.widest.max(network.inputs());
-            let link = Link { theta, packed, network };
+            let link = Link { theta, packed, memory, network };
             packed += link.network.packed_len();
+            memory += link.network.memory_len();
             chain.links.push(link);
         }
         chain
@@ -97,6 +100,9 @@ impl<E: Engine> Network<E> for Chain<E> {
             link.network.pack(kernel, link.theta(theta), packed);
         }
     }
+    fn memory_len(&self) -> usize {
+        self.links.iter().map(|link| link.network.memory_len()).sum()
+    }
     fn cache_len(&self, rows: usize) -> usize {
         let last = self.links.len() - 1;
         self.start(last, rows) + self.links[last].network.cache_len(rows)
@@ -111,20 +117,23 @@ impl<E: Engine> Network<E> for Chain<E> {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        rows: Rows<'_>,
+        mut memory: Memory<'_, E>,
         cache: &mut [E],
         y: &mut [E],
     ) {
         let (mut input, mut cache) = (x, cache);
         let (last, others) = self.links.split_last().expect("a chain has links");
         for link in others {
-            let (kept, output) = link.lens(rows);
+            let (kept, output) = link.lens(rows.count);
             let (kept, rest) = cache.split_at_mut(kept);
             let (output, rest) = rest.split_at_mut(output);
-            link.network.forward(kernel, link.params(params), input, rows, kept, output);
+            let (params, memory) = (link.params(params), memory.part(link.memory));
+            link.network.forward(kernel, params, input, rows, memory, kept, output);
             (input, cache) = (output, rest);
         }
-        last.network.forward(kernel, last.params(params), input, rows, cache, y);
+        let (params, memory) = (last.params(params), memory.part(last.memory));
+        last.network.forward(kernel, params, input, rows, memory, cache, y);
     }
 
     fn vjp(
@@ -132,18 +141,18 @@ impl<E: Engine> Network<E> for Chain<E> {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        rows: Rows<'_>,
         cache: &[E],
         dy: &[E],
         dtheta: &mut [E],
         mut dx: Option<&mut [E]>,
         scratch: &mut [E],
     ) {
-        let (mut d_output, rest) = scratch.split_at_mut(rows * self.widest);
-        let (mut d_input, scratch) = rest.split_at_mut(rows * self.widest);
+        let (mut d_output, rest) = scratch.split_at_mut(rows.count * self.widest);
+        let (mut d_input, scratch) = rest.split_at_mut(rows.count * self.widest);
         let last = self.links.len() - 1;
         for (index, link) in self.links.iter().enumerate().rev() {
-            let (input, kept) = self.at(index, rows, x, cache);
+            let (input, kept) = self.at(index, rows.count, x, cache);
             let dtheta = &mut dtheta[link.theta..][..link.network.layout().len()];
             let d = if index == last { dy } else { &*d_output };
             let target = if index == 0 { dx.take() } else { Some(&mut *d_input) };
@@ -158,18 +167,18 @@ impl<E: Engine> Network<E> for Chain<E> {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        rows: Rows<'_>,
         cache: &[E],
         u: &[E],
         dx: Option<&[E]>,
         dy: &mut [E],
         scratch: &mut [E],
     ) {
-        let (mut d_input, rest) = scratch.split_at_mut(rows * self.widest);
-        let (mut d_output, scratch) = rest.split_at_mut(rows * self.widest);
+        let (mut d_input, rest) = scratch.split_at_mut(rows.count * self.widest);
+        let (mut d_output, scratch) = rest.split_at_mut(rows.count * self.widest);
         let last = self.links.len() - 1;
         for (index, link) in self.links.iter().enumerate() {
-            let (input, kept) = self.at(index, rows, x, cache);
+            let (input, kept) = self.at(index, rows.count, x, cache);
             let d = if index == 0 { dx } else { Some(&*d_input) };
             let target = if index == last { &mut *dy } else { &mut *d_output };
             let (params, u) = (link.params(params), link.theta(u));

@@ -3,11 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::chain::Chain;
 use crate::conv::{ImpalaConfig, NatureCnnConfig, SmallCnnConfig};
 use crate::features::{
     FourierConfig, PolynomialConfig, RbfConfig, TabularConfig, TileCodingConfig,
 };
-use crate::{Activation, ActorCritic, Engine, Init, Mlp, MlpSpec, Network, NnError, Shape};
+use crate::{
+    Activation, ActorCritic, Engine, Init, MemoryConfig, Mlp, MlpSpec, Network, NnError, Shape,
+};
 
 /// How weights get their first values; biases start at 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +24,7 @@ pub enum InitScheme {
 }
 
 impl InitScheme {
-    fn with(self, gain: f64) -> Init {
+    pub(crate) fn with(self, gain: f64) -> Init {
         match self {
             Self::Orthogonal => Init::Orthogonal { gain },
             Self::FanIn => Init::FanIn { gain },
@@ -40,7 +43,7 @@ pub struct MlpConfig {
     pub value_hidden: Option<Vec<usize>>,
     /// Nonlinearity after every hidden layer.
     pub activation: Activation,
-    /// Whether policy and value function have their hidden layers in common.
+    /// Whether policy and value function have their hidden layers and memory in common.
     pub shared: bool,
     /// How weights get their first values.
     pub init: InitScheme,
@@ -89,6 +92,8 @@ impl Default for LinearConfig {
 
 /// What every kind of network offers to the list.
 pub(crate) trait Kind {
+    /// Whether a memory fits behind its hidden layers.
+    const TAKES_MEMORY: bool = false;
     /// Whether the settings make sense for any task.
     fn validate(&self) -> Result<(), NnError>;
     /// Build the network, or name the setting that does not fit the task.
@@ -134,13 +139,21 @@ macro_rules! networks {
                 match self { $(Self::$variant(config) => config.validate(),)+ }
             }
 
+            /// Whether the network can have a memory.
+            #[must_use]
+            pub fn takes_memory(&self) -> bool {
+                match self { $(Self::$variant(_) => $config::TAKES_MEMORY,)+ }
+            }
+
             /// Build the network for a task.
             ///
             /// # Errors
-            /// As [`NetworkConfig::validate`]; if `shape` has no inputs or outputs; if a feature map
-            /// lacks finite bounds or would have too many features.
+            /// As [`NetworkConfig::validate`] and [`MemoryConfig::validate`]; if `shape` has no
+            /// inputs or outputs; if a feature map lacks finite bounds or would have too many
+            /// features; if the network cannot have a memory.
             pub fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
                 self.validate()?;
+                self.fits(&shape.memory)?;
                 at_least_one("inputs", shape.inputs)?;
                 at_least_one("outputs", shape.outputs)?;
                 finite("log_std", shape.log_std)?;
@@ -173,7 +186,24 @@ networks! {
     "small-cnn" => SmallCnn(SmallCnnConfig),
 }
 
+/// Names of the networks that can have a memory.
+fn with_memory() -> Vec<&'static str> {
+    let takes = |name: &str| NetworkConfig::named(name).is_ok_and(|kind| kind.takes_memory());
+    NETWORKS.iter().copied().filter(|name| takes(name)).collect()
+}
+
 impl NetworkConfig {
+    /// `Ok` if the network can have that memory.
+    fn fits(&self, memory: &MemoryConfig) -> Result<(), NnError> {
+        memory.validate()?;
+        if memory.is_none() || self.takes_memory() {
+            return Ok(());
+        }
+        let (network, able) = (self.name(), with_memory().join(", "));
+        let why = format!("the network {network} cannot have a memory; those that can are {able}");
+        Err(NnError::setting("memory.kind", memory.name(), why))
+    }
+
     /// Whether policy and value function have layers in common.
     #[must_use]
     pub fn is_shared(&self) -> bool {
@@ -227,6 +257,8 @@ pub(crate) fn widths(field: &str, widths: &[usize]) -> Result<(), NnError> {
 }
 
 impl Kind for MlpConfig {
+    const TAKES_MEMORY: bool = true;
+
     fn validate(&self) -> Result<(), NnError> {
         widths("hidden", &self.hidden)?;
         widths("value_hidden", self.value_hidden.as_deref().unwrap_or_default())?;
@@ -237,40 +269,36 @@ impl Kind for MlpConfig {
             let value = format!("{widths:?}");
             return Err(NnError::setting("value_hidden", value, "must be left out if shared"));
         }
-        if self.shared && self.hidden.is_empty() {
-            return Err(NnError::setting("hidden", "[]", "needs a layer to be shared"));
-        }
         Ok(())
     }
 
     fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
-        Ok(self.network(shape))
+        if self.shared && self.hidden.is_empty() && shape.memory.is_none() {
+            return Err(NnError::setting("hidden", "[]", "needs a layer or a memory to be shared"));
+        }
+        Ok(self.network(shape, &Vec::new))
     }
 }
 
+/// Networks in a row, with their names.
+pub(crate) type Parts<E> = Vec<(&'static str, Box<dyn Network<E>>)>;
+
 impl MlpConfig {
-    fn network<E: Engine>(&self, shape: &Shape) -> ActorCritic<E> {
-        if self.shared {
-            self.heads(shape, Box::new(self.trunk(shape)))
-        } else {
-            self.branches(shape, None, |mlp| Box::new(mlp))
-        }
-    }
-
-    /// The hidden layers alone.
-    pub(crate) fn trunk(&self, shape: &Shape) -> Mlp {
-        Mlp::new(&MlpSpec { outputs: None, ..self.branch(shape) })
-    }
-
-    /// Policy and value function of one layer each behind a trunk.
-    pub(crate) fn heads<E: Engine>(
+    /// Policy and value function, with common hidden layers if `shared`, else with some of their
+    /// own; `front` makes what comes before the hidden layers (convolutions).
+    pub(crate) fn network<E: Engine>(
         &self,
         shape: &Shape,
-        trunk: Box<dyn Network<E>>,
+        front: &dyn Fn() -> Parts<E>,
     ) -> ActorCritic<E> {
-        let branch = Shape { inputs: trunk.outputs(), ..shape.clone() };
-        let direct = Self { hidden: Vec::new(), ..self.clone() };
-        direct.branches(&branch, Some(trunk), |mlp| Box::new(mlp))
+        if !self.shared {
+            return self.branches(shape, None, front);
+        }
+        let trunk = self.join(front(), MlpSpec { outputs: None, ..self.policy(shape) }, shape);
+        let memory = MemoryConfig::default();
+        let behind = Shape { inputs: trunk.outputs(), memory, ..shape.clone() };
+        let heads = Self { hidden: Vec::new(), ..self.clone() };
+        heads.branches(&behind, Some(trunk), &Vec::new)
     }
 
     /// First weights of hidden layers.
@@ -278,8 +306,8 @@ impl MlpConfig {
         self.init.with(self.hidden_gain.unwrap_or(std::f64::consts::SQRT_2))
     }
 
-    /// Hidden layers and a head of the policy's width, with the value's gain.
-    fn branch(&self, shape: &Shape) -> MlpSpec {
+    /// Hidden layers and the policy's head.
+    fn policy(&self, shape: &Shape) -> MlpSpec {
         MlpSpec {
             inputs: shape.inputs,
             hidden: self.hidden.clone(),
@@ -291,25 +319,61 @@ impl MlpConfig {
         }
     }
 
-    /// Policy and value function with hidden layers of their own, each as `branch` makes it of
-    /// its dense layers.
-    pub(crate) fn branches<E: Engine>(
+    /// Policy and value function with hidden layers and memories of their own.
+    fn branches<E: Engine>(
         &self,
         shape: &Shape,
         trunk: Option<Box<dyn Network<E>>>,
-        branch: impl Fn(Mlp) -> Box<dyn Network<E>>,
+        front: &dyn Fn() -> Parts<E>,
     ) -> ActorCritic<E> {
-        let policy = Mlp::new(&MlpSpec { free: shape.free_outputs(), ..self.branch(shape) });
-        let value = shape.value.then(|| {
-            Mlp::new(&MlpSpec {
-                hidden: self.value_hidden.clone().unwrap_or_else(|| self.hidden.clone()),
-                outputs: Some(1),
-                output_init: self.init.with(self.value_gain),
-                ..self.branch(shape)
-            })
-        });
-        ActorCritic::new(trunk, branch(policy), value.map(branch))
+        let policy = MlpSpec { free: shape.free_outputs(), ..self.policy(shape) };
+        let value = MlpSpec {
+            hidden: self.value_hidden.clone().unwrap_or_else(|| self.hidden.clone()),
+            outputs: Some(1),
+            output_init: self.init.with(self.value_gain),
+            ..self.policy(shape)
+        };
+        let branch = |spec: MlpSpec| self.join(front(), spec, shape);
+        ActorCritic::new(trunk, branch(policy), shape.value.then(|| branch(value)))
     }
+
+    /// `front`, the hidden layers, the memory and the last layer of `spec`, as far as there are
+    /// any; dense layers alone have no name before theirs.
+    fn join<E: Engine>(
+        &self,
+        front: Parts<E>,
+        spec: MlpSpec,
+        shape: &Shape,
+    ) -> Box<dyn Network<E>> {
+        let inputs = spec.hidden.last().copied().unwrap_or(spec.inputs);
+        let Some(memory) = shape.memory.build(inputs, self.init) else {
+            return join_dense(front, spec);
+        };
+        let mut parts = front;
+        if !spec.hidden.is_empty() {
+            let hidden = MlpSpec { outputs: None, free: None, ..spec.clone() };
+            parts.push(("dense", Box::new(Mlp::new(&hidden))));
+        }
+        let inputs = memory.outputs();
+        parts.push(("memory", memory));
+        if spec.outputs.is_some() {
+            let head = MlpSpec { inputs, hidden: Vec::new(), ..spec };
+            parts.push(("head", Box::new(Mlp::new(&head))));
+        }
+        Box::new(Chain::new(parts))
+    }
+}
+
+/// `front` and the dense layers of `spec`.
+fn join_dense<E: Engine>(front: Parts<E>, spec: MlpSpec) -> Box<dyn Network<E>> {
+    if front.is_empty() {
+        return Box::new(Mlp::new(&spec));
+    }
+    let mut parts = front;
+    if !spec.hidden.is_empty() || spec.outputs.is_some() {
+        parts.push(("dense", Box::new(Mlp::new(&spec))));
+    }
+    Box::new(Chain::new(parts))
 }
 
 impl Kind for LinearConfig {
@@ -328,6 +392,7 @@ impl Kind for LinearConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RecurrentConfig;
 
     #[test]
     fn every_default_round_trips_and_unknown_keys_are_errors() {
@@ -365,6 +430,61 @@ mod tests {
         assert_eq!(gain.to_string(), "policy_gain = NaN: must be finite and not negative");
         let shared = MlpConfig { shared: true, value_hidden: Some(vec![8]), ..base };
         assert_eq!(message(shared).to_string(), "value_hidden = [8]: must be left out if shared");
+    }
+
+    #[test]
+    fn networks_without_hidden_layers_refuse_memories() {
+        let memory = MemoryConfig::named("gru").unwrap();
+        let shape = Shape { inputs: 2, outputs: 2, memory, ..Shape::default() };
+        let able = with_memory();
+        assert_eq!(able, ["mlp", "nature-cnn", "impala", "small-cnn"]);
+        for name in NETWORKS.iter().filter(|name| !able.contains(name)) {
+            let error = NetworkConfig::named(name).unwrap().build::<f32>(&shape).unwrap_err();
+            let expected = format!(
+                "memory.kind = gru: the network {name} cannot have a memory; those that can are \
+                 mlp, nature-cnn, impala, small-cnn"
+            );
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_memory_alone_may_be_shared() {
+        let shared = MlpConfig { shared: true, hidden: vec![], ..MlpConfig::default() };
+        let config = NetworkConfig::Mlp(shared);
+        let shape = Shape { inputs: 3, outputs: 2, value: true, ..Shape::default() };
+        let error = config.build::<f32>(&shape).unwrap_err().to_string();
+        assert_eq!(error, "hidden = []: needs a layer or a memory to be shared");
+        let memory = MemoryConfig::named("gru").unwrap();
+        let network = config.build::<f32>(&Shape { memory, ..shape }).unwrap();
+        let names: Vec<&str> = network.layout().entries().iter().map(|e| &*e.name).collect();
+        let expected = "trunk.memory.0.input.weight trunk.memory.0.recurrent.weight \
+                        trunk.memory.0.input.bias trunk.memory.0.recurrent.bias \
+                        policy.0.weight policy.0.bias value.0.weight value.0.bias";
+        assert_eq!((names.join(" "), network.memory_len()), (expected.to_owned(), 64));
+    }
+
+    #[test]
+    fn branches_have_memories_of_their_own() {
+        let lstm = RecurrentConfig { units: 5, layers: 2, ..RecurrentConfig::default() };
+        let memory = MemoryConfig::Lstm(lstm);
+        let shape =
+            Shape { inputs: 3, outputs: 2, free: 1, value: true, memory, ..Shape::default() };
+        let config = MlpConfig { hidden: vec![4], ..MlpConfig::default() };
+        let network = NetworkConfig::Mlp(config).build::<f32>(&shape).unwrap();
+        // Two branches of two layers of five outputs and five cells.
+        assert_eq!(network.memory_len(), 2 * 2 * 10);
+        let layout = network.layout();
+        let shape_of =
+            |name: &str| layout.find(name).unwrap_or_else(|| panic!("{name}")).shape.clone();
+        assert_eq!(shape_of("policy.dense.0.weight"), [3, 4]);
+        assert_eq!(shape_of("policy.memory.0.input.weight"), [4, 20]);
+        assert_eq!(shape_of("policy.memory.1.recurrent.weight"), [5, 20]);
+        assert_eq!(shape_of("policy.head.log_std"), [1]);
+        assert_eq!(shape_of("value.head.0.weight"), [5, 1]);
+        let mut theta = vec![0.0; layout.len()];
+        layout.init(1, &mut theta);
+        assert_eq!(theta[layout.find("value.memory.1.bias.forget").unwrap().range()], [1.0; 5]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use gradwerk_math::{Kernel, Purpose, Real, Stream};
 
-use crate::{Network, Params};
+use crate::{Memory, Network, Params, Rows};
 
 /// The largest relative errors that [`check`] found; correct derivatives stay below 1e-6.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +32,9 @@ const H: f64 = 1e-5;
 /// A network with a point to look at.
 struct Point<'a> {
     network: &'a dyn Network<f64>,
-    rows: usize,
+    rows: Rows<'a>,
+    /// Of all sequences, before their first rows.
+    memory: Vec<f64>,
 }
 
 impl Point<'_> {
@@ -46,9 +48,11 @@ impl Point<'_> {
     fn forward(&self, theta: &[f64], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let packed = self.packed(theta);
         let params = Params { theta, packed: &packed };
-        let mut cache = vec![f64::NAN; self.network.cache_len(self.rows)];
-        let mut y = vec![f64::NAN; self.rows * self.network.outputs()];
-        self.network.forward(Kernel::Portable, params, x, self.rows, &mut cache, &mut y);
+        let mut cache = vec![f64::NAN; self.network.cache_len(self.rows.count)];
+        let mut y = vec![f64::NAN; self.rows.count * self.network.outputs()];
+        let mut memory = self.memory.clone();
+        let memory = Memory { data: &mut memory, stride: self.network.memory_len() };
+        self.network.forward(Kernel::Portable, params, x, self.rows, memory, &mut cache, &mut y);
         (y, cache)
     }
 
@@ -56,7 +60,7 @@ impl Point<'_> {
         let packed = self.packed(theta);
         let params = Params { theta, packed: &packed };
         let (_, cache) = self.forward(theta, x);
-        let mut scratch = vec![f64::NAN; self.network.scratch_len(self.rows)];
+        let mut scratch = vec![f64::NAN; self.network.scratch_len(self.rows.count)];
         let (mut dtheta, mut dx) = (vec![0.0; theta.len()], vec![f64::NAN; x.len()]);
         let (kernel, rows, d) = (Kernel::Portable, self.rows, Some(&mut dx[..]));
         self.network.vjp(kernel, params, x, rows, &cache, dy, &mut dtheta, d, &mut scratch);
@@ -67,7 +71,7 @@ impl Point<'_> {
         let packed = self.packed(theta);
         let params = Params { theta, packed: &packed };
         let (mut dy, cache) = self.forward(theta, x);
-        let mut scratch = vec![f64::NAN; self.network.scratch_len(self.rows)];
+        let mut scratch = vec![f64::NAN; self.network.scratch_len(self.rows.count)];
         let (kernel, rows, d) = (Kernel::Portable, self.rows, Some(dx));
         self.network.jvp(kernel, params, x, rows, &cache, u, d, &mut dy, &mut scratch);
         dy
@@ -101,19 +105,20 @@ fn error(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).fold(0.0, |m, (x, y)| Real::maximum((x - y).abs() / size, m))
 }
 
-/// Compare all derivatives of `network` with central differences on `rows` random rows, at
-/// parameters drawn with `seed`.
+/// Compare all derivatives of `network` with central differences on random rows, at parameters and
+/// memories drawn with `seed`.
 ///
 /// A kink (relu) near a random point would be a false alarm; with probability one there is none
 /// within the step of 1e-5, and the fixed seed makes the check repeatable.
 #[must_use]
-pub fn check(network: &dyn Network<f64>, rows: usize, seed: u64) -> Errors {
-    let point = Point { network, rows };
+pub fn check(network: &dyn Network<f64>, rows: Rows<'_>, seed: u64) -> Errors {
+    let memory = normals(seed, 5, rows.sequence_count() * network.memory_len());
+    let point = Point { network, rows, memory };
     // Not the usual first values: zero biases and tiny heads would hide errors.
     let mut theta = normals(seed, 0, network.layout().len());
     theta.iter_mut().for_each(|t| *t *= 0.5);
-    let x = normals(seed, 1, rows * network.inputs());
-    let dy = normals(seed, 2, rows * network.outputs());
+    let x = normals(seed, 1, rows.count * network.inputs());
+    let dy = normals(seed, 2, rows.count * network.outputs());
     let (u, dx) = (normals(seed, 3, theta.len()), normals(seed, 4, x.len()));
 
     let (vjp_theta, vjp_x) = point.vjp(&theta, &x, &dy);
@@ -167,7 +172,7 @@ mod tests {
                 [(&[][..], Some(2)), (&[5], Some(1)), (&[7, 4], Some(3)), (&[6, 5], None)]
             {
                 let mlp = Mlp::new(&spec(activation, hidden, outputs));
-                let errors = check(&mlp, 4, 11);
+                let errors = check(&mlp, 4.into(), 11);
                 assert!(errors.worst() < 1e-6, "{activation} {hidden:?}: {errors:?}");
                 assert!(errors.adjoint < 1e-12, "{activation} {hidden:?}: {errors:?}");
             }
@@ -203,7 +208,8 @@ mod tests {
             _: Kernel,
             params: Params<'_, f64>,
             x: &[f64],
-            _: usize,
+            _: Rows<'_>,
+            _: Memory<'_, f64>,
             _: &mut [f64],
             y: &mut [f64],
         ) {
@@ -214,7 +220,7 @@ mod tests {
             _: Kernel,
             params: Params<'_, f64>,
             x: &[f64],
-            _: usize,
+            _: Rows<'_>,
             _: &[f64],
             dy: &[f64],
             dtheta: &mut [f64],
@@ -231,7 +237,7 @@ mod tests {
             _: Kernel,
             params: Params<'_, f64>,
             x: &[f64],
-            _: usize,
+            _: Rows<'_>,
             _: &[f64],
             u: &[f64],
             dx: Option<&[f64]>,
@@ -249,7 +255,7 @@ mod tests {
     fn a_wrong_derivative_is_found() {
         let mut layout = Layout::default();
         layout.push("w", &[1], Init::Constant(0.0));
-        let errors = check(&Wrong(layout), 5, 1);
+        let errors = check(&Wrong(layout), 5.into(), 1);
         assert!(errors.vjp_theta > 0.1 && errors.adjoint > 0.1, "{errors:?}");
         assert!(errors.vjp_x < 1e-6 && errors.jvp < 1e-6, "{errors:?}");
     }

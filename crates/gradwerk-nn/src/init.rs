@@ -15,6 +15,17 @@ pub(crate) fn fill<R: Real>(entry: &Entry, stream: &mut Stream, out: &mut [R]) {
                 *x = R::from_f64(gain * m);
             }
         }
+        Init::OrthogonalBlocks { gain, blocks } => {
+            let cols = entry.len() / inputs.max(1) / blocks;
+            for block in 0..blocks {
+                let matrix = orthogonal(inputs, cols, stream);
+                let rows = out.chunks_exact_mut(blocks * cols).zip(matrix.chunks_exact(cols));
+                for (row, m) in rows {
+                    let row = &mut row[block * cols..][..cols];
+                    row.iter_mut().zip(m).for_each(|(x, m)| *x = R::from_f64(gain * m));
+                }
+            }
+        }
         Init::FanIn { gain } => {
             // A uniform number on [-a, a] has the variance a^2 / 3.
             let bound = gain * (3.0 / inputs as f64).sqrt();
@@ -94,6 +105,19 @@ mod tests {
                     assert!((dot(&line(i), &line(j)) - expected).abs() < 1e-12);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn blocks_are_orthogonal_one_by_one() {
+        let w = matrix(5, 15, Init::OrthogonalBlocks { gain: 2.0, blocks: 3 });
+        let line = |block: usize, i: usize| &w[i * 15 + block * 5..][..5];
+        for (i, j) in (0..5).flat_map(|i| (0..5).map(move |j| (i, j))) {
+            let expected = if i == j { 4.0 } else { 0.0 };
+            for block in 0..3 {
+                assert!((dot(line(block, i), line(block, j)) - expected).abs() < 1e-12);
+            }
+            assert_ne!(line(0, i), line(1, i));
         }
     }
 

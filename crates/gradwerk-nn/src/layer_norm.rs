@@ -2,7 +2,7 @@
 
 use gradwerk_math::Kernel;
 
-use crate::{Engine, Init, Layout, Network, Params};
+use crate::{Engine, Init, Layout, Memory, Network, Params, Rows};
 
 /// Added to the variance.
 const EPSILON: f64 = 1e-5;
@@ -82,7 +82,8 @@ impl<E: Engine> Network<E> for LayerNorm {
         _: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
+        _: Memory<'_, E>,
         cache: &mut [E],
         y: &mut [E],
     ) {
@@ -105,7 +106,7 @@ impl<E: Engine> Network<E> for LayerNorm {
         _: Kernel,
         params: Params<'_, E>,
         _: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         dy: &[E],
         dtheta: &mut [E],
@@ -132,7 +133,7 @@ impl<E: Engine> Network<E> for LayerNorm {
         _: Kernel,
         params: Params<'_, E>,
         _: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         u: &[E],
         dx: Option<&[E]>,

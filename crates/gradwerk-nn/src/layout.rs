@@ -14,6 +14,13 @@ pub enum Init {
         /// Factor: every row or column, whichever are fewer, has this length.
         gain: f64,
     },
+    /// Matrices side by side, each as with [`Init::Orthogonal`]: the gates of a recurrent layer.
+    OrthogonalBlocks {
+        /// Factor, as there.
+        gain: f64,
+        /// How many matrices of equal width.
+        blocks: usize,
+    },
     /// Uniform with variance `gain^2 / inputs` (LeCun et al. 1998; He et al. 2015 with gain sqrt 2).
     FanIn {
         /// Factor of the standard deviation `1 / sqrt(inputs)`.

@@ -11,7 +11,7 @@
 //! One step down the first output of a small network:
 //!
 //! ```
-//! use gradwerk_nn::{Kernel, NetworkConfig, OptimizerConfig, Params, Shape};
+//! use gradwerk_nn::{Kernel, Memory, NetworkConfig, OptimizerConfig, Params, Shape};
 //!
 //! # fn main() -> Result<(), gradwerk_nn::NnError> {
 //! let shape = Shape { inputs: 3, outputs: 2, free: 0, log_std: 0.0, value: false, ..Shape::default() };
@@ -29,16 +29,16 @@
 //! net.pack(kernel, &theta, &mut packed);
 //! let params = Params { theta: &theta, packed: &packed };
 //! let (mut before, mut after) = ([0.0; 2], [0.0; 2]);
-//! net.forward(kernel, params, &x, 1, &mut cache, &mut before, &mut []);
+//! net.forward(kernel, params, &x, 1.into(), Memory::none(), &mut cache, &mut before, &mut []);
 //!
 //! // The loss is y_0, so dL/dy = (1, 0).
 //! let mut dtheta = vec![0.0; theta.len()];
-//! net.vjp(kernel, params, &x, 1, &cache, &[1.0, 0.0], &[], &mut dtheta, &mut scratch);
+//! net.vjp(kernel, params, &x, 1.into(), &cache, &[1.0, 0.0], &[], &mut dtheta, &mut scratch);
 //! OptimizerConfig::named("sgd")?.build(theta.len())?.step(kernel, &mut theta, &dtheta, 0.01);
 //!
 //! net.pack(kernel, &theta, &mut packed);
 //! let params = Params { theta: &theta, packed: &packed };
-//! net.forward(kernel, params, &x, 1, &mut cache, &mut after, &mut []);
+//! net.forward(kernel, params, &x, 1.into(), Memory::none(), &mut cache, &mut after, &mut []);
 //! assert!(after[0] < before[0]);
 //! # Ok(())
 //! # }
@@ -46,6 +46,8 @@
 //!
 //! - [`NetworkConfig`], [`OptimizerConfig`]: the lists of networks and optimizers with their
 //!   settings;
+//! - [`MemoryConfig`]: the list of memories, for what one observation does not tell; the formulas
+//!   are in [`memory`];
 //! - [`ActorCritic`]: policy and value function over one parameter vector;
 //! - [`gradcheck`]: derivatives against central differences, in double precision;
 //! - [`kernels`]: matrix products and elementwise passes per instruction set.
@@ -67,9 +69,12 @@ mod init;
 pub mod kernels;
 mod layer_norm;
 mod layout;
+mod matrix;
+pub mod memory;
 mod mlp;
 mod network;
 pub mod optim;
+mod sequences;
 
 pub use activation::Activation;
 pub use actor_critic::{ActorCritic, Shape};
@@ -83,9 +88,11 @@ pub use features::{
 pub use gradwerk_math::{Buffer, Kernel};
 pub use image::ImageSize;
 pub use layout::{Entry, Init, Layout};
+pub use memory::{MEMORIES, MemoryConfig, NoMemory, RecurrentConfig};
 pub use mlp::{Mlp, MlpSpec};
 pub use network::{Network, Params};
 pub use optim::{OPTIMIZERS, Optimizer, OptimizerConfig};
+pub use sequences::{Memory, Rows, Sequences, Steps};
 
 /// Rows that are best processed together: their activations fit the first-level cache.
 pub const TILE: usize = 64;

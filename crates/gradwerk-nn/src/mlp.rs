@@ -2,8 +2,9 @@
 
 use gradwerk_math::Kernel;
 
-use crate::kernels::{self, Gemm, NARROW, NarrowGradient, NarrowProduct, Start};
-use crate::{Activation, Engine, Init, Layout, Network, Params};
+use crate::kernels::{self, NARROW, NarrowProduct, Start};
+use crate::matrix::Matrix;
+use crate::{Activation, Engine, Init, Layout, Memory, Network, Params, Rows};
 
 /// What an [`Mlp`] is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,51 +29,31 @@ pub struct MlpSpec {
 /// One dense layer `h = activation(x W + b)`: where its parts lie in the flat slices.
 #[derive(Clone, Debug)]
 struct Dense {
-    inputs: usize,
-    outputs: usize,
-    /// Offset of `W`, `[inputs, outputs]`, in theta.
-    weight: usize,
+    matrix: Matrix,
     /// Offset of `b` in theta.
     bias: usize,
-    /// Offset of a copy of the weights in the packed parameters, at a multiple of [`LINE`].
-    packed: usize,
-    /// Offset of the transposed weights there, likewise.
-    transposed: usize,
     /// Offset of the output per row in the cache; hidden layers only.
     out: usize,
     /// Offset per row in the cache of what the derivative of the activation reads.
     kept: usize,
 }
 
-/// Numbers in a cache line: packed weights start on one if the packed parameters do.
-const LINE: usize = 16;
-
 impl Dense {
-    fn weight<'a, E>(&self, theta: &'a [E]) -> &'a [E] {
-        &theta[self.weight..self.weight + self.inputs * self.outputs]
+    fn outputs(&self) -> usize {
+        self.matrix.outputs
     }
 
     fn bias<'a, E>(&self, theta: &'a [E]) -> &'a [E] {
-        &theta[self.bias..self.bias + self.outputs]
-    }
-
-    /// The copy of the weights, `[inputs, outputs]`.
-    fn packed<'a, E>(&self, packed: &'a [E]) -> &'a [E] {
-        &packed[self.packed..self.packed + self.inputs * self.outputs]
-    }
-
-    /// The transposed weights, `[outputs, inputs]`.
-    fn transposed<'a, E>(&self, packed: &'a [E]) -> &'a [E] {
-        &packed[self.transposed..self.transposed + self.inputs * self.outputs]
+        &theta[self.bias..self.bias + self.outputs()]
     }
 
     /// The output in the cache, `[rows, outputs]`.
     fn out<'a, E>(&self, cache: &'a [E], rows: usize) -> &'a [E] {
-        &cache[rows * self.out..rows * (self.out + self.outputs)]
+        &cache[rows * self.out..rows * (self.out + self.outputs())]
     }
 
     fn kept<'a, E>(&self, cache: &'a [E], rows: usize) -> &'a [E] {
-        &cache[rows * self.kept..rows * (self.kept + self.outputs)]
+        &cache[rows * self.kept..rows * (self.kept + self.outputs())]
     }
 }
 
@@ -122,13 +103,11 @@ impl Mlp {
 
     fn dense(&mut self, inputs: usize, outputs: usize, init: Init) -> Dense {
         let index = self.layout.entries().len() / 2;
-        let weight = self.layout.push(format!("{index}.weight"), &[inputs, outputs], init);
+        let (name, shape) = (format!("{index}.weight"), [inputs, outputs]);
+        let matrix = Matrix::new(&mut self.layout, &mut self.packed_len, name, shape, init);
         let bias = self.layout.push(format!("{index}.bias"), &[outputs], Init::Constant(0.0));
-        let packed = self.packed_len;
-        let transposed = packed + (inputs * outputs).next_multiple_of(LINE);
-        self.packed_len = 2 * transposed - packed;
         self.widest = self.widest.max(inputs).max(outputs);
-        Dense { inputs, outputs, weight, bias, packed, transposed, out: 0, kept: 0 }
+        Dense { matrix, bias, out: 0, kept: 0 }
     }
 
     fn hidden_layer(&mut self, inputs: usize, outputs: usize, init: Init) -> Dense {
@@ -154,34 +133,8 @@ impl Mlp {
     }
 
     fn dense_outputs(&self) -> usize {
-        self.layers().last().map_or(self.inputs, |dense| dense.outputs)
+        self.layers().last().map_or(self.inputs, Dense::outputs)
     }
-}
-
-/// `y = x W + start`, `y` with rows `stride` apart.
-fn affine<E: Engine>(
-    kernel: Kernel,
-    (inputs, outputs): (usize, usize),
-    rows: usize,
-    x: &[E],
-    w: &[E],
-    start: Start<'_, E>,
-    (y, stride): (&mut [E], usize),
-) {
-    let a_strides = (inputs, 1);
-    Gemm {
-        rows,
-        cols: outputs,
-        sum: inputs,
-        a: x,
-        a_strides,
-        b: w,
-        b_stride: outputs,
-        c: y,
-        c_stride: stride,
-        start,
-    }
-    .run(kernel);
 }
 
 impl Mlp {
@@ -198,17 +151,17 @@ impl Mlp {
         let dense = &self.hidden[index];
         let (before, rest) = cache.split_at_mut(rows * dense.out);
         let x = self.input_of(index, x, before, rows);
-        let weight = dense.packed(params.packed);
-        let size = rows * dense.outputs;
-        let shape = (dense.inputs, dense.outputs);
+        let (matrix, outputs) = (&dense.matrix, dense.outputs());
+        let (x, weight) = ((x, matrix.inputs), matrix.packed(params.packed));
+        let size = rows * outputs;
         let bias = Start::Row(dense.bias(params.theta));
         let (out, rest) = rest.split_at_mut(size);
         if self.activation.needs_input() {
             let kept = &mut rest[..size];
-            affine(kernel, shape, rows, x, weight, bias, (kept, dense.outputs));
+            matrix.product(kernel, rows, x, weight, bias, (kept, outputs));
             kernels::activate(kernel, self.activation, kept, out);
         } else {
-            affine(kernel, shape, rows, x, weight, bias, (out, dense.outputs));
+            matrix.product(kernel, rows, x, weight, bias, (out, outputs));
             kernels::activate_in_place(kernel, self.activation, out);
         }
     }
@@ -253,17 +206,17 @@ fn head_output<E: Engine>(
     x: &[E],
     (y, stride): (&mut [E], usize),
 ) {
-    let (weight, bias) = (head.packed(params.packed), head.bias(params.theta));
-    if head.outputs > NARROW {
-        let shape = (head.inputs, head.outputs);
-        return affine(kernel, shape, rows, x, weight, Start::Row(bias), (y, stride));
+    let (matrix, bias) = (&head.matrix, head.bias(params.theta));
+    if matrix.outputs > NARROW {
+        let (x, weight) = ((x, matrix.inputs), matrix.packed(params.packed));
+        return matrix.product(kernel, rows, x, weight, Start::Row(bias), (y, stride));
     }
     NarrowProduct {
         rows,
-        cols: head.outputs,
-        sum: head.inputs,
+        cols: matrix.outputs,
+        sum: matrix.inputs,
         a: x,
-        b_transposed: head.transposed(params.packed),
+        b_transposed: matrix.transposed(params.packed),
         bias,
         c: y,
         c_stride: stride,
@@ -280,26 +233,8 @@ fn dense_gradient<E: Engine>(
     (dz, stride): (&[E], usize),
     dtheta: &mut [E],
 ) {
-    let dw = &mut dtheta[dense.weight..dense.weight + dense.inputs * dense.outputs];
-    if dense.outputs <= NARROW {
-        let (inputs, cols) = (dense.inputs, dense.outputs);
-        NarrowGradient { rows, inputs, cols, a: x, b: dz, b_stride: stride, c: dw }.run(kernel);
-    } else {
-        Gemm {
-            rows: dense.inputs,
-            cols: dense.outputs,
-            sum: rows,
-            a: x,
-            a_strides: (1, dense.inputs),
-            b: dz,
-            b_stride: stride,
-            c: dw,
-            c_stride: dense.outputs,
-            start: Start::Add,
-        }
-        .run(kernel);
-    }
-    let db = &mut dtheta[dense.bias..dense.bias + dense.outputs];
+    dense.matrix.gradient(kernel, rows, (x, dense.matrix.inputs), (dz, stride), dtheta);
+    let db = &mut dtheta[dense.bias..][..dense.outputs()];
     kernels::sum_rows(kernel, rows, dz, stride, db);
 }
 
@@ -309,22 +244,11 @@ fn dense_input_gradient<E: Engine>(
     dense: &Dense,
     rows: usize,
     packed: &[E],
-    (dz, stride): (&[E], usize),
+    dz: (&[E], usize),
     dx: &mut [E],
 ) {
-    Gemm {
-        rows,
-        cols: dense.inputs,
-        sum: dense.outputs,
-        a: dz,
-        a_strides: (stride, 1),
-        b: dense.transposed(packed),
-        b_stride: dense.inputs,
-        c: dx,
-        c_stride: dense.inputs,
-        start: Start::Zero,
-    }
-    .run(kernel);
+    let (matrix, dx) = (&dense.matrix, (dx, dense.matrix.inputs));
+    matrix.input_gradient(kernel, rows, packed, dz, Start::Zero, dx);
 }
 
 impl<E: Engine> Network<E> for Mlp {
@@ -341,12 +265,7 @@ impl<E: Engine> Network<E> for Mlp {
         self.packed_len
     }
     fn pack(&self, kernel: Kernel, theta: &[E], packed: &mut [E]) {
-        for dense in self.layers() {
-            let (weight, size) = (dense.weight(theta), dense.inputs * dense.outputs);
-            packed[dense.packed..][..size].copy_from_slice(weight);
-            let target = &mut packed[dense.transposed..];
-            kernels::transpose(kernel, dense.inputs, dense.outputs, weight, target);
-        }
+        self.layers().for_each(|dense| dense.matrix.pack(kernel, theta, packed));
     }
     fn cache_len(&self, rows: usize) -> usize {
         rows * self.cache_per_row
@@ -360,7 +279,8 @@ impl<E: Engine> Network<E> for Mlp {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
+        _: Memory<'_, E>,
         cache: &mut [E],
         y: &mut [E],
     ) {
@@ -376,7 +296,7 @@ impl<E: Engine> Network<E> for Mlp {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         dy: &[E],
         dtheta: &mut [E],
@@ -405,17 +325,17 @@ impl<E: Engine> Network<E> for Mlp {
         }
         for (index, dense) in self.hidden.iter().enumerate().rev() {
             std::mem::swap(&mut dz, &mut dh);
-            let d = &mut dz[..rows * dense.outputs];
+            let d = &mut dz[..rows * dense.outputs()];
             kernels::multiply_derivative(kernel, self.activation, dense.kept(cache, rows), d);
             let x = self.input_of(index, x, cache, rows);
-            dense_gradient(kernel, dense, rows, x, (d, dense.outputs), dtheta);
+            dense_gradient(kernel, dense, rows, x, (d, dense.outputs()), dtheta);
             if index > 0 {
-                dense_input_gradient(kernel, dense, rows, params.packed, (d, dense.outputs), dh);
+                dense_input_gradient(kernel, dense, rows, params.packed, (d, dense.outputs()), dh);
             }
         }
         if let Some(dx) = dx {
             let first = &self.hidden[0];
-            dense_input_gradient(kernel, first, rows, params.packed, (dz, first.outputs), dx);
+            dense_input_gradient(kernel, first, rows, params.packed, (dz, first.outputs()), dx);
         }
     }
 
@@ -424,7 +344,7 @@ impl<E: Engine> Network<E> for Mlp {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         u: &[E],
         dx: Option<&[E]>,
@@ -434,21 +354,22 @@ impl<E: Engine> Network<E> for Mlp {
         let stride = Network::<E>::outputs(self);
         let (mut before, mut after) = scratch.split_at_mut(rows * self.widest);
         for (index, dense) in self.layers().enumerate() {
-            let shape = (dense.inputs, dense.outputs);
+            let (matrix, inputs) = (&dense.matrix, dense.matrix.inputs);
             let is_head = index == self.hidden.len();
             let target = if is_head { &mut *dy } else { &mut *after };
-            let out_stride = if is_head { stride } else { dense.outputs };
+            let out_stride = if is_head { stride } else { matrix.outputs };
             // d(x W + b) = x dW + db + dx W
             let x = self.input_of(index, x, cache, rows);
             let bias = Start::Row(dense.bias(u));
-            affine(kernel, shape, rows, x, dense.weight(u), bias, (target, out_stride));
+            let y = (&mut *target, out_stride);
+            matrix.product(kernel, rows, (x, inputs), matrix.weight(u), bias, y);
             let input = if index == 0 { dx } else { Some(&*before) };
             if let Some(d) = input {
-                let w = dense.packed(params.packed);
-                affine(kernel, shape, rows, d, w, Start::Add, (target, out_stride));
+                let (w, y) = (matrix.packed(params.packed), (target, out_stride));
+                matrix.product(kernel, rows, (d, inputs), w, Start::Add, y);
             }
             if !is_head {
-                let d = &mut after[..rows * dense.outputs];
+                let d = &mut after[..rows * matrix.outputs];
                 kernels::multiply_derivative(kernel, self.activation, dense.kept(cache, rows), d);
                 std::mem::swap(&mut before, &mut after);
             }

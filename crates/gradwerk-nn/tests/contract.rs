@@ -1,89 +1,19 @@
 //! What every network in the list promises: correct derivatives, rows that do not see each other,
 //! sums that do not see tiles, repeatable bits, single precision close to double.
 
-use gradwerk_math::{Purpose, Stream};
+mod cases;
+
+use cases::{configs, normals, shapes, weights, with_memory};
 use gradwerk_nn::{
-    Activation, ActorCritic, Engine, ImageSize, ImpalaConfig, InitScheme, Kernel, MlpConfig,
-    NETWORKS, NatureCnnConfig, NetworkConfig, Params, Shape, SmallCnnConfig,
+    ActorCritic, Engine, ImageSize, Kernel, Memory, MlpConfig, NETWORKS, NetworkConfig, Params,
+    Shape,
 };
 
-/// The default of every network, and variants that the defaults leave out.
-fn configs() -> Vec<NetworkConfig> {
-    let defaults = NETWORKS.iter().map(|name| NetworkConfig::named(name).unwrap());
-    let hidden = || MlpConfig { hidden: vec![20, 13], ..MlpConfig::default() };
-    let variants = Activation::ALL.into_iter().flat_map(|activation| {
-        [
-            MlpConfig { activation, shared: true, ..hidden() },
-            MlpConfig { activation, value_hidden: Some(vec![9]), ..hidden() },
-        ]
-    });
-    let fan_in = MlpConfig { init: InitScheme::FanIn, hidden_gain: Some(1.0), ..hidden() };
-    let mlps = variants.chain([fan_in]).map(NetworkConfig::Mlp);
-    defaults.chain(mlps).chain(image_variants()).collect()
-}
-
-/// Separate branches, layer normalisation, no dense layers, every way to step over an image.
-fn image_variants() -> [NetworkConfig; 4] {
-    let nature = NatureCnnConfig { hidden: vec![9], shared: false, ..NatureCnnConfig::default() };
-    let impala = ImpalaConfig {
-        channels: vec![5],
-        blocks: 1,
-        hidden: vec![],
-        activation: Activation::Silu,
-        ..ImpalaConfig::default()
-    };
-    let small = SmallCnnConfig {
-        channels: vec![6, 19],
-        stride: 2,
-        padding: 1,
-        hidden: vec![11, 7],
-        activation: Activation::Tanh,
-        layer_norm: true,
-        ..SmallCnnConfig::default()
-    };
-    let apart = SmallCnnConfig { shared: false, activation: Activation::Gelu, ..small.clone() };
-    [
-        NetworkConfig::NatureCnn(nature),
-        NetworkConfig::Impala(impala),
-        NetworkConfig::SmallCnn(small),
-        NetworkConfig::SmallCnn(apart),
-    ]
-}
-
-/// The images of the three tasks, for networks that need them: as small as the network allows.
-fn images(config: &NetworkConfig) -> Option<[ImageSize; 3]> {
-    let size = |[channels, height, width]: [usize; 3]| ImageSize { channels, height, width };
-    match config {
-        NetworkConfig::NatureCnn(_) => Some([[1, 36, 37], [2, 44, 36], [1, 36, 36]].map(size)),
-        NetworkConfig::Impala(_) | NetworkConfig::SmallCnn(_) => {
-            Some([[3, 4, 5], [4, 7, 6], [1, 10, 10]].map(size))
-        }
-        _ => None,
-    }
-}
-
-/// Three tasks that suit the network: some see images; a table takes observations between 0 and 1, and
-/// the tiles of 17 entries would fill any memory.
-fn shapes(config: &NetworkConfig) -> [Shape; 3] {
-    let shape = Shape { inputs: 4, outputs: 2, value: true, ..Shape::default() };
-    let tiles = matches!(config, NetworkConfig::TileCoding(_));
-    let wide = if tiles { 2 } else { 17 };
-    let table = matches!(config, NetworkConfig::Tabular(_));
-    let (low, high) = if table { (0.0, 1.0) } else { (-3.0, 3.0) };
-    let bounds = |shape: &Shape| (vec![low; shape.inputs], vec![high; shape.inputs]);
-    let mut shapes = [
-        Shape { inputs: 3, outputs: 1, free: 1, log_std: -0.5, ..shape.clone() },
-        Shape { inputs: wide, outputs: 6, free: 6, value: false, ..shape.clone() },
-        shape,
-    ];
-    for (shape, image) in shapes.iter_mut().zip(images(config).into_iter().flatten()) {
-        (shape.inputs, shape.image) = (image.len(), Some(image));
-    }
-    shapes.map(|shape| {
-        // Networks of images do not read bounds, and thousands of them would hide a message.
-        let (low, high) = if shape.image.is_some() { (vec![], vec![]) } else { bounds(&shape) };
-        Shape { low, high, ..shape }
-    })
+/// All tasks of a network, without and with a memory.
+fn tasks(config: &NetworkConfig) -> Vec<Shape> {
+    let mut tasks = shapes(config).to_vec();
+    tasks.extend(with_memory(config));
+    tasks
 }
 
 /// A network with parameters and a batch.
@@ -92,26 +22,10 @@ struct Case<E: Engine> {
     theta: Vec<E>,
     packed: Vec<E>,
     x: Vec<E>,
+    /// One per row.
+    memory: Vec<E>,
     rows: usize,
     kernel: Kernel,
-}
-
-fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
-    let mut stream = Stream::new(9, Purpose::Test, index, 0);
-    // Drawn in single precision, so that both engines get the same numbers.
-    (0..len).map(|_| E::from_f32(stream.normal_pair::<f32>()[0])).collect()
-}
-
-/// Random parameters, or a direction among them. Networks of images have so many inputs per layer
-/// that the variance must shrink with them, lest differences drown in rounding.
-fn weights<E: Engine>(network: &ActorCritic<E>, shape: &Shape, index: u64) -> Vec<E> {
-    let mut theta: Vec<E> = normals(network.layout().len(), index);
-    for entry in network.layout().entries() {
-        let wide = shape.image.is_some() && entry.shape.len() == 2;
-        let scale = if wide { (2.0 / entry.shape[0] as f64).sqrt() } else { 0.25 };
-        theta[entry.range()].iter_mut().for_each(|t| *t *= E::from_f64(scale));
-    }
-    theta
 }
 
 /// Outputs, values and what the forward pass kept.
@@ -124,11 +38,17 @@ impl<E: Engine> Case<E> {
         let mut packed = vec![E::ZERO; network.packed_len()];
         network.pack(kernel, &theta, &mut packed);
         let x = normals(rows * shape.inputs, 1);
-        Self { network, theta, packed, x, rows, kernel }
+        let memory = normals(rows * network.memory_len(), 6);
+        Self { network, theta, packed, x, memory, rows, kernel }
     }
 
     fn params(&self) -> Params<'_, E> {
         Params { theta: &self.theta, packed: &self.packed }
+    }
+
+    /// What is remembered before the rows from `first` on.
+    fn memory_from(&self, first: usize) -> Vec<E> {
+        self.memory[first * self.network.memory_len()..].to_vec()
     }
 
     fn forward(&self, first: usize, rows: usize) -> Outputs<E> {
@@ -137,7 +57,9 @@ impl<E: Engine> Case<E> {
         let mut y = vec![nan; rows * self.network.policy_outputs()];
         let mut v = vec![nan; if self.network.has_value() { rows } else { 0 }];
         let mut cache = vec![nan; self.network.cache_len(rows)];
-        self.network.forward(self.kernel, self.params(), x, rows, &mut cache, &mut y, &mut v);
+        let (kernel, params, mut memory) = (self.kernel, self.params(), self.memory_from(first));
+        let memory = Memory { data: &mut memory, stride: self.network.memory_len() };
+        self.network.forward(kernel, params, x, rows.into(), memory, &mut cache, &mut y, &mut v);
         (y, v, cache)
     }
 
@@ -151,14 +73,14 @@ impl<E: Engine> Case<E> {
         let dv = &dv[first..first + v.len()];
         let x = &self.x[first * self.network.inputs()..];
         let mut scratch = vec![E::from_f64(f64::NAN); self.network.scratch_len(rows)];
-        let params = self.params();
-        self.network.vjp(self.kernel, params, x, rows, &cache, dy, dv, dtheta, &mut scratch);
+        let (kernel, params, rows) = (self.kernel, self.params(), rows.into());
+        self.network.vjp(kernel, params, x, rows, &cache, dy, dv, dtheta, &mut scratch);
     }
 
     fn jvp(&self, u: &[E]) -> Vec<E> {
         let (mut dy, _, cache) = self.forward(0, self.rows);
         let mut scratch = vec![E::from_f64(f64::NAN); self.network.scratch_len(self.rows)];
-        let (params, rows) = (self.params(), self.rows);
+        let (params, rows) = (self.params(), self.rows.into());
         self.network.jvp_policy(
             self.kernel,
             params,
@@ -181,7 +103,7 @@ impl<E: Engine> Case<E> {
 
 fn every_f32(rows: usize, mut test: impl FnMut(Case<f32>, String)) {
     for config in configs() {
-        for shape in shapes(&config) {
+        for shape in tasks(&config) {
             for kernel in Kernel::available() {
                 let what = format!("{config:?} {shape:?} {kernel}");
                 test(Case::new(&config, &shape, rows, kernel), what);
@@ -227,9 +149,13 @@ fn branches_alone_give_the_same_bits() {
     every_f32(5, |case, what| {
         let (y, v, mut cache) = case.forward(0, 5);
         let (mut y_alone, mut v_alone) = (vec![0.0; y.len()], vec![0.0; v.len()]);
-        let (kernel, params) = (case.kernel, case.params());
-        case.network.forward_policy(kernel, params, &case.x, 5, &mut cache, &mut y_alone);
-        case.network.forward_value(kernel, params, &case.x, 5, &mut cache, &mut v_alone);
+        let (kernel, params, x, rows) = (case.kernel, case.params(), &case.x, 5.into());
+        let (mut memory, stride) = (case.memory_from(0), case.network.memory_len());
+        let to = Memory { data: &mut memory, stride };
+        case.network.forward_policy(kernel, params, x, rows, to, &mut cache, &mut y_alone);
+        let (mut memory, cache) = (case.memory_from(0), &mut cache);
+        let to = Memory { data: &mut memory, stride };
+        case.network.forward_value(kernel, params, x, rows, to, cache, &mut v_alone);
         assert_eq!((bits(&y), bits(&v)), (bits(&y_alone), bits(&v_alone)), "{what}");
     });
 }
@@ -246,7 +172,9 @@ fn difference(a: &[f32], b: &[f64]) -> f64 {
 #[test]
 fn single_precision_is_close_to_double() {
     for config in configs() {
-        for shape in shapes(&config) {
+        for shape in tasks(&config) {
+            // Gates multiply what the layers before them have rounded.
+            let most = if shape.memory.is_none() { 3e-6 } else { 1e-5 };
             let exact = Case::<f64>::new(&config, &shape, 23, Kernel::Portable);
             let (y, v, _) = exact.forward(0, 23);
             let gradient = exact.gradient();
@@ -257,12 +185,12 @@ fn single_precision_is_close_to_double() {
                 let case = Case::<f32>::new(&config, &shape, 23, kernel);
                 let what = format!("{config:?} {shape:?} {kernel}");
                 let (y32, v32, _) = case.forward(0, 23);
-                assert!(difference(&y32, &y) < 3e-6, "{what}: y {}", difference(&y32, &y));
-                assert!(difference(&v32, &v) < 3e-6, "{what}: v {}", difference(&v32, &v));
+                assert!(difference(&y32, &y) < most, "{what}: y {}", difference(&y32, &y));
+                assert!(difference(&v32, &v) < most, "{what}: v {}", difference(&v32, &v));
                 let d = difference(&case.gradient(), &gradient);
-                assert!(d < 3e-6, "{what}: gradient {d}");
+                assert!(d < most, "{what}: gradient {d}");
                 let d = difference(&case.jvp(&u32), &dy);
-                assert!(d < 3e-6, "{what}: jvp {d}");
+                assert!(d < most, "{what}: jvp {d}");
             }
         }
     }
@@ -272,7 +200,7 @@ fn single_precision_is_close_to_double() {
 #[test]
 fn derivatives_of_the_whole_are_correct() {
     for config in configs() {
-        for shape in shapes(&config) {
+        for shape in tasks(&config) {
             let case = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
             let u: Vec<f64> = match shape.image {
                 Some(_) => weights(&case.network, &shape, 4),
@@ -329,7 +257,8 @@ fn free_outputs_are_biases() {
             Some(_) => normals(2 * shape.inputs, 1),
             None => vec![1.0, 2.0, -3.0, 0.5],
         };
-        network.forward_policy(Kernel::Portable, params, &x, 2, &mut cache, &mut y);
+        let (kernel, none) = (Kernel::Portable, Memory::none());
+        network.forward_policy(kernel, params, &x, 2.into(), none, &mut cache, &mut y);
         assert_eq!([y[1], y[3]], [-0.5; 2]);
         assert_ne!(y[0], y[2]);
     }

@@ -6,7 +6,7 @@ use gradwerk::layers::Sources;
 use gradwerk::{Kernel, Runtime, Trainer};
 use gradwerk_env::{Actions, End, EpisodeKeys, StepRows};
 use gradwerk_math::Buffer;
-use gradwerk_nn::{ActorCritic, NetworkConfig, OptimizerConfig, Params, Shape, TILE};
+use gradwerk_nn::{ActorCritic, Memory, NetworkConfig, OptimizerConfig, Params, Shape, TILE};
 use std::hint::black_box;
 
 /// A name and what to do `repeats` times.
@@ -48,9 +48,18 @@ fn tiles(kernel: Kernel, repeats: u32, derivatives: bool) {
     let mut cache = Buffer::zeros(network.cache_len(TILE));
     let mut scratch = Buffer::zeros(network.scratch_len(TILE));
     for _ in 0..repeats {
-        network.forward(kernel, params, black_box(&x), TILE, &mut cache, &mut y, &mut v);
+        network.forward(
+            kernel,
+            params,
+            black_box(&x),
+            TILE.into(),
+            Memory::none(),
+            &mut cache,
+            &mut y,
+            &mut v,
+        );
         if derivatives {
-            network.vjp(kernel, params, &x, TILE, &cache, &y, &v, &mut grad, &mut scratch);
+            network.vjp(kernel, params, &x, TILE.into(), &cache, &y, &v, &mut grad, &mut scratch);
         }
     }
     black_box((&y, &grad));

@@ -107,10 +107,14 @@ pub struct Shard {
     /// Of the actions of up to [`MAX_ROWS`] environments.
     streams: Vec<Stream>,
     inference: Inference<f32>,
+    /// What the networks remember of each environment's episode, `[n, memory_width]`.
+    memory: Vec<f32>,
     /// Encoded observations to bootstrap from: the current ones, then the final ones.
     boot_obs: Vec<f32>,
     /// The same of images.
     boot_pixels: Vec<u8>,
+    /// What is remembered before them.
+    boot_memory: Vec<f32>,
     boot_row: Vec<usize>,
     boot_value: Vec<f32>,
     /// Sums of `x - mean` and its square per environment and entry, `[n, d]` each.
@@ -138,7 +142,7 @@ impl Shard {
         let (n, raw) = (env.num_envs(), model.encoder.raw_width());
         let (d, pixels) = model.encoder.columns();
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
-        let mask_width = model.mask_width;
+        let (mask_width, memory) = (model.mask_width, model.memory_width());
         assert_eq!(env.mask_width(), mask_width, "masks of the environment and of the model");
         let rows = plan.capacity() * n;
         // Cut episodes and the last observations. With fixed steps there may be more cuts.
@@ -165,15 +169,18 @@ impl Shard {
             work: vec![0.0; n * model.head_width()],
             streams: Vec::with_capacity(n.min(MAX_ROWS)),
             inference: Inference::new(model, kernel),
+            memory: vec![0.0; n * memory],
             boot_obs: Vec::with_capacity(boots * d),
             boot_pixels: Vec::with_capacity(boots * pixels),
+            boot_memory: Vec::with_capacity(boots * memory),
             boot_row: Vec::with_capacity(boots),
             boot_value: Vec::with_capacity(boots),
             obs_sum: vec![0.0; n * d],
             obs_square: vec![0.0; n * d],
             rollout: Rollout::new(plan.capacity(), n, d, wd, wc)
                 .with_pixels(pixels)
-                .with_masks(mask_width),
+                .with_masks(mask_width)
+                .with_memory(memory),
             episodes: Vec::with_capacity(rows.min(1 << 16)),
             error: None,
             env,
@@ -215,6 +222,10 @@ impl Shard {
             t += 1;
         }
         self.rollout.set_len(t);
+        // Environments that have played their episodes wait at the start of the next.
+        for i in (0..self.time.len()).filter(|&i| self.time[i] == 0) {
+            forget(&mut self.memory, self.rollout.memory_width, i);
+        }
         self.evaluate(ctx);
         Ok(())
     }
@@ -226,6 +237,7 @@ impl Shard {
         self.episodes.clear();
         self.boot_obs.clear();
         self.boot_pixels.clear();
+        self.boot_memory.clear();
         self.boot_row.clear();
         self.obs_sum.fill(0.0);
         self.obs_square.fill(0.0);
@@ -254,8 +266,7 @@ impl Shard {
         let (numbers, pixels) = (rows(r.obs_width), rows(r.pixel_width));
         let (numbers, pixels) = (&mut r.obs[numbers], &mut r.pixels[pixels]);
         self.encoder.store(ctx.obs_map, &self.obs, numbers, pixels);
-        let seen = r.inputs(t * n..(t + 1) * n);
-        self.inference.policy(ctx.model, ctx.weights, seen, &mut self.heads);
+        self.infer(ctx, t);
         self.apply_masks(ctx, t)?;
         self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.live);
         self.rollout.time[t * n..(t + 1) * n].copy_from_slice(&self.time);
@@ -267,6 +278,24 @@ impl Shard {
             Some(i) => Err(self.non_finite("log-probability of the action", log_prob[i].into(), i)),
             None => Ok(()),
         }
+    }
+
+    /// Ask the policy; and a memory, which goes on with every step, for the values as well.
+    fn infer(&mut self, ctx: &Context<'_>, t: usize) {
+        let rows = t * self.rollout.n..(t + 1) * self.rollout.n;
+        let r = &mut self.rollout;
+        if r.memory_width == 0 {
+            let seen = r.inputs(rows);
+            self.inference.policy(ctx.model, ctx.weights, seen, &mut [], &mut self.heads);
+            return;
+        }
+        let before = rows.start * r.memory_width..rows.end * r.memory_width;
+        r.memory[before].copy_from_slice(&self.memory);
+        let mut value = std::mem::take(&mut r.value);
+        let out = (&mut self.heads[..], &mut value[rows.clone()]);
+        let seen = r.inputs(rows);
+        self.inference.both(ctx.model, ctx.weights, seen, &mut self.memory, out);
+        self.rollout.value = value;
     }
 
     /// Sample the actions of some environments, from their head outputs.
@@ -386,25 +415,34 @@ impl Shard {
         if !self.end[i].is_end() {
             return;
         }
+        self.finish(ctx, t, i);
+        forget(&mut self.memory, self.rollout.memory_width, i);
+    }
+
+    /// The episode of environment `i` ended with step `t`.
+    fn finish(&mut self, ctx: &Context<'_>, t: usize, i: usize) {
         let (env, total, length) = (self.first + i, self.total[i], self.time[i]);
         self.episodes.push(Episode { t, env, total, length });
         self.finished[i] += 1;
         self.time[i] = 0;
         self.total[i] = 0.0;
         if self.end[i] == End::Truncated {
-            let raw = self.encoder.raw_width();
-            self.push_boot(ctx.obs_map, Bootstrap::Final(i * raw..(i + 1) * raw));
-            self.boot_row.push(row);
+            self.push_boot(ctx.obs_map, Bootstrap::Final(i));
+            self.boot_row.push(t * self.rollout.n + i);
         }
     }
 
     /// Encode observations to bootstrap from behind those that are there.
     fn push_boot(&mut self, map: &ObsMap, of: Bootstrap) {
-        let raw = match of {
-            Bootstrap::Final(row) => &self.final_obs[row],
-            Bootstrap::Current => &self.obs[..],
+        let (d, width) = (self.encoder.raw_width(), self.rollout.memory_width);
+        let (raw, memory) = match of {
+            Bootstrap::Final(i) => {
+                (&self.final_obs[i * d..(i + 1) * d], &self.memory[i * width..(i + 1) * width])
+            }
+            Bootstrap::Current => (&self.obs[..], &self.memory[..]),
         };
-        let rows = raw.len() / self.encoder.raw_width();
+        self.boot_memory.extend_from_slice(memory);
+        let rows = raw.len() / d;
         let (numbers, pixels) = (self.boot_obs.len(), self.boot_pixels.len());
         self.boot_obs.resize(numbers + rows * self.rollout.obs_width, 0.0);
         self.boot_pixels.resize(pixels + rows * self.rollout.pixel_width, 0);
@@ -420,7 +458,11 @@ impl Shard {
             return;
         }
         let (t, n) = (self.rollout.t, self.rollout.n);
-        self.value_rows(ctx, ValueOf::Rollout);
+        if self.rollout.memory_width == 0 {
+            self.value_rows(ctx, ValueOf::Rollout);
+        } else {
+            to_values(ctx, &mut self.rollout.value);
+        }
         let finals = self.boot_row.len();
         self.push_boot(ctx.obs_map, Bootstrap::Current);
         self.boot_value.resize(finals + n, 0.0);
@@ -436,19 +478,18 @@ impl Shard {
 
     fn value_rows(&mut self, ctx: &Context<'_>, of: ValueOf) {
         let is_image = self.rollout.pixel_width > 0;
-        let (numbers, pixels, value) = match of {
+        let (numbers, pixels, memory, value) = match of {
             ValueOf::Rollout => {
                 let r = &mut self.rollout;
-                (&r.obs, &r.pixels, &mut r.value)
+                (&r.obs, &r.pixels, &mut [][..], &mut r.value)
             }
-            ValueOf::Bootstrap => (&self.boot_obs, &self.boot_pixels, &mut self.boot_value),
+            ValueOf::Bootstrap => {
+                (&self.boot_obs, &self.boot_pixels, &mut self.boot_memory[..], &mut self.boot_value)
+            }
         };
         let obs = if is_image { Inputs::Pixels(pixels) } else { Inputs::Numbers(numbers) };
-        self.inference.value(ctx.model, ctx.weights, obs, value);
-        let (mean, std) = ctx.value_map;
-        if (mean, std) != (0.0, 1.0) {
-            value.iter_mut().for_each(|v| *v = mean + std * *v);
-        }
+        self.inference.value(ctx.model, ctx.weights, obs, memory, value);
+        to_values(ctx, value);
     }
 
     fn non_finite(&self, what: &str, value: f64, i: usize) -> Error {
@@ -468,6 +509,7 @@ impl Shard {
             steps: self.steps.clone(),
             time: self.time.clone(),
             total: self.total.clone(),
+            memory: self.memory.clone(),
         }
     }
 
@@ -487,14 +529,15 @@ impl Shard {
         self.obs = state.obs;
         self.time = state.time;
         self.total = state.total;
+        self.memory = state.memory;
         Ok(())
     }
 }
 
 /// Observations whose values are bootstrapped from.
 enum Bootstrap {
-    /// The final one of an environment, by its place in the raw ones.
-    Final(Range<usize>),
+    /// The final one of an environment.
+    Final(usize),
     /// All current ones.
     Current,
 }
@@ -502,6 +545,19 @@ enum Bootstrap {
 enum ValueOf {
     Rollout,
     Bootstrap,
+}
+
+/// What the value network predicts, in units of the rewards.
+fn to_values(ctx: &Context<'_>, predicted: &mut [f32]) {
+    let (mean, std) = ctx.value_map;
+    if (mean, std) != (0.0, 1.0) {
+        predicted.iter_mut().for_each(|v| *v = mean + std * *v);
+    }
+}
+
+/// Row `i` of memories begins an episode.
+pub(crate) fn forget(memory: &mut [f32], width: usize, i: usize) {
+    memory[i * width..(i + 1) * width].fill(0.0);
 }
 
 /// The state of a range of environments between two rollouts.
@@ -517,6 +573,8 @@ pub struct ShardState {
     pub time: Vec<u32>,
     /// Raw return of the current episode so far.
     pub total: Vec<f64>,
+    /// What the networks remember of it, `[n, memory_width]`.
+    pub memory: Vec<f32>,
 }
 
 /// Name and value of the first number that is not finite.

@@ -76,8 +76,7 @@ impl<E: Real> Columns<E> {
 
     /// Find the rows of `rollout` that are transitions.
     pub fn select(&mut self, rollout: &Rollout<E>) {
-        self.rows.clear();
-        self.rows.extend((0..rollout.rows() as u32).filter(|&row| rollout.valid[row as usize]));
+        rollout.list_valid(&mut self.rows);
     }
 
     /// Get ends, and room for advantages and targets, of `rollout` under the discount `gamma`.

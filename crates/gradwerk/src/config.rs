@@ -8,7 +8,7 @@ use crate::estimate::EstimatorConfig;
 use crate::layers::Sources;
 use crate::schedule::Schedule;
 use gradwerk_env::EnvSettings;
-use gradwerk_nn::{NetworkConfig, NnError, OptimizerConfig};
+use gradwerk_nn::{MemoryConfig, NetworkConfig, NnError, OptimizerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub normalize: NormalizeConfig,
     /// The function that policy and value are made of.
     pub network: NetworkConfig,
+    /// What the networks remember from step to step.
+    pub memory: MemoryConfig,
     /// The distribution of actions.
     pub policy: DistConfig,
     /// The optimizer.
@@ -63,6 +65,7 @@ impl Default for Config {
             estimator: EstimatorConfig::default(),
             normalize: NormalizeConfig::default(),
             network: NetworkConfig::default(),
+            memory: MemoryConfig::default(),
             policy: DistConfig::default(),
             optimizer: OptimizerConfig::default(),
             algo: AlgoConfig::default(),
@@ -279,6 +282,7 @@ impl Config {
         self.diagnose.check()?;
         self.estimator.check(self.whole_episodes(), self.has_critic()).map_err(Error::usage)?;
         self.network.validate().map_err(in_section("network"))?;
+        self.validate_memory()?;
         self.optimizer.validate().map_err(in_section("optimizer"))?;
         self.algo.settings().check(self)?;
         Ok(())
@@ -299,6 +303,15 @@ impl Config {
         let n = self.env.num_envs;
         require((1..=1 << 20).contains(&n), "env.num_envs", n, "must be from 1 to 1048576")?;
         require(self.env.frame_skip > 0, "env.frame_skip", 0, "must be at least 1")
+    }
+
+    fn validate_memory(&self) -> Result<(), Error> {
+        self.memory.validate().map_err(in_section("memory"))?;
+        let (Some(segment), Some(_)) = (self.memory.segment(), self.batch()) else { return Ok(()) };
+        let steps = self.rollout.steps;
+        let rule = format!("must be at most the {steps} steps of a rollout (rollout.steps)");
+        require(segment <= steps, "memory.segment", segment, &rule)?;
+        Ok(())
     }
 
     fn validate_rollout(&self) -> Result<(), Invalid> {

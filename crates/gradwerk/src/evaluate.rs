@@ -85,7 +85,7 @@ pub fn evaluate_until(
     policy.check_env(env)?;
     let (settings, cut_at) = policy.episode_settings(env);
     let game = Game { env, settings, episodes: options.episodes, seed: options.seed, keep: false };
-    let player = PolicyPlayer { policy: policy.clone(), stochastic: options.stochastic };
+    let player = PolicyPlayer::new(policy, options.stochastic);
     let played = play(&game, &player, pool, interrupt)?;
     Ok(played.map(|played| summarize(env.id(), &played, cut_at)))
 }

@@ -15,19 +15,22 @@ use crate::model::{Model, Weights};
 use crate::policy::Policy;
 use crate::rollout::Rollout;
 use crate::run::state::State;
+use cutting::{CHUNK_ROWS, Cutting, MAX_CHUNKS};
 use gradwerk_math::{Kernel, Pool};
-use gradwerk_nn::{Buffer, Engine, Optimizer, OptimizerConfig, TILE, kernels, optim};
+use gradwerk_nn::{Buffer, Engine, Memory, Optimizer, OptimizerConfig, kernels, optim};
+use order::Order;
 
+mod cutting;
 mod natural;
 mod optimal;
+mod order;
+mod remember;
 mod score;
+mod shuffle;
 
 pub use natural::Comparison;
-
-/// Most chunks a gradient is split into, and so most threads that can share one.
-const MAX_CHUNKS: usize = 16;
-/// Fewest rows that are worth a chunk of their own.
-const CHUNK_ROWS: usize = 2 * TILE;
+pub use shuffle::Shuffled;
+pub(crate) use shuffle::shuffle;
 
 /// What is learned from: the columns of a rollout and the rows that count.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ pub struct Batch<'a, E> {
     pub advantage: &'a [E],
     /// Value targets `[T, N]`, in the units that the value network predicts.
     pub target: &'a [E],
-    /// The valid rows.
+    /// The valid rows; with memory, environment by environment.
     pub rows: &'a [u32],
     /// Trajectories in the rows if all are whole episodes, otherwise 0.
     pub episodes: usize,
@@ -140,6 +143,9 @@ pub struct Learner<E: Engine> {
     chunks: Vec<Chunk<E>>,
     /// Sums over all chunks for optimal baselines.
     totals: optimal::Totals,
+    /// Memories `[T, N, memory_width]` of the present parameters in the batch at hand; empty where
+    /// those of the rollout count.
+    remembered: Vec<E>,
     probe: Option<GradientProbe<E>>,
 }
 
@@ -148,6 +154,10 @@ pub struct Learner<E: Engine> {
 struct Chunk<E> {
     grad: Buffer<E>,
     sums: LossSums,
+    /// The tile at hand.
+    order: Order,
+    /// What its sequences remember.
+    memory: Buffer<E>,
     obs: Buffer<E>,
     discrete: Vec<u32>,
     continuous: Buffer<E>,
@@ -175,6 +185,8 @@ struct Pass<'a, E: Engine> {
     moments: Option<Moments>,
     /// 1 / rows of the whole gradient.
     weight: E,
+    /// Memories before the rows of the rollout.
+    memory: &'a [E],
 }
 
 impl<'a, E: Engine> Pass<'a, E> {
@@ -188,7 +200,13 @@ impl<'a, E: Engine> Pass<'a, E> {
     ) -> Self {
         let moments = batch.normalize_advantage.then(|| moments_of_rows(batch.advantage, rows));
         let weight = E::ONE / E::from_f64(rows.len() as f64);
-        Self { model, weights, kernel, batch, moments, weight }
+        let memory = &batch.rollout.memory;
+        Self { model, weights, kernel, batch, moments, weight, memory }
+    }
+
+    /// How rows are cut.
+    fn cutting(&self) -> Cutting {
+        Cutting { n: self.batch.rollout.n, segment: self.model.segment() }
     }
 
     /// The weight of a row, normalised if it is per gradient step.
@@ -212,7 +230,16 @@ impl<E: Engine> Learner<E> {
         let optimizer = optimizer.build(model.layout().len()).map_err(Error::usage)?;
         let weights = Weights::new(&model, model.init(seed), kernel);
         let totals = optimal::Totals::default();
-        Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new(), totals, probe: None })
+        Ok(Self {
+            model,
+            weights,
+            optimizer,
+            kernel,
+            chunks: Vec::new(),
+            totals,
+            remembered: Vec::new(),
+            probe: None,
+        })
     }
 
     /// Instructions in use.
@@ -223,9 +250,17 @@ impl<E: Engine> Learner<E> {
 
     /// Get memory for gradients over up to `rows` rows now, so that no gradient has to.
     pub fn reserve(&mut self, rows: usize) {
-        while self.chunks.len() < chunk_count(rows) {
+        let cutting = Cutting { n: 0, segment: self.model.segment() };
+        while self.chunks.len() < cutting.most_chunks(rows) {
             self.chunks.push(Chunk::new(&self.model));
         }
+    }
+
+    /// Begin passes over `rows` of a rollout of `n` environments, as [`Learner::gradient`] takes
+    /// them: sequences stay whole where there is a memory.
+    pub fn begin_passes(&mut self, n: usize, rows: &[u32], order: &mut Shuffled) {
+        self.end_passes();
+        order.begin_with(Cutting { n, segment: self.model.segment() }, rows);
     }
 
     /// Measure the quality of the gradients until [`Learner::end_probe`]. Only looks: the bits
@@ -281,14 +316,18 @@ impl<E: Engine> Learner<E> {
             self.chunks.iter_mut().for_each(Chunk::forget_quality);
         }
         let mut pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        if !self.remembered.is_empty() {
+            pass.memory = &self.remembered;
+        }
         if let Some(divisor) = objective.divisor {
             pass.weight = E::ONE / divisor;
         }
-        let count = chunk_count(rows.len());
+        let cutting = pass.cutting();
+        let count = cutting.chunk_count(rows);
         let chunks = &mut self.chunks[..count];
         let part = |i| match samples {
             Some(samples) => samples.rows(samples.share_of_groups(i, count)),
-            None => share(rows, i, count),
+            None => cutting.share(rows, i, count),
         };
         pool.for_each(chunks, |i, chunk| chunk.run(&pass, part(i), objective, terms));
         if let Some(samples) = samples {
@@ -424,38 +463,29 @@ impl Learner<f32> {
     }
 }
 
-/// Into how many chunks a gradient over so many rows is split.
-fn chunk_count(rows: usize) -> usize {
-    rows.div_ceil(CHUNK_ROWS).clamp(1, MAX_CHUNKS)
-}
-
-/// The rows of chunk `i` of `count`: contiguous, and whole tiles but for the last chunk.
-fn share(rows: &[u32], i: usize, count: usize) -> &[u32] {
-    let tiles = rows.len().div_ceil(TILE);
-    let end = |i: usize| (i * tiles / count * TILE).min(rows.len());
-    &rows[end(i)..end(i + 1)]
-}
-
 impl<E: Engine> Chunk<E> {
     fn new(model: &Model<E>) -> Self {
-        let zeros = |n: usize| Buffer::zeros(n);
+        let rows = Cutting::tile_rows(model.segment());
+        let zeros = |width: usize| Buffer::zeros(rows * width);
         let (y, v) = (model.head_width(), usize::from(model.has_critic()));
         Self {
-            grad: zeros(model.layout().len()),
+            grad: Buffer::zeros(model.layout().len()),
             sums: LossSums::default(),
-            obs: zeros(TILE * model.obs_width()),
-            discrete: vec![0; TILE * model.dist.discrete()],
-            continuous: zeros(TILE * model.dist.continuous()),
-            log_prob: zeros(TILE),
-            advantage: zeros(TILE),
-            target: zeros(TILE),
-            value_old: zeros(TILE),
-            y: zeros(TILE * y),
-            v: zeros(TILE * v),
-            dy: zeros(TILE * y),
-            dv: zeros(TILE * v),
-            cache: zeros(model.net.cache_len(TILE)),
-            scratch: zeros(model.net.scratch_len(TILE)),
+            order: Order::with_rows(rows),
+            memory: zeros(model.memory_width()),
+            obs: zeros(model.obs_width()),
+            discrete: vec![0; rows * model.dist.discrete()],
+            continuous: zeros(model.dist.continuous()),
+            log_prob: zeros(1),
+            advantage: zeros(1),
+            target: zeros(1),
+            value_old: zeros(1),
+            y: zeros(y),
+            v: zeros(v),
+            dy: zeros(y),
+            dv: zeros(v),
+            cache: Buffer::zeros(model.net.cache_len(rows)),
+            scratch: Buffer::zeros(model.net.scratch_len(rows)),
             natural: natural::Work::default(),
             optimal: optimal::Work::default(),
         }
@@ -465,26 +495,28 @@ impl<E: Engine> Chunk<E> {
     fn run(&mut self, pass: &Pass<'_, E>, rows: &[u32], objective: &Objective<E>, terms: Terms) {
         self.grad.fill(E::ZERO);
         self.sums = LossSums::default();
-        for tile in rows.chunks(TILE) {
+        for tile in pass.cutting().tiles(rows) {
             self.gather_obs(pass, tile);
-            self.gather(pass, tile);
-            self.tile(pass, tile, objective, terms);
+            self.gather(pass);
+            self.tile(pass, objective, terms);
         }
     }
 
-    /// Bring the observations of a tile together.
+    /// Order a tile, and bring its observations together, and what its sequences remember.
     fn gather_obs(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
         let r = pass.batch.rollout;
         let d = pass.model.obs_width();
-        for (x, &row) in self.obs.chunks_exact_mut(d).zip(tile) {
+        self.order.set(pass.cutting(), &r.time, tile);
+        self.order.remember(pass.memory, pass.model.memory_width(), &mut self.memory);
+        for (x, &row) in self.obs.chunks_exact_mut(d).zip(&self.order.rows) {
             r.inputs(row as usize..row as usize + 1).fill(x);
         }
     }
 
-    /// Bring the other columns of a tile together.
-    fn gather(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
-        self.gather_actions(pass, tile);
-        for (i, &row) in tile.iter().enumerate() {
+    /// Bring the other columns of the tile together.
+    fn gather(&mut self, pass: &Pass<'_, E>) {
+        self.gather_actions(pass);
+        for (i, &row) in self.order.rows.iter().enumerate() {
             let row = row as usize;
             self.advantage[i] = pass.advantage(row);
             self.target[i] = pass.batch.target[row];
@@ -492,11 +524,11 @@ impl<E: Engine> Chunk<E> {
         }
     }
 
-    /// Bring the actions of a tile and their log-probabilities together.
-    fn gather_actions(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
+    /// Bring the actions of the tile and their log-probabilities together.
+    fn gather_actions(&mut self, pass: &Pass<'_, E>) {
         let r = pass.batch.rollout;
         let (wd, wc) = (r.discrete_width, r.continuous_width);
-        for (i, &row) in tile.iter().enumerate() {
+        for (i, &row) in self.order.rows.iter().enumerate() {
             let row = row as usize;
             let action = r.action(row);
             self.discrete[i * wd..(i + 1) * wd].copy_from_slice(action.discrete);
@@ -506,51 +538,57 @@ impl<E: Engine> Chunk<E> {
     }
 
     /// Forward, head gradients, vjp.
-    fn tile(&mut self, pass: &Pass<'_, E>, tile: &[u32], objective: &Objective<E>, terms: Terms) {
-        let rows = tile.len();
-        self.forward(pass, tile, terms);
+    fn tile(&mut self, pass: &Pass<'_, E>, objective: &Objective<E>, terms: Terms) {
+        let rows = self.rows();
+        self.forward(pass, terms);
         if terms != Terms::Value {
-            let sums = self.policy_head(pass, rows, objective.surrogate, objective.entropy_coef);
+            let sums = self.policy_head(pass, objective.surrogate, objective.entropy_coef);
             self.sums.policy.merge(&sums);
         }
         if terms != Terms::Policy {
             let settings = ValueLoss { coef: objective.value_coef, clip: objective.value_clip };
-            let sums = self.value_head(pass, rows, settings);
+            let sums = self.value_head(pass, settings);
             self.sums.value.merge(&sums);
         }
         let Pass { model, kernel, .. } = *pass;
         let obs = &self.obs[..rows * model.obs_width()];
         let dy = if terms == Terms::Value { 0 } else { rows * model.head_width() };
-        let dv = if terms == Terms::Policy { 0 } else { self.values(rows) };
+        let dv = if terms == Terms::Policy { 0 } else { self.values() };
         let (dy, dv) = (&self.dy[..dy], &self.dv[..dv]);
-        let (grad, scratch) = (&mut self.grad, &mut self.scratch);
+        let (grad, scratch, rows) = (&mut self.grad, &mut self.scratch, self.order.as_rows());
         let params = pass.weights.params();
         model.net.vjp(kernel, params, obs, rows, &self.cache, dy, dv, grad, scratch);
     }
 
-    /// How many values a tile of so many rows has: none without a value function.
-    fn values(&self, rows: usize) -> usize {
-        rows.min(self.v.len())
+    /// How many rows the tile has.
+    fn rows(&self) -> usize {
+        self.order.rows.len()
+    }
+
+    /// How many values the tile has: none without a value function.
+    fn values(&self) -> usize {
+        self.rows().min(self.v.len())
     }
 
     /// Head outputs, values or both of the tile's observations; the heads with their masks.
-    fn forward(&mut self, pass: &Pass<'_, E>, tile: &[u32], terms: Terms) {
-        let rows = tile.len();
+    fn forward(&mut self, pass: &Pass<'_, E>, terms: Terms) {
         let Pass { model, kernel, .. } = *pass;
         let params = pass.weights.params();
-        let values = self.values(rows);
-        let obs = &self.obs[..rows * model.obs_width()];
-        let (y, v) = (&mut self.y[..rows * model.head_width()], &mut self.v[..values]);
+        let (values, heads) = (self.values(), self.rows() * model.head_width());
+        let rows = self.order.as_rows();
+        let obs = &self.obs[..rows.count * model.obs_width()];
+        let (y, v) = (&mut self.y[..heads], &mut self.v[..values]);
         let (net, cache) = (&model.net, &mut self.cache);
+        let memory = Memory { data: &mut self.memory, stride: model.memory_width() };
         match terms {
-            Terms::All => net.forward(kernel, params, obs, rows, cache, y, v),
-            Terms::Policy => net.forward_policy(kernel, params, obs, rows, cache, y),
-            Terms::Value => net.forward_value(kernel, params, obs, rows, cache, v),
+            Terms::All => net.forward(kernel, params, obs, rows, memory, cache, y, v),
+            Terms::Policy => net.forward_policy(kernel, params, obs, rows, memory, cache, y),
+            Terms::Value => net.forward_value(kernel, params, obs, rows, memory, cache, v),
         }
         let rollout = pass.batch.rollout;
         if rollout.mask_width > 0 && terms != Terms::Value {
-            let masks = tile.iter().map(|&row| rollout.mask_of(row as usize));
-            model.dist.mask_rows(masks, &mut self.y[..rows * model.head_width()]);
+            let masks = self.order.rows.iter().map(|&row| rollout.mask_of(row as usize));
+            model.dist.mask_rows(masks, y);
         }
     }
 
@@ -558,11 +596,10 @@ impl<E: Engine> Chunk<E> {
     fn policy_head(
         &mut self,
         pass: &Pass<'_, E>,
-        rows: usize,
         surrogate: Surrogate<E>,
         entropy_coef: E,
     ) -> PolicySums {
-        let (r, width) = (pass.batch.rollout, pass.model.head_width());
+        let (r, width, rows) = (pass.batch.rollout, pass.model.head_width(), self.rows());
         let policy_rows = PolicyRows {
             y: &self.y[..rows * width],
             discrete: &self.discrete[..rows * r.discrete_width],
@@ -576,8 +613,8 @@ impl<E: Engine> Chunk<E> {
     }
 
     /// The derivative of the value loss by the values, into `dv`; nothing without a value function.
-    fn value_head(&mut self, pass: &Pass<'_, E>, rows: usize, settings: ValueLoss<E>) -> ValueSums {
-        let rows = self.values(rows);
+    fn value_head(&mut self, pass: &Pass<'_, E>, settings: ValueLoss<E>) -> ValueSums {
+        let rows = self.values();
         let value_rows = ValueRows {
             value: &self.v[..rows],
             value_old: &self.value_old[..rows],

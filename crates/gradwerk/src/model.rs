@@ -7,7 +7,7 @@ use crate::encode::Encoder;
 use crate::rollout::Inputs;
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
-use gradwerk_nn::{ActorCritic, Buffer, Engine, Layout, Params, Shape, TILE};
+use gradwerk_nn::{ActorCritic, Buffer, Engine, Layout, Memory, Params, Rows, Shape, TILE};
 use std::sync::Arc;
 
 /// The policy and value networks with the distribution that reads the policy's outputs.
@@ -27,6 +27,9 @@ pub struct Model<E: Engine> {
     pub action_bounds: (Vec<f32>, Vec<f32>),
     /// Entries of an action mask; 0 where the environment has none.
     pub mask_width: usize,
+    /// Longest sequence that is differentiated through; none without memory.
+    segment: Option<usize>,
+    rebuilds_memory: bool,
 }
 
 impl<E: Engine> Model<E> {
@@ -50,6 +53,7 @@ impl<E: Engine> Model<E> {
             value: config.has_critic(),
             low,
             high,
+            memory: config.memory.clone(),
         };
         let net: ActorCritic<E> = config.network.build(&shape).map_err(in_section("network"))?;
         let is_bias = |name: &str| name.starts_with("policy.") && name.ends_with(".bias");
@@ -69,6 +73,8 @@ impl<E: Engine> Model<E> {
             action_space: action.clone(),
             action_bounds: action.action_bounds(),
             mask_width: 0,
+            segment: config.memory.segment(),
+            rebuilds_memory: config.memory.rebuilds(),
         })
     }
 
@@ -117,6 +123,24 @@ impl<E: Engine> Model<E> {
     #[must_use]
     pub fn head_width(&self) -> usize {
         self.net.policy_outputs()
+    }
+
+    /// Numbers that the networks remember from step to step; 0 without memory.
+    #[must_use]
+    pub fn memory_width(&self) -> usize {
+        self.net.memory_len()
+    }
+
+    /// Longest sequence that is differentiated through; none without memory.
+    #[must_use]
+    pub fn segment(&self) -> Option<usize> {
+        self.segment
+    }
+
+    /// Whether passes over a batch begin from what the present parameters would remember.
+    #[must_use]
+    pub fn rebuilds_memory(&self) -> bool {
+        self.rebuilds_memory
     }
 
     /// Whether there is a value function.
@@ -213,53 +237,79 @@ impl<E: Engine> Inference<E> {
         Self { kernel, cache: Buffer::zeros(model.net.cache_len(TILE)), tile: Buffer::zeros(tile) }
     }
 
-    /// Policy outputs `[rows, head_width]` of observations `[rows, d]`.
+    /// Policy outputs `[rows, head_width]` of observations `[rows, d]`; `memory` is
+    /// `[rows, memory_width]`, before them and then after.
     pub fn policy<'a>(
         &mut self,
         model: &Model<E>,
         weights: &Weights<E>,
         obs: impl Into<Inputs<'a, E>>,
+        memory: &mut [E],
         y: &mut [E],
     ) {
         let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
         let outputs = model.head_width();
-        self.tiles(model, obs.into(), (y, outputs), |x, rows, cache, y| {
-            net.forward_policy(kernel, params, x, rows, cache, y);
+        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+            let y = &mut y[tile * outputs..][..rows.count * outputs];
+            net.forward_policy(kernel, params, x, rows, memory, cache, y);
         });
     }
 
-    /// Values `[rows]` of observations `[rows, d]`.
+    /// Values `[rows]` of observations `[rows, d]`; `memory` as in [`Inference::policy`].
     pub fn value<'a>(
         &mut self,
         model: &Model<E>,
         weights: &Weights<E>,
         obs: impl Into<Inputs<'a, E>>,
+        memory: &mut [E],
         v: &mut [E],
     ) {
         let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
-        self.tiles(model, obs.into(), (v, 1), |x, rows, cache, v| {
-            net.forward_value(kernel, params, x, rows, cache, v);
+        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+            let v = &mut v[tile..][..rows.count];
+            net.forward_value(kernel, params, x, rows, memory, cache, v);
         });
     }
 
-    /// Run `forward(x, rows, cache, out)` tile by tile.
+    /// Both, as in [`Inference::policy`] and [`Inference::value`]; without a value function `v`
+    /// stays as it is.
+    pub fn both<'a>(
+        &mut self,
+        model: &Model<E>,
+        weights: &Weights<E>,
+        obs: impl Into<Inputs<'a, E>>,
+        memory: &mut [E],
+        (y, v): (&mut [E], &mut [E]),
+    ) {
+        let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
+        let (outputs, values) = (model.head_width(), usize::from(model.has_critic()));
+        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+            let y = &mut y[tile * outputs..][..rows.count * outputs];
+            let v = &mut v[tile * values..][..rows.count * values];
+            net.forward(kernel, params, x, rows, memory, cache, y, v);
+        });
+    }
+
+    /// Run `forward(x, first row, rows, memory, cache)` tile by tile.
     fn tiles(
         &mut self,
         model: &Model<E>,
         obs: Inputs<'_, E>,
-        (out, outputs): (&mut [E], usize),
-        mut forward: impl FnMut(&[E], usize, &mut [E], &mut [E]),
+        memory: &mut [E],
+        forward: &mut dyn FnMut(&[E], usize, Rows<'_>, Memory<'_, E>, &mut [E]),
     ) {
-        let (d, all) = (model.obs_width(), obs.len());
-        for (i, out) in out.chunks_mut(TILE * outputs).enumerate() {
-            let entries = i * TILE * d..((i + 1) * TILE * d).min(all);
-            let rows = entries.len() / d;
-            match obs.part(entries) {
-                Inputs::Numbers(x) => forward(x, rows, &mut self.cache, out),
+        let (d, stride) = (model.obs_width(), model.memory_width());
+        let all = obs.len() / d;
+        for tile in (0..all).step_by(TILE) {
+            let rows = TILE.min(all - tile);
+            let data = &mut memory[tile * stride..(tile + rows) * stride];
+            let memory = Memory { data, stride };
+            match obs.part(tile * d..(tile + rows) * d) {
+                Inputs::Numbers(x) => forward(x, tile, rows.into(), memory, &mut self.cache),
                 pixels @ Inputs::Pixels(_) => {
                     let x = &mut self.tile[..rows * d];
                     pixels.fill(x);
-                    forward(x, rows, &mut self.cache, out);
+                    forward(x, tile, rows.into(), memory, &mut self.cache);
                 }
             }
         }

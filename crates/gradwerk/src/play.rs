@@ -32,6 +32,11 @@ pub trait Player: Clone + Send {
         streams: &[Stream],
     ) -> Result<(ActionBatch, Vec<f32>), Error>;
 
+    /// Row `row` begins an episode; what was remembered of another one is forgotten.
+    fn forget(&mut self, row: usize) {
+        let _ = row;
+    }
+
     /// Turn chosen actions into those that the environment receives: clipped to its space, unless
     /// the player chooses in another coordinate.
     fn to_space(&self, space: &Space, actions: &mut ActionBatch) {
@@ -42,10 +47,19 @@ pub trait Player: Clone + Send {
 /// A policy that plays.
 #[derive(Clone, Debug)]
 pub struct PolicyPlayer {
-    /// The policy.
-    pub policy: Policy,
+    policy: Policy,
     /// Whether it draws its actions instead of taking the most probable ones.
-    pub stochastic: bool,
+    stochastic: bool,
+}
+
+impl PolicyPlayer {
+    /// A copy of `policy` that remembers nothing yet.
+    #[must_use]
+    pub fn new(policy: &Policy, stochastic: bool) -> Self {
+        let mut policy = policy.clone();
+        policy.forget();
+        Self { policy, stochastic }
+    }
 }
 
 impl Player for PolicyPlayer {
@@ -60,6 +74,10 @@ impl Player for PolicyPlayer {
         } else {
             Ok((self.policy.predict_masked(obs, masks)?, Vec::new()))
         }
+    }
+
+    fn forget(&mut self, row: usize) {
+        self.policy.forget_row(row);
     }
 
     /// The most probable actions are taken to the space already.
@@ -300,6 +318,7 @@ impl<P: Player> Table<P> {
         if self.keep && end == End::Truncated {
             trajectory.final_obs.extend_from_slice(final_obs);
         }
+        self.player.forget(i);
         let (episode, total, length) = (self.episode[i], self.total[i], self.time[i]);
         self.played.push(Played { episode, total, length, end, trajectory });
         self.episode[i] += self.stride;

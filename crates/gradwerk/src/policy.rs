@@ -1,6 +1,7 @@
 //! A trained policy: everything that acting needs, and nothing of how it was trained.
 
 use crate::Error;
+use crate::collect::forget;
 use crate::config::Config;
 use crate::dist::{ActionRow, ActionRowMut, Distribution, Widths};
 use crate::model::{Inference, Model, Weights};
@@ -23,6 +24,10 @@ pub struct Policy {
     seen: Vec<f32>,
     heads: Vec<f32>,
     inference: Inference<f32>,
+    /// What each row of the batches remembers, `[rows, memory_width]`; empty before the first.
+    memory: Vec<f32>,
+    /// Values that come with the heads where there is a memory.
+    value: Vec<f32>,
     interface: Option<String>,
 }
 
@@ -60,6 +65,8 @@ impl Policy {
             seen: Vec::new(),
             heads: Vec::new(),
             inference,
+            memory: Vec::new(),
+            value: Vec::new(),
             interface: None,
         }
     }
@@ -116,12 +123,69 @@ impl Policy {
         self.weights.pack(&self.model, kernel);
     }
 
+    /// Numbers that the policy remembers per row; 0 if it acts on what it sees alone.
+    #[must_use]
+    pub fn memory_width(&self) -> usize {
+        self.model.memory_width()
+    }
+
+    /// What each row of the batches remembers, `[rows, memory_width]`: empty before the first
+    /// batch. A policy with memory goes on with every batch of observations that it acts on or
+    /// that [`Policy::log_probs`] is asked of; row `i` is taken for the same episode as row `i` of
+    /// the batch before.
+    #[must_use]
+    pub fn memory(&self) -> &[f32] {
+        &self.memory
+    }
+
+    /// Go on from what [`Policy::memory`] returned.
+    ///
+    /// # Errors
+    /// If it is not a whole number of rows.
+    pub fn set_memory(&mut self, memory: &[f32]) -> Result<(), Error> {
+        let (len, width) = (memory.len(), self.memory_width());
+        if len.checked_rem(width).unwrap_or(len) != 0 {
+            let text = format!("memory: {len} numbers, rows of {width} expected");
+            return Err(Error::Usage(text));
+        }
+        self.memory.clear();
+        self.memory.extend_from_slice(memory);
+        Ok(())
+    }
+
+    /// All rows begin an episode, however many there will be.
+    pub fn forget(&mut self) {
+        self.memory.clear();
+    }
+
+    /// Row `row` begins an episode.
+    ///
+    /// # Panics
+    /// If the batches have no such row.
+    pub fn forget_row(&mut self, row: usize) {
+        if !self.memory.is_empty() {
+            forget(&mut self.memory, self.model.memory_width(), row);
+        }
+    }
+
+    /// Memory for a batch of `rows`.
+    fn remember(&mut self, rows: usize) {
+        let width = self.memory_width();
+        if self.memory.is_empty() {
+            self.memory.resize(rows * width, 0.0);
+        }
+        let remembered = self.memory.len() / width.max(1);
+        let advice = "begin anew with `forget`";
+        assert!(width == 0 || remembered == rows, "{rows} rows, {remembered} remembered: {advice}");
+    }
+
     /// The most probable actions for raw observations `[rows, d]`. An observation of a discrete
     /// space is one number, its index; an image is its numbers from 0 to 255, channel by channel
     /// (`[channels, height, width]`).
     ///
     /// # Panics
-    /// If `obs` is not a whole number of rows, or an index or a pixel is not one of the space.
+    /// If `obs` is not a whole number of rows, or an index or a pixel is not one of the space; if a
+    /// policy with memory remembers another number of rows (see [`Policy::memory`]).
     pub fn predict(&mut self, obs: &[f32]) -> ActionBatch {
         self.act(obs, &[], |_| None)
     }
@@ -159,7 +223,8 @@ impl Policy {
     }
 
     /// The critic's estimates `V(s)` for raw observations `[rows, d]`, in units of the raw
-    /// reward; `None` without a critic.
+    /// reward; `None` without a critic. With memory, of what is remembered before the policy acts
+    /// on them: ask first, then act.
     ///
     /// # Panics
     /// If `obs` is not a whole number of rows.
@@ -168,7 +233,10 @@ impl Policy {
             return None;
         }
         let mut values = vec![0.0; self.encode(obs)];
-        self.inference.value(&self.model, &self.weights, &self.seen, &mut values);
+        self.remember(values.len());
+        let mut memory = self.memory.clone();
+        let (model, weights) = (&self.model, &self.weights);
+        self.inference.value(model, weights, &self.seen, &mut memory, &mut values);
         let (mean, std) = self.normalizers.value_map();
         let unit = self.normalizers.reward_scale() as f32;
         values.iter_mut().for_each(|v| *v = (mean + std * *v) * unit);
@@ -280,7 +348,15 @@ impl Policy {
     fn forward(&mut self, obs: &[f32], mask: &[bool]) -> usize {
         let rows = self.encode(obs);
         self.heads.resize(rows * self.model.head_width(), 0.0);
-        self.inference.policy(&self.model, &self.weights, &self.seen, &mut self.heads);
+        self.remember(rows);
+        self.value.resize(rows, 0.0);
+        let (model, weights, memory) = (&self.model, &self.weights, &mut self.memory);
+        if memory.is_empty() {
+            self.inference.policy(model, weights, &self.seen, memory, &mut self.heads);
+        } else {
+            let out = (&mut self.heads[..], &mut self.value[..]);
+            self.inference.both(model, weights, &self.seen, memory, out);
+        }
         let dist = &self.model.dist;
         dist.mask_rows(mask.chunks_exact(dist.mask().max(1)), &mut self.heads);
         rows

@@ -82,6 +82,8 @@ pub struct Rollout<E> {
     pub continuous_width: usize,
     /// Entries of an action mask; 0 where the environment has none.
     pub mask_width: usize,
+    /// Numbers that the networks remember; 0 without memory.
+    pub memory_width: usize,
     /// Encoded observations `s_t` (normalised, or one-hot), `[T, N, d]`.
     pub obs: Vec<E>,
     /// Images `s_t`, `[T, N, channels, height, width]`.
@@ -90,6 +92,9 @@ pub struct Rollout<E> {
     pub discrete: Vec<u32>,
     /// Which values of the discrete components were valid, `[T, N, mask_width]`.
     pub mask: Vec<bool>,
+    /// What the networks remembered before each step, `[T, N, memory_width]`: any row can begin a
+    /// sequence.
+    pub memory: Vec<E>,
     /// Continuous action components as sampled, before they are taken to the action space.
     pub continuous: Vec<E>,
     /// `log mu(a_t|s_t)` of the policy that acted.
@@ -139,6 +144,14 @@ impl<E: Real> Rollout<E> {
         self
     }
 
+    /// With a column of memories of so many numbers each.
+    #[must_use]
+    pub fn with_memory(mut self, memory_width: usize) -> Self {
+        self.memory_width = memory_width;
+        self.set_len(self.t);
+        self
+    }
+
     /// Encoded observations of a range of rows.
     #[must_use]
     pub fn inputs(&self, rows: Range<usize>) -> Inputs<'_, E> {
@@ -159,6 +172,7 @@ impl<E: Real> Rollout<E> {
         self.discrete.resize(rows * self.discrete_width, 0);
         self.continuous.resize(rows * self.continuous_width, E::ZERO);
         self.mask.resize(rows * self.mask_width, true);
+        self.memory.resize(rows * self.memory_width, E::ZERO);
         for column in [&mut self.log_prob, &mut self.reward, &mut self.value, &mut self.next_value]
         {
             column.resize(rows, E::ZERO);
@@ -172,6 +186,20 @@ impl<E: Real> Rollout<E> {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.t * self.n
+    }
+
+    /// List the rows that are transitions: in the order of time, or environment by environment if
+    /// there are memories, since a sequence is what one of them lived through.
+    pub fn list_valid(&self, rows: &mut Vec<u32>) {
+        let (t, n) = (self.t as u32, self.n as u32);
+        let is_valid = |row: &u32| self.valid[*row as usize];
+        rows.clear();
+        if self.memory_width == 0 {
+            rows.extend((0..t * n).filter(is_valid));
+        } else {
+            let of_env = |i: u32| (0..t).map(move |t| t * n + i);
+            rows.extend((0..n).flat_map(of_env).filter(is_valid));
+        }
     }
 
     /// The two factors that say how an episode ended, `[T, N]` each, overwriting the vectors:
@@ -199,6 +227,12 @@ impl<E: Real> Rollout<E> {
     #[must_use]
     pub fn mask_of(&self, row: usize) -> &[bool] {
         &self.mask[row * self.mask_width..(row + 1) * self.mask_width]
+    }
+
+    /// The memory before one row; empty without memory.
+    #[must_use]
+    pub fn memory_of(&self, row: usize) -> &[E] {
+        &self.memory[row * self.memory_width..(row + 1) * self.memory_width]
     }
 
     /// The action of one row, to be written.
@@ -235,6 +269,8 @@ impl<E: Real> Rollout<E> {
             self.continuous[a].copy_from_slice(&part.continuous[b]);
             let (a, b) = copy(self.mask_width);
             self.mask[a].copy_from_slice(&part.mask[b]);
+            let (a, b) = copy(self.memory_width);
+            self.memory[a].copy_from_slice(&part.memory[b]);
             let (a, b) = copy(1);
             self.log_prob[a.clone()].copy_from_slice(&part.log_prob[b.clone()]);
             self.reward[a.clone()].copy_from_slice(&part.reward[b.clone()]);

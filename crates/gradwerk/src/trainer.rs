@@ -147,7 +147,7 @@ impl Trainer {
         })?;
         let (t, n) = source.shape(config.env.num_envs);
         let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
-        let mask_width = model.mask_width;
+        let (mask_width, memory_width) = (model.mask_width, model.memory_width());
         let (numbers, pixels) = model.encoder.columns();
         let mut normalizers = Normalizers::new(&config.normalize, d);
         if let (Some(moments), Some(known)) =
@@ -169,7 +169,10 @@ impl Trainer {
         let mut trainer = Self {
             pool: Pool::new(runtime.threads),
             source,
-            rollout: Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels).with_masks(mask_width),
+            rollout: Rollout::new(t, n, numbers, wd, wc)
+                .with_pixels(pixels)
+                .with_masks(mask_width)
+                .with_memory(memory_width),
             columns,
             learner,
             algorithm,

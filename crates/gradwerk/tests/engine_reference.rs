@@ -54,7 +54,7 @@ fn data(learner: &Learner<f32>) -> Data<f32> {
     r.valid.fill(true);
     let mut y = vec![0.0; T * N * width];
     let mut inference = Inference::new(model, Kernel::Portable);
-    inference.policy(model, &learner.weights, &r.obs, &mut y);
+    inference.policy(model, &learner.weights, &r.obs, &mut [], &mut y);
     let moved = normals(1, T * N);
     for row in 0..T * N {
         let y = &y[row * width..(row + 1) * width];

@@ -15,7 +15,7 @@ use gradwerk::schedule::Schedule;
 use gradwerk::{Error, Runtime, Trainer};
 use gradwerk_env::Space;
 use gradwerk_math::{Kernel, Pool, Purpose, Stream};
-use gradwerk_nn::{MlpConfig, NetworkConfig};
+use gradwerk_nn::{Memory, MlpConfig, NetworkConfig};
 
 /// Agreement asked for, relative to the largest number involved.
 const TOLERANCE: f64 = 1e-10;
@@ -95,7 +95,7 @@ impl Problem {
         let model = &self.learner.model;
         let mut y = vec![f64::NAN; ROWS * model.head_width()];
         let mut inference = Inference::new(model, Kernel::Portable);
-        inference.policy(model, &self.learner.weights, &self.rollout.obs, &mut y);
+        inference.policy(model, &self.learner.weights, &self.rollout.obs, &mut [], &mut y);
         y
     }
 
@@ -166,12 +166,22 @@ impl Problem {
         let mut scratch = vec![0.0; net.scratch_len(1)];
         let (x, params) = (&self.rollout.obs[row * OBS..(row + 1) * OBS], weights.params());
         let mut y = vec![0.0; width];
-        net.forward_policy(kernel, params, x, 1, &mut cache, &mut y);
+        net.forward_policy(kernel, params, x, 1.into(), Memory::none(), &mut cache, &mut y);
         let unit = |k| (0..width).map(move |l| f64::from(u8::from(k == l))).collect::<Vec<_>>();
         (0..width)
             .map(|k| {
                 let mut grad = vec![0.0; model.layout().len()];
-                net.vjp(kernel, params, x, 1, &cache, &unit(k), &[], &mut grad, &mut scratch);
+                net.vjp(
+                    kernel,
+                    params,
+                    x,
+                    1.into(),
+                    &cache,
+                    &unit(k),
+                    &[],
+                    &mut grad,
+                    &mut scratch,
+                );
                 grad.truncate(self.learner.policy_len());
                 grad
             })

@@ -4,10 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConvSpec, ConvStack, ImageLayer, Window};
-use crate::chain::Chain;
-use crate::config::{Kind, at_least_one};
+use crate::config::{Kind, Parts, at_least_one};
 use crate::layer_norm::LayerNorm;
-use crate::{Activation, ActorCritic, Engine, InitScheme, Mlp, MlpConfig, Network, NnError, Shape};
+use crate::{Activation, ActorCritic, Engine, InitScheme, MlpConfig, Network, NnError, Shape};
 
 /// Settings of a network that sees images: its own, and those that all such networks have.
 macro_rules! image_network {
@@ -76,10 +75,11 @@ macro_rules! image_network {
         }
 
         impl Kind for $config {
+            const TAKES_MEMORY: bool = true;
+
             fn validate(&self) -> Result<(), NnError> {
                 self.validate_layers()?;
-                // Without dense layers there are still convolutions to be shared.
-                MlpConfig { shared: false, ..self.dense() }.validate()
+                self.dense().validate()
             }
 
             fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
@@ -224,19 +224,12 @@ fn build<E: Engine>(
     let stack = ConvStack::new(&spec).map_err(unfit)?;
     let inputs = Network::<E>::outputs(&stack);
     let shape = Shape { inputs, image: None, ..shape.clone() };
-    let behind = |mlp: Option<Mlp>| -> Box<dyn Network<E>> {
-        let mut parts: Vec<(&str, Box<dyn Network<E>>)> = vec![("conv", Box::new(stack.clone()))];
+    let front = || -> Parts<E> {
+        let mut parts: Parts<E> = vec![("conv", Box::new(stack.clone()))];
         if layer_norm {
             parts.push(("norm", Box::new(LayerNorm::new(inputs))));
         }
-        if let Some(mlp) = mlp {
-            parts.push(("dense", Box::new(mlp)));
-        }
-        Box::new(Chain::new(parts))
+        parts
     };
-    if !dense.shared {
-        return Ok(dense.branches(&shape, None, |mlp| behind(Some(mlp))));
-    }
-    let trunk = behind((!dense.hidden.is_empty()).then(|| dense.trunk(&shape)));
-    Ok(dense.heads(&shape, trunk))
+    Ok(dense.network(&shape, &front))
 }

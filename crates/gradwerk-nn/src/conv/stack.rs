@@ -7,7 +7,7 @@ use super::layer::{Conv, Places};
 use super::plan::{ImageLayer, Op, Plan};
 use super::pool::Pool;
 use crate::kernels::{self, PANEL};
-use crate::{Activation, Engine, ImageSize, Init, Layout, Network, Params};
+use crate::{Activation, Engine, ImageSize, Init, Layout, Memory, Network, Params, Rows};
 
 /// What a [`ConvStack`] is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -438,7 +438,8 @@ impl<E: Engine> Network<E> for ConvStack {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
+        _: Memory<'_, E>,
         cache: &mut [E],
         y: &mut [E],
     ) {
@@ -455,7 +456,7 @@ impl<E: Engine> Network<E> for ConvStack {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         dy: &[E],
         dtheta: &mut [E],
@@ -484,7 +485,7 @@ impl<E: Engine> Network<E> for ConvStack {
         kernel: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         u: &[E],
         dx: Option<&[E]>,

@@ -3,7 +3,7 @@
 use gradwerk_math::{Kernel, Purpose, Stream};
 
 use super::{ConvSpec, ConvStack, ImageLayer, Window};
-use crate::{Activation, ImageSize, Init, Network, Params, gradcheck};
+use crate::{Activation, ImageSize, Init, Memory, Network, Params, gradcheck};
 
 fn spec(image: [usize; 3], layers: &[ImageLayer], activation: Activation) -> ConvSpec {
     let [channels, height, width] = image;
@@ -69,7 +69,7 @@ fn a_convolution_is_its_definition_on_odd_shapes() {
             let params = Params { theta: &theta, packed: &packed };
             let mut cache = vec![f32::NAN; network.cache_len(2)];
             let mut y = vec![f32::NAN; 2 * network.outputs()];
-            network.forward(kernel, params, &x, 2, &mut cache, &mut y);
+            network.forward(kernel, params, &x, 2.into(), Memory::none(), &mut cache, &mut y);
             for (x, y) in x.chunks(network.inputs()).zip(y.chunks(network.outputs())) {
                 let exact = naive(&spec, layer, x, &theta);
                 let size = exact.iter().fold(1.0_f64, |m, z| m.max(z.abs()));
@@ -112,7 +112,7 @@ fn stacks_have_correct_derivatives() {
     for activation in Activation::ALL {
         for (name, image, layers) in &stacks {
             let stack = ConvStack::new(&spec(*image, layers, activation)).unwrap();
-            let errors = gradcheck::check(&stack, 3, 7);
+            let errors = gradcheck::check(&stack, 3.into(), 7);
             assert!(errors.worst() < 1e-6, "{name} {activation}: {errors:?}");
             assert!(errors.adjoint < 1e-12, "{name} {activation}: {errors:?}");
         }
@@ -136,6 +136,6 @@ fn a_window_larger_than_the_image_is_named() {
 
 #[test]
 fn layer_normalisation_has_correct_derivatives() {
-    let errors = gradcheck::check(&crate::layer_norm::LayerNorm::new(11), 4, 3);
+    let errors = gradcheck::check(&crate::layer_norm::LayerNorm::new(11), 4.into(), 3);
     assert!(errors.worst() < 1e-6 && errors.adjoint < 1e-12, "{errors:?}");
 }

@@ -136,7 +136,7 @@ mod tests {
         for interactions in 1..=3 {
             let config = FourierConfig { interactions, ..FourierConfig::default() };
             let map = Fourier::new(&config, &shape(3)).unwrap();
-            let errors = gradcheck::check(&Features::new(map), 4, 5);
+            let errors = gradcheck::check(&Features::new(map), 4.into(), 5);
             assert!(errors.worst() < 1e-6 && errors.adjoint < 1e-12, "{errors:?}");
         }
     }

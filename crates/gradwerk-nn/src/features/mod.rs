@@ -26,7 +26,8 @@ use std::fmt::Debug;
 use gradwerk_math::Kernel;
 
 use crate::{
-    Activation, ActorCritic, Engine, Init, Layout, Mlp, MlpSpec, Network, NnError, Params, Shape,
+    Activation, ActorCritic, Engine, Init, Layout, Memory, Mlp, MlpSpec, Network, NnError, Params,
+    Rows, Shape,
 };
 use bounds::Scaling;
 
@@ -89,7 +90,8 @@ impl<E: Engine, M: FeatureMap> Network<E> for Features<M> {
         kernel: Kernel,
         _: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
+        _: Memory<'_, E>,
         cache: &mut [E],
         y: &mut [E],
     ) {
@@ -103,7 +105,7 @@ impl<E: Engine, M: FeatureMap> Network<E> for Features<M> {
         _: Kernel,
         _: Params<'_, E>,
         _: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         dy: &[E],
         _: &mut [E],
@@ -127,7 +129,7 @@ impl<E: Engine, M: FeatureMap> Network<E> for Features<M> {
         _: Kernel,
         _: Params<'_, E>,
         _: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         cache: &[E],
         _: &[E],
         dx: Option<&[E]>,

@@ -115,7 +115,7 @@ mod tests {
         for (degree, interactions) in [(1, 1), (3, 2), (4, 3)] {
             let config = PolynomialConfig { degree, interactions, ..PolynomialConfig::default() };
             let map = Polynomial::new(&config, &shape(3)).unwrap();
-            let errors = gradcheck::check(&Features::new(map), 4, 5);
+            let errors = gradcheck::check(&Features::new(map), 4.into(), 5);
             assert!(errors.worst() < 1e-6 && errors.adjoint < 1e-12, "{errors:?}");
         }
     }

@@ -190,7 +190,7 @@ mod tests {
     fn derivatives_are_correct() {
         for config in [grid_of(3, 0.5), RbfConfig { width: 1.0, ..RbfConfig::default() }] {
             let map = Rbf::new(&config, &shape(3)).unwrap();
-            let errors = gradcheck::check(&Features::new(map), 4, 5);
+            let errors = gradcheck::check(&Features::new(map), 4.into(), 5);
             assert!(errors.worst() < 1e-6 && errors.adjoint < 1e-12, "{errors:?}");
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use gradwerk_math::Kernel;
 
-use crate::{ActorCritic, Engine, Init, Layout, Network, Params, Shape};
+use crate::{ActorCritic, Engine, Init, Layout, Memory, Network, Params, Rows, Shape};
 
 /// A map to features most of which are 0.
 pub(super) trait SparseMap: Clone + Send + Sync + Debug {
@@ -21,7 +21,7 @@ pub(super) trait SparseMap: Clone + Send + Sync + Debug {
 /// `y = phi(x) W`: forward adds the few rows of `W` whose features are not 0, and reverse mode
 /// changes no others. The features are found anew in each pass, which costs less than keeping them.
 #[derive(Debug)]
-struct Rows<M> {
+struct SparseLinear<M> {
     map: M,
     layout: Layout,
     outputs: usize,
@@ -29,7 +29,7 @@ struct Rows<M> {
     free: usize,
 }
 
-impl<M: SparseMap> Rows<M> {
+impl<M: SparseMap> SparseLinear<M> {
     fn new(map: M, outputs: usize, free: Option<(String, usize, f64)>) -> Self {
         let mut layout = Layout::default();
         layout.push("0.weight", &[map.features(), outputs], Init::Constant(0.0));
@@ -62,7 +62,7 @@ impl<M: SparseMap> Rows<M> {
     }
 }
 
-impl<E: Engine, M: SparseMap> Network<E> for Rows<M> {
+impl<E: Engine, M: SparseMap> Network<E> for SparseLinear<M> {
     fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -88,7 +88,8 @@ impl<E: Engine, M: SparseMap> Network<E> for Rows<M> {
         _: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
+        _: Memory<'_, E>,
         _: &mut [E],
         y: &mut [E],
     ) {
@@ -100,7 +101,7 @@ impl<E: Engine, M: SparseMap> Network<E> for Rows<M> {
         _: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         _: &[E],
         dy: &[E],
         dtheta: &mut [E],
@@ -135,7 +136,7 @@ impl<E: Engine, M: SparseMap> Network<E> for Rows<M> {
         _: Kernel,
         params: Params<'_, E>,
         x: &[E],
-        rows: usize,
+        Rows { count: rows, .. }: Rows<'_>,
         _: &[E],
         u: &[E],
         dx: Option<&[E]>,
@@ -156,8 +157,9 @@ impl<E: Engine, M: SparseMap> Network<E> for Rows<M> {
 
 /// Policy and value function linear in the features of `map`.
 pub(super) fn linear_on<E: Engine>(map: impl SparseMap + 'static, shape: &Shape) -> ActorCritic<E> {
-    let policy = Rows::new(map.clone(), shape.outputs, shape.free_outputs());
-    let value = shape.value.then(|| -> Box<dyn Network<E>> { Box::new(Rows::new(map, 1, None)) });
+    let policy = SparseLinear::new(map.clone(), shape.outputs, shape.free_outputs());
+    let value =
+        shape.value.then(|| -> Box<dyn Network<E>> { Box::new(SparseLinear::new(map, 1, None)) });
     ActorCritic::new(None, Box::new(policy), value)
 }
 
@@ -169,15 +171,17 @@ pub(super) mod tests {
     /// Check all derivatives of policy and value.
     pub fn derivatives_are_correct(map: &(impl SparseMap + 'static)) {
         let free = Some(("log_std".to_owned(), 2, -0.5));
-        for network in [Rows::new(map.clone(), 2, free), Rows::new(map.clone(), 1, None)] {
-            let errors = gradcheck::check(&network, 5, 3);
+        for network in
+            [SparseLinear::new(map.clone(), 2, free), SparseLinear::new(map.clone(), 1, None)]
+        {
+            let errors = gradcheck::check(&network, 5.into(), 3);
             assert!(errors.worst() < 1e-6 && errors.adjoint < 1e-12, "{errors:?}");
         }
     }
 
     /// Outputs with the weights `0, 1, 2, ...` of one column.
     pub fn outputs<M: SparseMap>(map: &M, x: &[f64]) -> Vec<f64> {
-        let network = Rows::new(map.clone(), 1, None);
+        let network = SparseLinear::new(map.clone(), 1, None);
         let theta: Vec<f64> = (0..map.features()).map(|k| k as f64).collect();
         let rows = x.len() / map.inputs();
         let mut y = vec![0.0; rows];

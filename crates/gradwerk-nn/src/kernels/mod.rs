@@ -5,6 +5,7 @@
 
 mod elementwise;
 mod flat;
+mod gates;
 mod gathered;
 mod gemm;
 mod narrow;
@@ -13,6 +14,7 @@ mod transpose;
 pub use elementwise::{activate, activate_in_place, add, cos, exp, multiply_derivative, sum_rows};
 pub(crate) use flat::{Update, update};
 pub use flat::{norm, scale};
+pub(crate) use gates::{GatesForward, GatesJvp, GatesVjp};
 pub use gathered::{Gathered, PANEL, RowAt, TermAt};
 pub use gemm::{Gemm, Start};
 pub use narrow::{NARROW, NarrowGradient, NarrowProduct};

@@ -5,12 +5,11 @@
 //! One update is one pass over the rows in shuffled minibatches.
 
 use super::data::check_data;
-use super::ppo::shuffle;
 use super::reinforce::check_coefficients;
 use super::{AlgoSettings, Algorithm, Tick, UpdateStats};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
-use crate::learner::{Batch, Learner, Objective, Terms};
+use crate::learner::{Batch, Learner, Objective, Shuffled, Terms, shuffle};
 use crate::loss::Surrogate;
 use crate::rollout::Rollout;
 use crate::schedule::Schedule;
@@ -73,7 +72,7 @@ pub struct Bc<E> {
     /// Rows that are learned from.
     rows: Vec<u32>,
     /// The same in the order of the pass.
-    order: Vec<u32>,
+    order: Shuffled,
     /// Rows that are not learned from.
     held_out: Vec<u32>,
     log_prob: Vec<E>,
@@ -85,8 +84,14 @@ impl<E: Engine> Bc<E> {
     /// With the given settings.
     #[must_use]
     pub fn new(settings: BcSettings) -> Self {
-        let (rows, order, held_out) = (Vec::new(), Vec::new(), Vec::new());
-        Self { settings, rows, order, held_out, log_prob: Vec::new(), ones: Vec::new() }
+        Self {
+            settings,
+            rows: Vec::new(),
+            order: Shuffled::default(),
+            held_out: Vec::new(),
+            log_prob: Vec::new(),
+            ones: Vec::new(),
+        }
     }
 
     /// Divide the rows by their episodes, before the first pass of a session. It depends on seed
@@ -141,11 +146,10 @@ impl<E: Engine> Algorithm<E> for Bc<E> {
         if self.rows.is_empty() {
             self.split(batch.rollout, batch.rows, tick.seed);
         }
-        self.order.clear();
-        self.order.extend_from_slice(&self.rows);
-        shuffle(&mut self.order, &mut Stream::new(tick.seed, Purpose::Shuffle, 0, tick.update));
+        learner.begin_passes(batch.rollout.n, &self.rows, &mut self.order);
+        self.order.draw(&self.rows, &mut Stream::new(tick.seed, Purpose::Shuffle, 0, tick.update));
         let likely = Batch { advantage: &self.ones, normalize_advantage: false, ..*batch };
-        for rows in self.order.chunks(self.settings.minibatch) {
+        for rows in self.order.minibatches(self.settings.minibatch) {
             let sums = learner.gradient_of(Terms::Policy, pool, &likely, rows, &objective)?;
             stats.sums.merge(&sums);
             stats.grad_norm += learner.step(tick.lr, tick.max_grad_norm)?;

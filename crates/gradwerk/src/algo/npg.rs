@@ -4,7 +4,7 @@
 use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_per_parameter};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
-use crate::learner::{Batch, Learner, LossSums};
+use crate::learner::{Batch, Learner, LossSums, Shuffled};
 use crate::natural::{NaturalDirection, NaturalGradient, Stop, ValueFit};
 use crate::schedule::Schedule;
 use gradwerk_math::Pool;
@@ -78,14 +78,14 @@ pub struct Npg<E> {
     settings: NpgSettings,
     direction: NaturalDirection<E>,
     /// Rows of the batch in the order of the value function's epoch.
-    order: Vec<u32>,
+    order: Shuffled,
 }
 
 impl<E: Engine> Npg<E> {
     /// With the given settings.
     #[must_use]
     pub fn new(settings: NpgSettings) -> Self {
-        Self { settings, direction: NaturalDirection::new(0), order: Vec::new() }
+        Self { settings, direction: NaturalDirection::new(0), order: Shuffled::default() }
     }
 }
 

@@ -236,6 +236,7 @@ impl<E: Engine> OffPolicyPg<E> {
             r.discrete[row * wd..(row + 1) * wd].fill(0);
             r.continuous[row * wc..(row + 1) * wc].fill(E::ZERO);
             r.mask[row * wm..(row + 1) * wm].fill(true);
+            r.memory[row * r.memory_width..(row + 1) * r.memory_width].fill(E::ZERO);
             for column in [&mut r.log_prob, &mut r.reward, &mut r.value, &mut r.next_value] {
                 column[row] = E::ZERO;
             }
@@ -244,9 +245,7 @@ impl<E: Engine> OffPolicyPg<E> {
     }
 
     fn list_rows(&mut self) {
-        let valid = &self.store.valid;
-        self.rows.clear();
-        self.rows.extend((0..valid.len() as u32).filter(|&row| valid[row as usize]));
+        self.store.list_valid(&mut self.rows);
     }
 
     /// `log pi - log mu` of all rows, with the present parameters.
@@ -399,7 +398,7 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
         let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
         let (numbers, pixels) = model.encoder.columns();
         let store = Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels);
-        self.store = store.with_masks(model.mask_width);
+        self.store = store.with_masks(model.mask_width).with_memory(model.memory_width());
         for column in [&mut self.discount, &mut self.carry, &mut self.log_prob, &mut self.log_ratio]
         {
             column.reserve(rows);
@@ -459,6 +458,7 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
             ("reward", &r.reward),
             ("value", &r.value),
             ("next_value", &r.next_value),
+            ("memory", &r.memory),
         ] {
             state.put_vector(&format!("stored.{name}"), single(column))?;
         }
@@ -488,6 +488,7 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
             ("reward", &mut r.reward),
             ("value", &mut r.value),
             ("next_value", &mut r.next_value),
+            ("memory", &mut r.memory),
         ] {
             let saved = state.get::<f32>(&format!("stored.{name}"), &[column.len()])?;
             column.iter_mut().zip(saved).for_each(|(x, &saved)| *x = E::from_f32(saved));

@@ -6,7 +6,7 @@ use super::reinforce::check_coefficients;
 use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_per_parameter};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
-use crate::learner::{Batch, Learner, LossSums, Objective};
+use crate::learner::{Batch, Learner, LossSums, Objective, Shuffled};
 use crate::loss::Surrogate;
 use crate::schedule::Schedule;
 use gradwerk_math::{Pool, Purpose, Stream};
@@ -96,7 +96,7 @@ impl PpoSettings {
 pub struct Ppo {
     settings: PpoSettings,
     /// Rows of the batch in the order of the epoch.
-    order: Vec<u32>,
+    order: Shuffled,
     /// What `adaptive_kl` has made of the learning rate.
     lr_factor: f64,
 }
@@ -105,7 +105,7 @@ impl Ppo {
     /// With the given settings.
     #[must_use]
     pub fn new(settings: PpoSettings) -> Self {
-        Self { settings, order: Vec::new(), lr_factor: 1.0 }
+        Self { settings, order: Shuffled::default(), lr_factor: 1.0 }
     }
 
     fn objective<E: Engine>(&self, progress: f64) -> Objective<E> {
@@ -130,13 +130,6 @@ impl Ppo {
     }
 }
 
-/// Fisher and Yates shuffle, keyed by (seed, epoch, update).
-pub(crate) fn shuffle(rows: &mut [u32], rng: &mut Stream) {
-    for last in (1..rows.len()).rev() {
-        rows.swap(last, rng.below(last as u32 + 1) as usize);
-    }
-}
-
 impl<E: Engine> Algorithm<E> for Ppo {
     fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
         let rows = t * n;
@@ -155,13 +148,15 @@ impl<E: Engine> Algorithm<E> for Ppo {
         let lr = tick.lr * self.lr_factor;
         let mut stats = UpdateStats { lr, ..UpdateStats::default() };
         let (mut norm_sum, mut gradient_steps) = (0.0, 0.0);
-        self.order.clear();
-        self.order.extend_from_slice(batch.rows);
+        learner.begin_passes(batch.rollout.n, batch.rows, &mut self.order);
         for epoch in 0..self.settings.epochs {
+            if epoch > 0 {
+                learner.rebuild(batch.rollout);
+            }
             let mut rng = Stream::new(tick.seed, Purpose::Shuffle, u64::from(epoch), tick.update);
-            shuffle(&mut self.order, &mut rng);
+            self.order.draw(batch.rows, &mut rng);
             stats.sums = LossSums::default();
-            for minibatch in self.order.chunks(self.settings.minibatch) {
+            for minibatch in self.order.minibatches(self.settings.minibatch) {
                 stats.sums.merge(&learner.gradient(pool, batch, minibatch, &objective)?);
                 norm_sum += learner.step(lr, tick.max_grad_norm)?;
                 gradient_steps += 1.0;
@@ -171,6 +166,7 @@ impl<E: Engine> Algorithm<E> for Ppo {
                 break;
             }
         }
+        learner.end_passes();
         stats.grad_norm = norm_sum / gradient_steps;
         self.adapt(stats.sums.approx_kl());
         Ok(stats)

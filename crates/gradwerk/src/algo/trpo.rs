@@ -5,7 +5,7 @@
 use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_per_parameter};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
-use crate::learner::{Batch, Comparison, Learner, LossSums};
+use crate::learner::{Batch, Comparison, Learner, LossSums, Shuffled};
 use crate::natural::{NaturalDirection, NaturalGradient, Stop, ValueFit};
 use crate::schedule::Schedule;
 use gradwerk_math::Pool;
@@ -86,7 +86,7 @@ pub struct Trpo<E> {
     settings: TrpoSettings,
     direction: NaturalDirection<E>,
     /// Rows of the batch in the order of the value function's epoch.
-    order: Vec<u32>,
+    order: Shuffled,
 }
 
 /// Where the line search ended.
@@ -100,7 +100,7 @@ impl<E: Engine> Trpo<E> {
     /// With the given settings.
     #[must_use]
     pub fn new(settings: TrpoSettings) -> Self {
-        Self { settings, direction: NaturalDirection::new(0), order: Vec::new() }
+        Self { settings, direction: NaturalDirection::new(0), order: Shuffled::default() }
     }
 
     /// The first of the shrinking steps that keeps the bound and improves the surrogate; the

@@ -1,12 +1,13 @@
 //! What natural gradients need of a learner, over the same chunks and tiles as its gradients:
 //! products with the Fisher matrix, and the distance of the present policy from the one before.
 
-use super::{Batch, Chunk, Learner, Pass, Terms, chunk_count, share};
+use super::cutting::Cutting;
+use super::{Batch, Chunk, Learner, Pass, Terms};
 use crate::dist::{AnyDist, DistVisitor, Distribution};
 use crate::loss::{PolicySums, Surrogate};
 use crate::model::Model;
 use gradwerk_math::{Pool, Real};
-use gradwerk_nn::{Buffer, Engine, TILE, kernels};
+use gradwerk_nn::{Buffer, Engine, kernels};
 
 /// The present policy beside the one whose heads were kept, over the rows of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,7 +29,7 @@ impl Comparison {
 /// What a chunk remembers for natural gradients; empty until they are asked for.
 #[derive(Debug)]
 pub(super) struct Work<E> {
-    /// Directions of the head outputs of a tile, `[TILE, params]`.
+    /// Directions of the head outputs of a tile, `[rows, params]`.
     tangent: Buffer<E>,
     /// Head outputs of the kept policy over the chunk's share, `[rows, params]`.
     heads: Vec<E>,
@@ -45,8 +46,9 @@ impl<E: Engine> Work<E> {
     /// Get memory for shares of up to `rows` rows.
     fn reserve(&mut self, model: &Model<E>, rows: usize) {
         let width = model.head_width();
-        if self.tangent.len() < TILE * width {
-            self.tangent = Buffer::zeros(TILE * width);
+        let tile = Cutting::tile_rows(model.segment()) * width;
+        if self.tangent.len() < tile {
+            self.tangent = Buffer::zeros(tile);
         }
         self.heads.reserve((rows * width).saturating_sub(self.heads.len()));
     }
@@ -68,9 +70,7 @@ impl<E: Engine> Learner<E> {
     /// Get memory for natural gradients over up to `rows` rows now.
     pub fn reserve_natural(&mut self, rows: usize) {
         self.reserve(rows);
-        // A share has at most the average number of tiles and one, and there are smaller batches
-        // whose chunks have up to three.
-        let longest = (rows.div_ceil(TILE) / chunk_count(rows) + 2) * TILE;
+        let longest = Cutting { n: 0, segment: self.model.segment() }.longest_share(rows);
         for chunk in &mut self.chunks {
             chunk.natural.reserve(&self.model, longest);
         }
@@ -79,10 +79,11 @@ impl<E: Engine> Learner<E> {
     /// Keep the present policy's head outputs for [`Learner::compare`].
     pub fn keep_heads(&mut self, pool: &Pool, batch: &Batch<'_, E>) {
         self.reserve_natural(batch.rows.len());
-        let (rows, count) = (batch.rows, chunk_count(batch.rows.len()));
+        let rows = batch.rows;
         let pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        let (cutting, count) = (pass.cutting(), pass.cutting().chunk_count(rows));
         pool.for_each(&mut self.chunks[..count], |i, chunk| {
-            chunk.keep_heads(&pass, share(rows, i, count));
+            chunk.keep_heads(&pass, cutting.share(rows, i, count));
         });
     }
 
@@ -91,10 +92,11 @@ impl<E: Engine> Learner<E> {
     /// # Panics
     /// If nothing was kept for a batch of this size.
     pub fn compare(&mut self, pool: &Pool, batch: &Batch<'_, E>) -> Comparison {
-        let (rows, count) = (batch.rows, chunk_count(batch.rows.len()));
+        let rows = batch.rows;
         let pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        let (cutting, count) = (pass.cutting(), pass.cutting().chunk_count(rows));
         pool.for_each(&mut self.chunks[..count], |i, chunk| {
-            chunk.compare(&pass, share(rows, i, count));
+            chunk.compare(&pass, cutting.share(rows, i, count));
         });
         let mut result = Comparison::default();
         for chunk in &self.chunks[..count] {
@@ -124,11 +126,12 @@ impl<E: Engine> Learner<E> {
     ) {
         let len = self.policy_len();
         assert_eq!((u.len(), out.len()), (len, len), "u and out: the policy's parameters");
-        let (rows, count) = (batch.rows, chunk_count(batch.rows.len()));
+        let rows = batch.rows;
         self.reserve_natural(rows.len());
         let pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        let (cutting, count) = (pass.cutting(), pass.cutting().chunk_count(rows));
         pool.for_each(&mut self.chunks[..count], |i, chunk| {
-            chunk.fisher_product(&pass, share(rows, i, count), u);
+            chunk.fisher_product(&pass, cutting.share(rows, i, count), u);
         });
         let damping = E::from_f64(damping);
         out.iter_mut().zip(u).for_each(|(out, &u)| *out = damping * u);
@@ -154,9 +157,9 @@ impl<E: Engine> Learner<E> {
 impl<E: Engine> Chunk<E> {
     fn keep_heads(&mut self, pass: &Pass<'_, E>, rows: &[u32]) {
         self.natural.heads.clear();
-        for tile in rows.chunks(TILE) {
+        for tile in pass.cutting().tiles(rows) {
             self.gather_obs(pass, tile);
-            self.forward(pass, tile, Terms::Policy);
+            self.forward(pass, Terms::Policy);
             let y = &self.y[..tile.len() * pass.model.head_width()];
             self.natural.heads.extend_from_slice(y);
         }
@@ -167,14 +170,17 @@ impl<E: Engine> Chunk<E> {
         let width = pass.model.head_width();
         assert_eq!(self.natural.heads.len(), rows.len() * width, "heads kept for this batch");
         (self.sums.policy, self.natural.kl) = (PolicySums::default(), 0.0);
-        for (i, tile) in rows.chunks(TILE).enumerate() {
+        let mut start = 0;
+        for tile in pass.cutting().tiles(rows) {
             self.gather_obs(pass, tile);
-            self.gather(pass, tile);
-            self.forward(pass, tile, Terms::Policy);
-            let sums = self.policy_head(pass, tile.len(), Surrogate::Ratio, E::ZERO);
+            self.gather(pass);
+            self.forward(pass, Terms::Policy);
+            let sums = self.policy_head(pass, Surrogate::Ratio, E::ZERO);
             self.sums.policy.merge(&sums);
-            let old = &self.natural.heads[i * TILE * width..][..tile.len() * width];
-            self.natural.kl += pass.model.dist.kl_sum(old, &self.y[..tile.len() * width]);
+            let heads = tile.len() * width;
+            let old = &self.natural.heads[start..start + heads];
+            self.natural.kl += pass.model.dist.kl_sum(old, &self.y[..heads]);
+            start += heads;
         }
     }
 
@@ -183,11 +189,12 @@ impl<E: Engine> Chunk<E> {
         let Pass { model, kernel, .. } = *pass;
         let params = pass.weights.params();
         self.grad[..u.len()].fill(E::ZERO);
-        for tile in rows.chunks(TILE) {
+        for tile in pass.cutting().tiles(rows) {
             self.gather_obs(pass, tile);
-            self.forward(pass, tile, Terms::Policy);
-            let rows = tile.len();
-            let (obs, heads) = (&self.obs[..rows * model.obs_width()], rows * model.head_width());
+            self.forward(pass, Terms::Policy);
+            let rows = self.order.as_rows();
+            let obs = &self.obs[..rows.count * model.obs_width()];
+            let heads = rows.count * model.head_width();
             let (cache, scratch) = (&self.cache, &mut self.scratch);
             let (tangent, dy) = (&mut self.natural.tangent[..heads], &mut self.dy[..heads]);
             model.net.jvp_policy(kernel, params, obs, rows, cache, u, tangent, scratch);

@@ -4,13 +4,14 @@
 //! made again where it is needed. A chunk holds one score and, where every parameter has its own
 //! baseline, two sums per parameter.
 
-use super::{Batch, CHUNK_ROWS, Chunk, Learner, Pass, Terms, chunk_count};
+use super::cutting::Cutting;
+use super::{Batch, CHUNK_ROWS, Chunk, Learner, Pass, Terms};
 use crate::diagnose::{BaselineQuality, BaselineSums};
 use crate::estimate::{Samples, WeightedTotal};
 use crate::loss::Surrogate;
 use crate::rollout::Rollout;
 use gradwerk_math::{Pool, Real};
-use gradwerk_nn::{Buffer, Engine, TILE, optim};
+use gradwerk_nn::{Buffer, Engine, optim};
 
 /// What a chunk needs for scores; empty until they are asked for.
 #[derive(Debug)]
@@ -84,7 +85,8 @@ impl<E: Engine> Learner<E> {
         self.reserve(rows);
         let len = self.model.layout().len();
         // A share has its part of the rows and one more, by rounding.
-        let samples = rows.div_ceil(chunk_count(rows)).max(CHUNK_ROWS) + 1;
+        let most = Cutting { n: 0, segment: self.model.segment() }.most_chunks(rows);
+        let samples = rows.div_ceil(most).max(CHUNK_ROWS) + 1;
         for chunk in &mut self.chunks {
             chunk.optimal.score = Buffer::zeros(len);
             chunk.optimal.squares.reserve(samples);
@@ -108,7 +110,7 @@ impl<E: Engine> Learner<E> {
         self.ready_for_scores(rows.len());
         let batch = Batch::of_rollout(rollout, rows);
         let pass = Pass::scores(&self.model, &self.weights, self.kernel, &batch);
-        let count = chunk_count(rows.len());
+        let count = pass.cutting().chunk_count(rows);
         let chunks = &mut self.chunks[..count];
         pool.for_each(chunks, |i, chunk| {
             chunk.optimal.squares.clear();
@@ -195,13 +197,13 @@ impl<E: Engine> Chunk<E> {
     fn score(&mut self, pass: &Pass<'_, E>, rows: &[u32]) {
         let Pass { model, kernel, .. } = *pass;
         self.optimal.score.fill(E::ZERO);
-        for tile in rows.chunks(TILE) {
-            let rows = tile.len();
+        for tile in pass.cutting().tiles(rows) {
             self.gather_scores(pass, tile);
-            self.forward(pass, tile, Terms::Policy);
-            self.policy_head(pass, rows, Surrogate::LogProb, E::ZERO);
-            let (obs, dy) =
-                (&self.obs[..rows * model.obs_width()], &self.dy[..rows * model.head_width()]);
+            self.forward(pass, Terms::Policy);
+            self.policy_head(pass, Surrogate::LogProb, E::ZERO);
+            let rows = self.order.as_rows();
+            let obs = &self.obs[..rows.count * model.obs_width()];
+            let dy = &self.dy[..rows.count * model.head_width()];
             let (score, scratch) = (&mut self.optimal.score, &mut self.scratch);
             let params = pass.weights.params();
             model.net.vjp(kernel, params, obs, rows, &self.cache, dy, &[], score, scratch);

@@ -1,12 +1,12 @@
 //! Scores: lengths of `grad log pi(a|s)`, at the head outputs and by all parameters.
 
-use super::{Batch, Chunk, Learner, Pass, Terms};
+use super::{Batch, Chunk, Learner, Order, Pass, Terms};
 use crate::dist::Distribution;
 use crate::loss::Surrogate;
 use crate::model::{Model, Weights};
 use crate::rollout::Rollout;
 use gradwerk_math::Kernel;
-use gradwerk_nn::{Engine, TILE};
+use gradwerk_nn::Engine;
 
 impl<E: Engine> Learner<E> {
     /// `|d log pi(a|s) / dy|^2` at the head outputs `y` of each of `rows`, into `out` (one number
@@ -21,13 +21,15 @@ impl<E: Engine> Learner<E> {
         let pass = Pass::scores(&self.model, &self.weights, self.kernel, &batch);
         let chunk = &mut self.chunks[0];
         let width = self.model.head_width();
-        for (tile, out) in rows.chunks(TILE).zip(out.chunks_mut(TILE)) {
+        let mut out = out;
+        for tile in pass.cutting().tiles(rows) {
             chunk.gather_scores(&pass, tile);
-            chunk.forward(&pass, tile, Terms::Policy);
-            chunk.policy_head(&pass, tile.len(), Surrogate::LogProb, E::ZERO);
-            for (out, dy) in out.iter_mut().zip(chunk.dy.chunks(width)) {
-                *out = dy.iter().map(|d| d.to_f64() * d.to_f64()).sum();
+            chunk.forward(&pass, Terms::Policy);
+            chunk.policy_head(&pass, Surrogate::LogProb, E::ZERO);
+            for (dy, &place) in chunk.dy.chunks(width).zip(&chunk.order.place) {
+                out[place as usize] = dy.iter().map(|d| d.to_f64() * d.to_f64()).sum();
             }
+            out = &mut out[tile.len()..];
         }
     }
 }
@@ -40,7 +42,8 @@ impl<'a, E: Engine> Pass<'a, E> {
         kernel: Kernel,
         batch: &'a Batch<'a, E>,
     ) -> Self {
-        Self { model, weights, kernel, batch, moments: None, weight: E::ONE }
+        let memory = &batch.rollout.memory;
+        Self { model, weights, kernel, batch, moments: None, weight: E::ONE, memory }
     }
 }
 
@@ -48,7 +51,7 @@ impl<E: Engine> Chunk<E> {
     /// A tile with the advantage 1 in every row.
     pub(super) fn gather_scores(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
         self.gather_obs(pass, tile);
-        self.gather_actions(pass, tile);
+        self.gather_actions(pass);
         self.advantage.fill(E::ONE);
     }
 }
@@ -65,13 +68,15 @@ impl<E: Engine> Learner<E> {
         let batch = Batch::of_rollout(rollout, rows);
         let pass = Pass::scores(&self.model, &self.weights, self.kernel, &batch);
         let (chunk, width) = (&mut self.chunks[0], self.model.head_width());
-        for (tile, out) in rows.chunks(TILE).zip(out.chunks_mut(TILE)) {
+        let mut out = out;
+        for tile in pass.cutting().tiles(rows) {
             chunk.gather_obs(&pass, tile);
-            chunk.forward(&pass, tile, Terms::Policy);
-            let heads = chunk.y.chunks(width);
-            for ((out, y), &row) in out.iter_mut().zip(heads).zip(tile) {
-                *out = self.model.dist.log_prob(y, rollout.action(row as usize));
+            chunk.forward(&pass, Terms::Policy);
+            let Order { place, rows, .. } = &chunk.order;
+            for ((y, &place), &row) in chunk.y.chunks(width).zip(place).zip(rows) {
+                out[place as usize] = self.model.dist.log_prob(y, rollout.action(row as usize));
             }
+            out = &mut out[tile.len()..];
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use crate::Error;
 use crate::algo::Tick;
-use crate::algo::ppo::shuffle;
 use crate::config::{Invalid, require};
-use crate::learner::{Batch, Learner, Objective, Terms};
+use crate::learner::{Batch, Learner, Objective, Shuffled, Terms};
 use crate::loss::{Surrogate, ValueSums};
 use gradwerk_math::{Pool, Purpose, Stream};
 use gradwerk_nn::Engine;
@@ -40,7 +39,7 @@ impl ValueFit {
         pool: &Pool,
         batch: &Batch<'_, E>,
         tick: &Tick,
-        order: &mut Vec<u32>,
+        order: &mut Shuffled,
     ) -> Result<ValueSums, Error> {
         let mut sums = ValueSums::default();
         if !learner.model.has_critic() {
@@ -53,18 +52,19 @@ impl ValueFit {
             value_clip: None,
             divisor: None,
         };
-        order.clear();
-        order.extend_from_slice(batch.rows);
+        learner.begin_passes(batch.rollout.n, batch.rows, order);
         for epoch in 0..self.epochs {
+            learner.rebuild(batch.rollout);
             let mut rng = Stream::new(tick.seed, Purpose::Shuffle, u64::from(epoch), tick.update);
-            shuffle(order, &mut rng);
+            order.draw(batch.rows, &mut rng);
             sums = ValueSums::default();
-            for rows in order.chunks(self.minibatch) {
+            for rows in order.minibatches(self.minibatch) {
                 let step = learner.gradient_of(Terms::Value, pool, batch, rows, &objective)?;
                 sums.merge(&step.value);
                 learner.step(tick.lr, tick.max_grad_norm)?;
             }
         }
+        learner.end_passes();
         Ok(sums)
     }
 }

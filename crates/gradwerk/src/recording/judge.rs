@@ -6,6 +6,7 @@ use crate::estimate::{Ess, Estimate, PolicyValue, Weighed, policy_value};
 use crate::policy::{ActionBatch, Policy};
 use gradwerk_env::EnvFactory;
 use serde::Serialize;
+use std::ops::Range;
 
 /// What a recording says about the mean return of a policy that draws its actions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -128,11 +129,11 @@ pub fn judge(
 }
 
 fn log_probs(policy: &Policy, recording: &Recording) -> Result<Vec<f32>, Error> {
-    let actions = ActionBatch {
-        discrete: recording.discrete.clone(),
-        continuous: recording.continuous.clone(),
+    let log_pi = if policy.memory_width() > 0 {
+        live_through(policy, recording)?
+    } else {
+        log_probs_of(&mut policy.clone(), recording, 0..recording.rows())?
     };
-    let log_pi = policy.clone().log_probs(&recording.obs, &recording.mask, &actions)?;
     match log_pi.iter().position(|x| !x.is_finite()) {
         None => Ok(log_pi),
         Some(row) => Err(Error::Usage(format!(
@@ -141,4 +142,32 @@ fn log_probs(policy: &Policy, recording: &Recording) -> Result<Vec<f32>, Error> 
             log_pi[row]
         ))),
     }
+}
+
+/// As they lie, whatever came before.
+fn log_probs_of(
+    policy: &mut Policy,
+    recording: &Recording,
+    rows: Range<usize>,
+) -> Result<Vec<f32>, Error> {
+    let (raw, (wd, wc)) = recording.widths();
+    let cut = |width: usize| rows.start * width..rows.end * width;
+    let actions = ActionBatch {
+        discrete: recording.discrete[cut(wd)].to_vec(),
+        continuous: recording.continuous[cut(wc)].to_vec(),
+    };
+    let (obs, mask) = (&recording.obs[cut(raw)], &recording.mask[cut(recording.mask_width())]);
+    policy.log_probs(obs, mask, &actions)
+}
+
+/// Row by row, with what the policy remembers of each episode.
+fn live_through(policy: &Policy, recording: &Recording) -> Result<Vec<f32>, Error> {
+    let (mut policy, mut log_pi) = (policy.clone(), Vec::with_capacity(recording.rows()));
+    for episode in &recording.episodes {
+        policy.forget();
+        for row in episode.clone() {
+            log_pi.extend(log_probs_of(&mut policy, recording, row..row + 1)?);
+        }
+    }
+    Ok(log_pi)
 }

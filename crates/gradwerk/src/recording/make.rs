@@ -30,7 +30,7 @@ pub fn record(
     }
     let (settings, _) = policy.episode_settings(env);
     let game = Game { env, settings, episodes: options.episodes, seed: options.seed, keep: true };
-    let player = PolicyPlayer { policy: policy.clone(), stochastic: options.stochastic };
+    let player = PolicyPlayer::new(policy, options.stochastic);
     let behaviour =
         if options.stochastic { Behaviour::Stochastic } else { Behaviour::Deterministic };
     let config = policy.config();

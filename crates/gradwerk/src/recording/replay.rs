@@ -22,6 +22,18 @@ pub(crate) struct Replay {
     final_pixels: Vec<u8>,
     final_row: Vec<usize>,
     final_value: Vec<f32>,
+    /// What is remembered before them.
+    final_memory: Vec<f32>,
+    lived: Lived,
+}
+
+/// Where the networks' memories stand while a recording is lived through again.
+#[derive(Default)]
+struct Lived {
+    /// `[N, memory_width]`.
+    memory: Vec<f32>,
+    heads: Vec<f32>,
+    value: Vec<f32>,
 }
 
 impl Replay {
@@ -40,6 +52,8 @@ impl Replay {
             final_pixels: Vec::new(),
             final_row: Vec::new(),
             final_value: Vec::new(),
+            final_memory: Vec::new(),
+            lived: Lived::default(),
         })
     }
 
@@ -104,6 +118,7 @@ impl Replay {
         let raw = &self.recording.final_obs;
         encoder.store(map, raw, &mut self.final_obs, &mut self.final_pixels);
         self.final_value.resize(finals, 0.0);
+        self.final_memory.resize(finals * rollout.memory_width, 0.0);
     }
 
     fn copy_row(
@@ -136,24 +151,25 @@ impl Replay {
         }
     }
 
-    /// Values of the present value function; 0 without one.
+    /// Values of the present value function (0 without one), and memories of the present networks.
     pub fn evaluate(
         &mut self,
         model: &Model<f32>,
         weights: &Weights<f32>,
         rollout: &mut Rollout<f32>,
     ) {
+        if rollout.memory_width > 0 {
+            self.live_through(model, weights, rollout);
+        }
         if !model.has_critic() {
             return;
         }
-        let is_image = rollout.pixel_width > 0;
-        let kept = |numbers, pixels| {
-            if is_image { Inputs::Pixels(pixels) } else { Inputs::Numbers(numbers) }
-        };
-        let all = kept(&rollout.obs, &rollout.pixels);
-        self.inference.value(model, weights, all, &mut rollout.value);
-        let finals = kept(&self.final_obs, &self.final_pixels);
-        self.inference.value(model, weights, finals, &mut self.final_value);
+        if rollout.memory_width == 0 {
+            let Rollout { obs, pixels, value, .. } = rollout;
+            self.inference.value(model, weights, kept(obs, pixels), &mut [], value);
+        }
+        let (finals, memory) = (kept(&self.final_obs, &self.final_pixels), &mut self.final_memory);
+        self.inference.value(model, weights, finals, memory, &mut self.final_value);
         let last = rollout.rows() - rollout.n;
         rollout.next_value[..last].copy_from_slice(&rollout.value[rollout.n..]);
         rollout.next_value[last..].fill(0.0);
@@ -161,4 +177,35 @@ impl Replay {
             rollout.next_value[row] = value;
         }
     }
+
+    /// Step by step through all episodes, as the present policy would remember them.
+    fn live_through(
+        &mut self,
+        model: &Model<f32>,
+        weights: &Weights<f32>,
+        rollout: &mut Rollout<f32>,
+    ) {
+        let (n, width) = (rollout.n, rollout.memory_width);
+        let Lived { memory, heads, value } = &mut self.lived;
+        memory.clear();
+        memory.resize(n * width, 0.0);
+        heads.resize(n * model.head_width(), 0.0);
+        value.resize(n, 0.0);
+        for rows in (0..rollout.t).map(|t| t * n..(t + 1) * n) {
+            rollout.memory[rows.start * width..rows.end * width].copy_from_slice(memory);
+            let seen = rollout.inputs(rows.clone());
+            self.inference.both(model, weights, seen, memory, (heads, value));
+            rollout.value[rows.clone()].copy_from_slice(value);
+            let finals = self.final_row.iter().zip(self.final_memory.chunks_exact_mut(width));
+            for (&row, after) in finals.filter(|(row, _)| rows.contains(row)) {
+                let i = row - rows.start;
+                after.copy_from_slice(&memory[i * width..(i + 1) * width]);
+            }
+        }
+    }
+}
+
+/// Observations as they are kept: images where there are any.
+fn kept<'a>(numbers: &'a [f32], pixels: &'a [u8]) -> Inputs<'a, f32> {
+    if pixels.is_empty() { Inputs::Numbers(numbers) } else { Inputs::Pixels(pixels) }
 }

@@ -89,7 +89,8 @@ pub fn check_recording(
 fn row_bytes(model: &Model<f32>) -> u64 {
     let (numbers, pixels) = model.encoder.columns();
     let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
-    2 * (4 * (numbers + wd + wc) + pixels + model.mask_width) as u64 + 4 * COLUMNS
+    2 * (4 * (numbers + wd + wc + model.memory_width()) + pixels + model.mask_width) as u64
+        + 4 * COLUMNS
 }
 
 fn gib(bytes: u64) -> String {

@@ -9,7 +9,7 @@ use gradwerk_math::Buffer;
 use gradwerk_math::simd::{Elementary, Job};
 use gradwerk_nn::kernels::{Gemm, Start};
 use gradwerk_nn::{
-    ActorCritic, ImageSize, MlpConfig, NatureCnnConfig, NetworkConfig, Params, Shape, TILE,
+    ActorCritic, ImageSize, Memory, MlpConfig, NatureCnnConfig, NetworkConfig, Params, Shape, TILE,
 };
 use std::hint::black_box;
 
@@ -149,11 +149,12 @@ impl Share {
         self.grad.fill(0.0);
         for x in self.x.chunks(TILE * network.inputs()) {
             let rows = x.len() / network.inputs();
-            network.forward(kernel, params, x, rows, &mut self.cache, &mut self.y, &mut self.v);
+            let (cache, y, v) = (&mut self.cache, &mut self.y, &mut self.v);
+            network.forward(kernel, params, x, rows.into(), Memory::none(), cache, y, v);
             // Stands for the head gradient: any numbers of ordinary size.
             let (y, v) = (&self.y[..rows * network.policy_outputs()], &self.v[..rows]);
             let (grad, scratch) = (&mut self.grad, &mut self.scratch);
-            network.vjp(kernel, params, x, rows, &self.cache, y, v, grad, scratch);
+            network.vjp(kernel, params, x, rows.into(), &self.cache, y, v, grad, scratch);
         }
     }
 }

@@ -64,6 +64,9 @@ impl Actor {
         time: u64,
     ) -> Result<Option<ActionBatch>, Error> {
         let stream = |seed: u64| Stream::new(seed, Purpose::EvalAction, episode, time);
+        if let (Self::Policy(policy, _), 0) = (&mut *self, time) {
+            policy.forget();
+        }
         match self {
             Self::Policy(policy, None) => policy.predict_masked(obs, mask).map(Some),
             Self::Policy(policy, Some(seed)) => {

@@ -1,0 +1,112 @@
+//! Networks and tasks that the tests of all networks share.
+
+use gradwerk_math::{Purpose, Stream};
+use gradwerk_nn::{
+    Activation, ActorCritic, Engine, ImageSize, ImpalaConfig, InitScheme, MEMORIES, MemoryConfig,
+    MlpConfig, NETWORKS, NatureCnnConfig, NetworkConfig, Shape, SmallCnnConfig,
+};
+
+/// The default of every network, and variants that the defaults leave out.
+pub fn configs() -> Vec<NetworkConfig> {
+    let defaults = NETWORKS.iter().map(|name| NetworkConfig::named(name).unwrap());
+    let hidden = || MlpConfig { hidden: vec![20, 13], ..MlpConfig::default() };
+    let variants = Activation::ALL.into_iter().flat_map(|activation| {
+        [
+            MlpConfig { activation, shared: true, ..hidden() },
+            MlpConfig { activation, value_hidden: Some(vec![9]), ..hidden() },
+        ]
+    });
+    let fan_in = MlpConfig { init: InitScheme::FanIn, hidden_gain: Some(1.0), ..hidden() };
+    let mlps = variants.chain([fan_in]).map(NetworkConfig::Mlp);
+    defaults.chain(mlps).chain(image_variants()).collect()
+}
+
+/// Separate branches, layer normalisation, no dense layers, every way to step over an image.
+fn image_variants() -> [NetworkConfig; 4] {
+    let nature = NatureCnnConfig { hidden: vec![9], shared: false, ..NatureCnnConfig::default() };
+    let impala = ImpalaConfig {
+        channels: vec![5],
+        blocks: 1,
+        hidden: vec![],
+        activation: Activation::Silu,
+        ..ImpalaConfig::default()
+    };
+    let small = SmallCnnConfig {
+        channels: vec![6, 19],
+        stride: 2,
+        padding: 1,
+        hidden: vec![11, 7],
+        activation: Activation::Tanh,
+        layer_norm: true,
+        ..SmallCnnConfig::default()
+    };
+    let apart = SmallCnnConfig { shared: false, activation: Activation::Gelu, ..small.clone() };
+    [
+        NetworkConfig::NatureCnn(nature),
+        NetworkConfig::Impala(impala),
+        NetworkConfig::SmallCnn(small),
+        NetworkConfig::SmallCnn(apart),
+    ]
+}
+
+/// The images of the three tasks, for networks that need them: as small as the network allows.
+fn images(config: &NetworkConfig) -> Option<[ImageSize; 3]> {
+    let size = |[channels, height, width]: [usize; 3]| ImageSize { channels, height, width };
+    match config {
+        NetworkConfig::NatureCnn(_) => Some([[1, 36, 37], [2, 44, 36], [1, 36, 36]].map(size)),
+        NetworkConfig::Impala(_) | NetworkConfig::SmallCnn(_) => {
+            Some([[3, 4, 5], [4, 7, 6], [1, 10, 10]].map(size))
+        }
+        _ => None,
+    }
+}
+
+/// Three tasks that suit the network: some see images; a table takes observations between 0 and 1, and
+/// the tiles of 17 entries would fill any memory.
+pub fn shapes(config: &NetworkConfig) -> [Shape; 3] {
+    let shape = Shape { inputs: 4, outputs: 2, value: true, ..Shape::default() };
+    let tiles = matches!(config, NetworkConfig::TileCoding(_));
+    let wide = if tiles { 2 } else { 17 };
+    let table = matches!(config, NetworkConfig::Tabular(_));
+    let (low, high) = if table { (0.0, 1.0) } else { (-3.0, 3.0) };
+    let bounds = |shape: &Shape| (vec![low; shape.inputs], vec![high; shape.inputs]);
+    let mut shapes = [
+        Shape { inputs: 3, outputs: 1, free: 1, log_std: -0.5, ..shape.clone() },
+        Shape { inputs: wide, outputs: 6, free: 6, value: false, ..shape.clone() },
+        shape,
+    ];
+    for (shape, image) in shapes.iter_mut().zip(images(config).into_iter().flatten()) {
+        (shape.inputs, shape.image) = (image.len(), Some(image));
+    }
+    shapes.map(|shape| {
+        // Networks of images do not read bounds, and thousands of them would hide a message.
+        let (low, high) = if shape.image.is_some() { (vec![], vec![]) } else { bounds(&shape) };
+        Shape { low, high, ..shape }
+    })
+}
+
+/// The same tasks again, with one memory after the other, for networks that can have one.
+pub fn with_memory(config: &NetworkConfig) -> Vec<Shape> {
+    let memories = MEMORIES.iter().map(|name| MemoryConfig::named(name).unwrap());
+    let memories = memories.filter(|memory| config.takes_memory() && !memory.is_none());
+    let shapes = shapes(config).into_iter().cycle();
+    memories.zip(shapes).map(|(memory, shape)| Shape { memory, ..shape }).collect()
+}
+
+pub fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
+    let mut stream = Stream::new(9, Purpose::Test, index, 0);
+    // Drawn in single precision, so that both engines get the same numbers.
+    (0..len).map(|_| E::from_f32(stream.normal_pair::<f32>()[0])).collect()
+}
+
+/// Random parameters, or a direction among them. Networks of images have so many inputs per layer
+/// that the variance must shrink with them, lest differences drown in rounding.
+pub fn weights<E: Engine>(network: &ActorCritic<E>, shape: &Shape, index: u64) -> Vec<E> {
+    let mut theta: Vec<E> = normals(network.layout().len(), index);
+    for entry in network.layout().entries() {
+        let wide = shape.image.is_some() && entry.shape.len() == 2;
+        let scale = if wide { (2.0 / entry.shape[0] as f64).sqrt() } else { 0.25 };
+        theta[entry.range()].iter_mut().for_each(|t| *t *= E::from_f64(scale));
+    }
+    theta
+}
