@@ -362,6 +362,9 @@ impl Shard {
         for i in 0..n {
             if self.live[i] {
                 self.record(ctx, t, i);
+            } else if self.active[i] {
+                // It was reset: what the networks made of its last observation again is no memory.
+                forget(&mut self.memory, self.rollout.memory_width, i);
             }
         }
         if let Plan::Episodes { quota, .. } = ctx.plan {
@@ -523,6 +526,7 @@ impl Shard {
         if !self.env.restores() {
             self.time.fill(0);
             self.total.fill(0.0);
+            self.memory.fill(0.0);
             self.env.reset(&mut self.obs);
             return self.check_env();
         }

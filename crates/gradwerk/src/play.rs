@@ -229,6 +229,7 @@ impl<P: Player> Table<P> {
                 let entries = i * d..(i + 1) * d;
                 if resetting.get(i) == Some(&true) {
                     self.check(i, &obs[entries], 0.0)?;
+                    self.player.forget(i);
                     continue;
                 }
                 self.check(i, &obs[entries.clone()], reward[i])?;

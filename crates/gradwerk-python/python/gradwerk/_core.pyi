@@ -7,6 +7,31 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = [
+    "Config",
+    "Environment",
+    "Flag",
+    "NativeEnvs",
+    "Policy",
+    "Trainer",
+    "VERSION",
+    "check_native",
+    "env_id",
+    "evaluate",
+    "gae",
+    "load",
+    "metrics",
+    "n_step_return",
+    "native_ids",
+    "resolve",
+    "resume",
+    "reward_to_go",
+    "total_return",
+    "train",
+    "verify",
+    "vtrace",
+]
+
 VERSION: Final[str]
 
 @final
@@ -80,7 +105,7 @@ class Policy:
         obs: Any,
         deterministic: bool = True,
         mask: Any = None,
-        state: None = None,
+        state: ArrayLike | None = None,
         seed: int | None = None,
     ) -> Any:
         """Actions for an observation, or for a batch with a leading axis.
@@ -91,19 +116,30 @@ class Policy:
             deterministic: the most probable action; else a sample.
             mask: which values of the discrete components are valid, an entry per value; a row per
                 observation of a batch.
-            state: memory of recurrent policies; this one has none.
+            state: what a policy with memory (``state_width > 0``) returned with the action before;
+                None at the start of an episode.
             seed: sample with these random numbers instead of going on with the policy's own.
+
+        Returns:
+            The action, or the batch of them; of a policy with memory, a pair of that and the state
+            for the next call.
 
         Raises:
             ValueError: an observation that is not one of the space, or a mask that does not fit.
         """
 
-    def value(self, obs: Any) -> Any:
+    def value(self, obs: Any, state: ArrayLike | None = None) -> Any:
         """The critic's estimate of the return from an observation on (an array for a batch), in
         units of the raw reward; None without a critic."""
 
-    def log_prob(self, obs: Any, action: Any, mask: Any = None) -> NDArray[np.float32]:
+    def log_prob(
+        self, obs: Any, action: Any, mask: Any = None, state: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
         """``log pi(a|s)`` of a batch of actions, in nats."""
+
+    @property
+    def state_width(self) -> int:
+        """Numbers that it remembers from step to step; 0 if it acts on what it sees alone."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that acting needs to one safetensors file."""
