@@ -17,7 +17,8 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// How a run is carried out.
 #[derive(FromPyObject)]
@@ -161,13 +162,40 @@ pub fn evaluate<'py>(
     let env = env.map(Bound::get);
     let (factory, runtime) = (factory(env_id, env)?, runtime(threads, None)?);
     let (policy, options) = (policy.copy(), EvalOptions { episodes, seed, stochastic });
-    let result = py.detach(|| {
+    let play = || {
         evaluate_until(&policy, factory, options, &Pool::new(runtime.threads.max(1)), &flag.0)
-    });
+    };
+    let result = match env {
+        Some(_) => py.detach(play),
+        None => py.detach(|| aside(play, flag))?,
+    };
     match result.map_err(|error| exception(&error, env))? {
         Some(result) => observer::evaluation(py, &result),
         None => Err(PyKeyboardInterrupt::new_err("the evaluation was interrupted")),
     }
+}
+
+/// Run `work` on another thread, so that this one can see to signals meanwhile: one that raises
+/// sets the flag.
+fn aside<T: Send>(work: impl FnOnce() -> T + Send, flag: &Flag) -> PyResult<T> {
+    let waiting = std::thread::current();
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            let result = work();
+            waiting.unpark();
+            result
+        });
+        let mut signals = Ok(());
+        while !worker.is_finished() {
+            std::thread::park_timeout(Duration::from_millis(50));
+            if signals.is_ok() {
+                signals = Python::attach(Python::check_signals);
+                signals.is_err().then(|| flag.0.store(true, Ordering::Relaxed));
+            }
+        }
+        let result = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        signals.map(|()| result)
+    })
 }
 
 /// The columns of a run's `metrics.jsonl`: NaN where a row has no value.
