@@ -411,7 +411,10 @@ pub fn of_gymnasium(space: &Bound<'_, PyAny>, is_action: bool) -> PyResult<Codec
             let name: String = name.extract().map_err(|_| {
                 PyTypeError::new_err(format!("Dict space: key {name} is not a string"))
             })?;
-            Ok((name, inner(&space)?))
+            let codec = inner(&space).map_err(|e| {
+                PyTypeError::new_err(format!("entry `{name}`: {}", e.value(space.py())))
+            })?;
+            Ok((name, codec))
         };
         return Ok(Codec::Dict(items.try_iter()?.map(entry).collect::<PyResult<_>>()?));
     }
@@ -423,7 +426,8 @@ pub fn of_gymnasium(space: &Bound<'_, PyAny>, is_action: bool) -> PyResult<Codec
     }
     Err(PyTypeError::new_err(format!(
         "the space {space} has no counterpart in gradwerk, expected one of Box, Discrete, \
-         MultiDiscrete, MultiBinary, Dict, Tuple"
+         MultiDiscrete, MultiBinary, Dict, Tuple: wrap the environment so that it has only such \
+         (gymnasium.wrappers.FilterObservation, ...)"
     )))
 }
 

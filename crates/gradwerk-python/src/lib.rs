@@ -10,6 +10,7 @@ mod codec;
 mod envs;
 mod error;
 mod estimators;
+mod keys;
 mod native;
 mod observer;
 mod policy;
@@ -26,6 +27,8 @@ mod _core {
     use super::envs::PyEnvironment;
     #[pymodule_export]
     use super::estimators::{gae, n_step_return, reward_to_go, total_return, verify, vtrace};
+    #[pymodule_export]
+    use super::keys::setting_keys;
     #[pymodule_export]
     use super::native::{NativeEnvs, check_native, native_ids};
     #[pymodule_export]

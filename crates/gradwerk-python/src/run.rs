@@ -162,9 +162,8 @@ pub fn evaluate<'py>(
     let env = env.map(Bound::get);
     let (factory, runtime) = (factory(env_id, env)?, runtime(threads, None)?);
     let (policy, options) = (policy.copy(), EvalOptions { episodes, seed, stochastic });
-    let play = || {
-        evaluate_until(&policy, factory, options, &Pool::new(runtime.threads.max(1)), &flag.0)
-    };
+    let play =
+        || evaluate_until(&policy, factory, options, &Pool::new(runtime.threads.max(1)), &flag.0);
     let result = match env {
         Some(_) => py.detach(play),
         None => py.detach(|| aside(play, flag))?,
@@ -189,7 +188,7 @@ fn aside<T: Send>(work: impl FnOnce() -> T + Send, flag: &Flag) -> PyResult<T> {
         while !worker.is_finished() {
             std::thread::park_timeout(Duration::from_millis(50));
             if signals.is_ok() {
-                signals = Python::attach(Python::check_signals);
+                signals = Python::attach(|py| py.check_signals());
                 signals.is_err().then(|| flag.0.store(true, Ordering::Relaxed));
             }
         }

@@ -98,6 +98,10 @@ def test_unsupported_spaces_are_named():
     with pytest.raises(TypeError, match=r"Text\(.*expected one of Box, Discrete"):
         gw.make(lambda: Shown(text, "a"))
 
+    inside = spaces.Dict({"a": spaces.Discrete(2), "b": text})
+    with pytest.raises(TypeError, match=r"entry `b`: the space Text"):
+        gw.make(lambda: Shown(inside, {}))
+
     class Whole(Mixed):
         def __init__(self):
             super().__init__()

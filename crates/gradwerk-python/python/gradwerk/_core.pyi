@@ -26,6 +26,7 @@ __all__ = [
     "resolve",
     "resume",
     "reward_to_go",
+    "setting_keys",
     "total_return",
     "train",
     "verify",
@@ -256,6 +257,9 @@ def check_native(id: str) -> None:
 
 def native_ids() -> list[str]:
     """Names of the native environments."""
+
+def setting_keys() -> list[tuple[str, str, str]]:
+    """Every setting: its key (dots as two underscores), its type as Python writes it, its help."""
 
 def resolve(
     env_id: str,

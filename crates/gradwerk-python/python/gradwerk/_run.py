@@ -17,6 +17,9 @@ from gradwerk._environments import OBJECT, AnyEnv, Found, find
 
 if TYPE_CHECKING:
     import numpy as np
+    from typing_extensions import Unpack
+
+    from gradwerk._settings import Settings
 
 AnyPath = str | os.PathLike[str]
 
@@ -86,11 +89,11 @@ def configure(
     found: Found,
     algo: Algo,
     config: AnyPath | None,
-    settings: dict[str, Any],
+    settings: Mapping[str, object],
     **flags: Any,
 ) -> Config:
     """The settings of a run, lowest layer first: defaults, preset, file, arguments."""
-    given = dict(settings)
+    given: dict[str, Any] = dict(settings)
     for key, value in flags.items():
         if value is None:
             continue
@@ -139,7 +142,7 @@ def train(
     init: AnyPath | None = None,
     threads: int | None = None,
     kernel: str | None = None,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Run:
     """Train a policy in a new run directory.
 

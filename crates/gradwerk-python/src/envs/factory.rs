@@ -127,8 +127,7 @@ impl PyEnvironment {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         for source in [Some(&self.training), self.evaluation.as_ref()].into_iter().flatten() {
             let Source::Factory(_, spares) = source else { continue };
-            let envs =
-                std::mem::take(&mut *spares.lock().unwrap_or_else(PoisonError::into_inner));
+            let envs = std::mem::take(&mut *spares.lock().unwrap_or_else(PoisonError::into_inner));
             envs.iter().try_for_each(|env| env.call_method0(py, "close").map(|_| ()))?;
         }
         Ok(())
@@ -136,12 +135,7 @@ impl PyEnvironment {
 }
 
 /// As many environments as wanted, spare ones first.
-fn take(
-    py: Python<'_>,
-    make: &Py<PyAny>,
-    spares: &Spares,
-    n: usize,
-) -> PyResult<Vec<Py<PyAny>>> {
+fn take(py: Python<'_>, make: &Py<PyAny>, spares: &Spares, n: usize) -> PyResult<Vec<Py<PyAny>>> {
     let mut envs = {
         let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
         let first = spares.len().saturating_sub(n);
