@@ -7,6 +7,7 @@
 
 mod arrays;
 mod codec;
+mod distribution;
 mod envs;
 mod error;
 mod estimators;
@@ -23,6 +24,8 @@ use pyo3::prelude::*;
 /// The extension module.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::distribution::PyDistribution;
     #[pymodule_export]
     use super::envs::PyEnvironment;
     #[pymodule_export]

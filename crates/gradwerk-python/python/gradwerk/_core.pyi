@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "Config",
+    "Distribution",
     "Environment",
     "Flag",
     "NativeEnvs",
@@ -61,6 +62,51 @@ class Config:
     @property
     def eval_every(self) -> int:
         """Steps between periodic evaluations, 0 if there are none."""
+
+@final
+class Distribution:
+    """A distribution over the actions of a space, given by rows ``y`` of numbers (head outputs).
+
+    The same functions that the losses use, in double precision (actions of a ``Box`` are single).
+
+    >>> Distribution(gymnasium.spaces.Discrete(3)).entropy([[0.0, 0.0, 0.0]])   # doctest: +SKIP
+    array([1.09861229])
+    """
+
+    def __new__(
+        cls, space: Any, kind: str = "auto", **settings: float | bool
+    ) -> Distribution:
+        """
+        Args:
+            space: a Gymnasium space of actions.
+            kind: the distribution (``gradwerk list dists``); ``auto`` is what training takes.
+            settings: its settings, as ``[policy]`` of a configuration has them.
+        """
+
+    @property
+    def kind(self) -> str:
+        """The distribution."""
+
+    @property
+    def params(self) -> int:
+        """Numbers per row."""
+
+    def log_prob(
+        self, y: ArrayLike, action: Any, mask: Any = None
+    ) -> NDArray[np.float64]:
+        """``log pi(a|y)`` of an action per row (as :meth:`sample` returns it), in nats."""
+
+    def entropy(self, y: ArrayLike, mask: Any = None) -> NDArray[np.float64]:
+        """The entropy of each row, in nats."""
+
+    def kl(self, y: ArrayLike, other: ArrayLike, mask: Any = None) -> NDArray[np.float64]:
+        """``KL(pi(.|y) || pi(.|other))`` of each row, in nats."""
+
+    def sample(self, y: ArrayLike, seed: int = 0, mask: Any = None) -> Any:
+        """An action drawn from each row, as it is drawn: not clipped to the space."""
+
+    def mode(self, y: ArrayLike, mask: Any = None) -> Any:
+        """The most probable action of each row."""
 
 @final
 class Environment:
