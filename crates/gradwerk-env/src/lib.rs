@@ -87,6 +87,6 @@ pub use env::{Action, End, Env, EnvError, Step};
 pub use finite::{Mdp, MdpEnv, MdpError, MdpFactory, Observation, Transition};
 pub use gradwerk_math::Stream;
 pub use probe::{BestAction, ProbeSolution, ProbeState};
-pub use registry::{EnvFactory, EnvSpec, FindError, UnknownEnv, custom, find};
+pub use registry::{Batching, EnvFactory, EnvSpec, FindError, UnknownEnv, custom, find};
 pub use space::Space;
 pub use vec_env::{ActionLog, Actions, EnvSettings, EpisodeKeys, SlotState, StepRows, VecEnv};

@@ -29,6 +29,17 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// With a row more per episode, if its reset takes one ([`VecEnv::resetting`]).
+    #[must_use]
+    pub fn with_resets(self, takes_a_row: bool) -> Self {
+        match self {
+            Self::Episodes { quota, longest } if takes_a_row => {
+                Self::Episodes { quota, longest: longest.saturating_add(1) }
+            }
+            other => other,
+        }
+    }
+
     /// Most rows per environment.
     #[must_use]
     pub fn capacity(self) -> usize {
@@ -77,6 +88,8 @@ pub struct Shard {
     /// Number of values of each discrete action component.
     choices: Vec<usize>,
     active: Vec<bool>,
+    /// The active environments whose step is a transition ([`VecEnv::resetting`]).
+    live: Vec<bool>,
     finished: Vec<usize>,
     /// Raw current observations, `[n, d]`.
     obs: Vec<f32>,
@@ -142,6 +155,7 @@ impl Shard {
             encoder: model.encoder.clone(),
             choices: env.action_space().choices(),
             active: vec![true; n],
+            live: vec![true; n],
             finished: vec![0; n],
             obs: vec![0.0; n * raw],
             final_obs: vec![0.0; n * raw],
@@ -186,22 +200,28 @@ impl Shard {
         self.error = self.try_collect(ctx).err();
     }
 
+    /// The failure of the environments, if their reset failed.
+    ///
+    /// # Errors
+    /// As said.
+    pub fn check_env(&mut self) -> Result<(), EnvError> {
+        self.env.take_failure().map_or(Ok(()), Err)
+    }
+
     fn try_collect(&mut self, ctx: &Context<'_>) -> Result<(), Error> {
         self.begin(ctx.plan);
+        self.check_env()?;
         for (i, obs) in self.obs.chunks_exact(self.encoder.raw_width()).enumerate() {
             self.check(i, obs, 0.0)?;
         }
         let mut t = 0;
         while self.goes_on(ctx.plan, t) {
+            self.find_live();
             self.act(ctx, t)?;
             self.step(ctx, t)?;
             t += 1;
         }
         self.rollout.set_len(t);
-        // Environments that have played their episodes wait at the start of the next.
-        for i in (0..self.time.len()).filter(|&i| self.time[i] == 0) {
-            forget(&mut self.memory, self.rollout.memory_width, i);
-        }
         self.evaluate(ctx);
         Ok(())
     }
@@ -217,6 +237,15 @@ impl Shard {
         self.boot_row.clear();
         self.obs_sum.fill(0.0);
         self.obs_square.fill(0.0);
+        if let Plan::Episodes { .. } = plan {
+            self.env.begin_round(&mut self.obs);
+        }
+    }
+
+    fn find_live(&mut self) {
+        self.live.copy_from_slice(&self.active);
+        let resetting = self.env.resetting().iter();
+        self.live.iter_mut().zip(resetting).for_each(|(live, resetting)| *live &= !resetting);
     }
 
     fn goes_on(&self, plan: Plan, t: usize) -> bool {
@@ -235,7 +264,7 @@ impl Shard {
         self.encoder.store(ctx.obs_map, &self.obs, numbers, pixels);
         self.infer(ctx, t);
         self.apply_masks(ctx, t)?;
-        self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.active);
+        self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.live);
         self.rollout.time[t * n..(t + 1) * n].copy_from_slice(&self.time);
         for first in (0..n).step_by(MAX_ROWS) {
             self.draw(ctx, t, first..n.min(first + MAX_ROWS));
@@ -317,16 +346,21 @@ impl Shard {
             final_obs: &mut self.final_obs,
         };
         self.env.step(actions, &self.active, &mut rows);
+        self.check_env()?;
         for i in (0..n).filter(|&i| self.active[i]) {
             let row = i * d..(i + 1) * d;
-            self.check(i, &self.obs[row.clone()], self.reward[i])?;
-            if self.end[i].is_end() {
+            let reward = if self.live[i] { self.reward[i] } else { 0.0 };
+            self.check(i, &self.obs[row.clone()], reward)?;
+            if self.live[i] && self.end[i].is_end() {
                 self.check(i, &self.final_obs[row], 0.0)?;
             }
         }
         for i in 0..n {
-            if self.active[i] {
+            if self.live[i] {
                 self.record(ctx, t, i);
+            } else {
+                // It waits at the start of an episode.
+                forget(&mut self.memory, self.rollout.memory_width, i);
             }
         }
         if let Plan::Episodes { quota, .. } = ctx.plan {
@@ -346,8 +380,8 @@ impl Shard {
 
     fn add_moments(&mut self, map: &ObsMap) {
         let (d, raw) = (self.rollout.obs_width, self.encoder.raw_width());
-        let (sums, squares, active) = (&mut self.obs_sum, &mut self.obs_square, &self.active);
-        for (i, x) in self.obs.chunks_exact(raw).enumerate().filter(|(i, _)| active[*i]) {
+        let (sums, squares, live) = (&mut self.obs_sum, &mut self.obs_square, &self.live);
+        for (i, x) in self.obs.chunks_exact(raw).enumerate().filter(|(i, _)| live[*i]) {
             self.encoder.for_vectors(&mut |from, first, width| {
                 for (k, &x) in x[from..from + width].iter().enumerate() {
                     let deviation = f64::from(x) - map.shift(first + k);
@@ -478,14 +512,21 @@ impl Shard {
         }
     }
 
-    /// Go on from a saved state.
+    /// Go on from a saved state; with new episodes where the environments' states are lost.
     ///
     /// # Errors
     /// If an environment cannot be brought back to it.
     pub fn load(&mut self, state: ShardState) -> Result<(), EnvError> {
         self.env.load(&state.slots, &state.obs)?;
-        self.obs = state.obs;
         self.steps = state.steps;
+        if !self.env.restores() {
+            self.time.fill(0);
+            self.total.fill(0.0);
+            self.memory.fill(0.0);
+            self.env.reset(&mut self.obs);
+            return self.check_env();
+        }
+        self.obs = state.obs;
         self.time = state.time;
         self.total = state.total;
         self.memory = state.memory;
