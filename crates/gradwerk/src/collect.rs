@@ -222,10 +222,6 @@ impl Shard {
             t += 1;
         }
         self.rollout.set_len(t);
-        // Environments that have played their episodes wait at the start of the next.
-        for i in (0..self.time.len()).filter(|&i| self.time[i] == 0) {
-            forget(&mut self.memory, self.rollout.memory_width, i);
-        }
         self.evaluate(ctx);
         Ok(())
     }
@@ -362,8 +358,8 @@ impl Shard {
         for i in 0..n {
             if self.live[i] {
                 self.record(ctx, t, i);
-            } else if self.active[i] {
-                // It was reset: what the networks made of its last observation again is no memory.
+            } else {
+                // It stands at the start of an episode, reset in this row or waiting.
                 forget(&mut self.memory, self.rollout.memory_width, i);
             }
         }
