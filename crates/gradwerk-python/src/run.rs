@@ -80,13 +80,12 @@ pub fn train(
     config: &PyConfig,
     env: Option<&Bound<'_, PyEnvironment>>,
     options: Options,
-    hooks: Py<PyAny>,
-    wants_updates: bool,
+    hooks: Bound<'_, PyAny>,
     flag: &Flag,
 ) -> PyResult<(String, String)> {
     let env = env.map(Bound::get);
     let (factory, options) = (factory(&config.resolved.config.env.id, env)?, options.build()?);
-    let mut observer = PyObserver::new(hooks, flag, wants_updates);
+    let mut observer = PyObserver::new(hooks, flag)?;
     let result = py.detach(|| {
         let watch = Watch { observer: &mut observer, interrupt: &flag.0 };
         driver::train_env(&config.resolved.config, factory, &options, watch)
@@ -96,21 +95,19 @@ pub fn train(
 
 /// Go on with a run; returns what `train` returns.
 #[pyfunction]
-#[pyo3(signature = (run_dir, env, steps, options, hooks, wants_updates, flag))]
 pub fn resume(
     py: Python<'_>,
     run_dir: PathBuf,
     env: Option<&Bound<'_, PyEnvironment>>,
     steps: Option<u64>,
     options: Options,
-    hooks: Py<PyAny>,
-    wants_updates: bool,
+    hooks: Bound<'_, PyAny>,
     flag: &Flag,
 ) -> PyResult<(String, String)> {
     let env = env.map(Bound::get);
     let id = env_id(run_dir.clone())?;
     let (factory, options) = (factory(&id, env)?, options.build()?);
-    let mut observer = PyObserver::new(hooks, flag, wants_updates);
+    let mut observer = PyObserver::new(hooks, flag)?;
     let result = py.detach(|| {
         let watch = Watch { observer: &mut observer, interrupt: &flag.0 };
         driver::resume_env(&run_dir, factory, steps, &options, watch)
@@ -145,20 +142,27 @@ fn finish(
     Ok((text.map_err(|e| PyValueError::new_err(e.to_string()))?, outcome.into()))
 }
 
+/// What is played.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Episodes {
+    episodes: usize,
+    seed: u64,
+    stochastic: bool,
+    threads: Option<usize>,
+}
+
 /// Play keyed episodes with a policy.
 #[pyfunction]
-#[pyo3(signature = (policy, env_id, env, episodes, seed, stochastic, threads, flag))]
 pub fn evaluate<'py>(
     py: Python<'py>,
     policy: &PyPolicy,
     env_id: &str,
     env: Option<&Bound<'py, PyEnvironment>>,
-    episodes: usize,
-    seed: u64,
-    stochastic: bool,
-    threads: Option<usize>,
+    episodes: Episodes,
     flag: &Flag,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let Episodes { episodes, seed, stochastic, threads } = episodes;
     let env = env.map(Bound::get);
     let (factory, runtime) = (factory(env_id, env)?, runtime(threads, None)?);
     let (policy, options) = (policy.copy(), EvalOptions { episodes, seed, stochastic });

@@ -322,7 +322,6 @@ def train(
     env: Environment | None,
     options: dict[str, Any],
     hooks: Any,
-    wants_updates: bool,
     flag: Flag,
 ) -> tuple[str, str]:
     """Train in a new run directory; returns the summary as JSON, and how the run ended."""
@@ -333,7 +332,6 @@ def resume(
     steps: int | None,
     options: dict[str, Any],
     hooks: Any,
-    wants_updates: bool,
     flag: Flag,
 ) -> tuple[str, str]:
     """Go on with a run; returns what ``train`` returns."""
@@ -342,10 +340,7 @@ def evaluate(
     policy: Policy,
     env_id: str,
     env: Environment | None,
-    episodes: int,
-    seed: int,
-    stochastic: bool,
-    threads: int | None,
+    episodes: dict[str, Any],
     flag: Flag,
 ) -> dict[str, Any]:
     """Play keyed episodes with a policy."""

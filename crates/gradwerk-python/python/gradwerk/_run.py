@@ -185,7 +185,7 @@ def train(
         options = _options(run_dir, until, stop_at, init, threads, kernel)
 
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
-            return _core.train(resolved, found.python, options, hooks, hooks.wants_updates, flag)
+            return _core.train(resolved, found.python, options, hooks, flag)
 
         return _carry_out(go, callback)
     finally:
@@ -221,8 +221,7 @@ def resume(
         options = _options(None, None, stop_at, None, threads, None)
 
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
-            wants = hooks.wants_updates
-            return _core.resume(run_dir, found.python, steps, options, hooks, wants, flag)
+            return _core.resume(run_dir, found.python, steps, options, hooks, flag)
 
         return _carry_out(go, callback)
     finally:
@@ -263,11 +262,15 @@ def evaluate(
         policy = _core.load(Path(policy))
     found = find(_again(policy.env_id, env), None, masks)
     flag = Flag()
+    asked = {
+        "episodes": episodes,
+        "seed": seed,
+        "stochastic": not deterministic,
+        "threads": threads,
+    }
     try:
         with interruptible(flag):
-            return _core.evaluate(
-                policy, found.id, found.python, episodes, seed, not deterministic, threads, flag
-            )
+            return _core.evaluate(policy, found.id, found.python, asked, flag)
     finally:
         found.close()
 
