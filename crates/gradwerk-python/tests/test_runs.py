@@ -158,21 +158,20 @@ def test_an_interrupt_leaves_a_checkpoint(env, run_dir):
 
 
 def test_other_threads_run_meanwhile(run_dir):
-    ticks = []
+    ticks, done = [], threading.Event()
 
     def tick():
-        while not ticks or ticks[-1] is not None:
+        while not done.wait(0.001):
             ticks.append(time.perf_counter())
-            time.sleep(0.001)
 
-    thread = threading.Thread(target=tick)
+    thread = threading.Thread(target=tick, daemon=True)
     thread.start()
     start = time.perf_counter()
     gw.train("Pendulum-v1", run_dir=run_dir, steps=100_000, seed=1)
     wall = time.perf_counter() - start
-    ticks.append(None)
+    done.set()
     thread.join()
-    gaps = np.diff([t for t in ticks if t is not None])
+    gaps = np.diff(ticks)
     assert gaps.max() < max(0.2, 0.5 * wall), (gaps.max(), wall)
 
 
@@ -216,6 +215,14 @@ def test_an_evaluation_is_interrupted():
     with pytest.raises(KeyboardInterrupt):
         gw.evaluate(policy, episodes=10**6)
     assert time.perf_counter() - start < 10
+
+
+def test_an_algorithm_may_be_a_dictionary(run_dir):
+    algo = {"kind": "a2c", "entropy_coef": 0.02}
+    run = gw.train("CartPole-v1", algo, run_dir=run_dir, init=None, **SMALL)
+    assert run.summary["algo"] == "a2c" and "entropy_coef = 0.02" in run.config
+    other = gw.train("CartPole-v1", algo, run_dir=run_dir / "next", init=run, **SMALL)
+    assert other.summary["params_sha256"] != run.summary["params_sha256"]
 
 
 def test_the_import_is_light():

@@ -139,7 +139,7 @@ def train(
     run_dir: AnyPath | None = None,
     until: float | None = None,
     stop_at: int | None = None,
-    init: AnyPath | None = None,
+    init: AnyPath | Run | None = None,
     threads: int | None = None,
     kernel: str | None = None,
     **settings: Unpack[Settings],
