@@ -46,7 +46,7 @@ impl<E: Engine> Model<E> {
         encoder.check_normalization(config.normalize.observations)?;
         let shape = Shape {
             inputs: encoder.width(),
-            image: encoder.image(),
+            images: encoder.images(),
             outputs: head.network,
             free: head.free,
             log_std: head.init,
