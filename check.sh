@@ -38,7 +38,7 @@ done
 
 step "parity with the Python originals"
 venv=target/check-venv
-if [ ! -x "$venv/bin/pytest" ]; then
+if [ ! -x "$venv/bin/stubtest" ]; then
   # Debian ships the venv module in a package of its own.
   python3 -m venv "$venv" 2>/dev/null || {
     apt-get update -qq && apt-get install -y -qq python3-venv
@@ -47,5 +47,17 @@ if [ ! -x "$venv/bin/pytest" ]; then
   "$venv/bin/python" -m pip install -q --disable-pip-version-check -r tests/python/requirements.txt
 fi
 "$venv/bin/python" -m pytest -q tests/python
+
+step "the Python package: wheel, stubs, tests"
+python="$PWD/$venv/bin/python" package=crates/gradwerk-python
+rm -rf target/wheels
+"$venv/bin/maturin" build --release --locked -q -m "$package/Cargo.toml" -i "$python" --out target/wheels
+"$python" -m pip install -q --disable-pip-version-check --no-deps --force-reinstall target/wheels/*.whl
+(
+  cd "$package"
+  "$python" -m mypy --config-file pyproject.toml -p gradwerk
+  "$python" -m mypy.stubtest --mypy-config-file pyproject.toml gradwerk._core
+  "$python" -m pytest -q
+)
 
 step "all checks passed"

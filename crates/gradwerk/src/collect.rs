@@ -382,7 +382,7 @@ impl Shard {
             if self.live[i] {
                 self.record(ctx, t, i);
             } else {
-                // It waits at the start of an episode.
+                // It stands at the start of an episode, reset in this row or waiting.
                 forget(&mut self.memory, self.rollout.memory_width, i);
             }
         }
