@@ -178,7 +178,9 @@ impl Play {
             gradwerk_env::FindError::Unknown(_) => {
                 Error::Usage(format!("{error}; nor is it the directory of a run"))
             }
-            gradwerk_env::FindError::File(_) => Error::Usage(error.to_string()),
+            gradwerk_env::FindError::File(_) | gradwerk_env::FindError::NotReady(_) => {
+                Error::Usage(error.to_string())
+            }
         }
     }
 
