@@ -24,6 +24,7 @@ struct Cli {
 
 fn main() -> ExitCode {
     let started = Instant::now();
+    gradwerk_mujoco::install();
     match Cli::parse().verb.run(started) {
         Ok(code) => code,
         Err(error) => {

@@ -43,8 +43,8 @@ pub struct Step {
     pub end: End,
 }
 
-/// A state that does not belong to the environment that was asked to restore it.
-#[derive(Debug, thiserror::Error)]
+/// What is wrong with an environment, its settings or a state that it was to restore.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct EnvError(pub String);
 

@@ -2,14 +2,15 @@
 
 use crate::batch::has_masks;
 use crate::{
-    Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, cards, classic, exact_gaussian,
+    Env, EnvBatch, EnvError, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, cards, classic,
+    exact_gaussian,
     finite::{self, MdpFactory, MdpFileError, file, problems},
     games, grid, hybrid, memory,
     probe::{self, ProbeSolution},
 };
 use std::marker::PhantomData;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The facts about a built-in environment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,6 +108,19 @@ pub trait EnvFactory: Send + Sync {
     fn exact_resume(&self) -> bool {
         true
     }
+    /// Whether batches can be made now: an environment that stands on something outside says what
+    /// is missing and how to get it. [`find`] asks.
+    ///
+    /// # Errors
+    /// If something is missing.
+    fn ready(&self) -> Result<(), EnvError> {
+        Ok(())
+    }
+    /// The simulator outside that it stands on, with its release: trajectories may differ from
+    /// one release to the next.
+    fn simulator(&self) -> Option<String> {
+        None
+    }
     /// How whoever brings the environment shows values of its spaces, in words of its own: kept
     /// in the files of policies that were trained on it.
     fn interface(&self) -> Option<String> {
@@ -178,7 +192,7 @@ macro_rules! envs {
         types { $($env:ty,)* } tables { $($table:path,)* }
         families { $($family:path: [$($id:literal,)*],)* }
     ) => {
-        static ENVS: LazyLock<Vec<&'static dyn EnvFactory>> = LazyLock::new(|| {
+        fn built_in() -> Vec<&'static dyn EnvFactory> {
             let of = |family: Family, id| -> &'static dyn EnvFactory {
                 Box::leak(family(id).expect("a listed name is one of its family"))
             };
@@ -187,7 +201,7 @@ macro_rules! envs {
                 $(&$table,)*
                 $($(of($family, $id),)*)*
             ]
-        });
+        }
         static FAMILIES: &[Family] = &[$($family,)*];
     };
 }
@@ -256,10 +270,29 @@ envs! {
     }
 }
 
-/// All built-in environments, in the order of the list.
+/// The list, made at its first use.
+static ENVS: OnceLock<Vec<&'static dyn EnvFactory>> = OnceLock::new();
+/// Environments that adapters bring, for the end of the list.
+static GUESTS: Mutex<Vec<&'static dyn EnvFactory>> = Mutex::new(Vec::new());
+
+/// All environments: the built-in ones in their order, then those of [`extend`].
 #[must_use]
 pub fn all() -> &'static [&'static dyn EnvFactory] {
-    &ENVS
+    ENVS.get_or_init(|| {
+        let guests = GUESTS.lock().unwrap_or_else(PoisonError::into_inner);
+        built_in().into_iter().chain(guests.iter().copied()).collect()
+    })
+}
+
+/// Append environments to the list, for adapters to simulators outside. A program does so before
+/// it uses the list.
+///
+/// # Panics
+/// If the list was used already, which would not have had them.
+pub fn extend(envs: &[&'static dyn EnvFactory]) {
+    let mut guests = GUESTS.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(ENVS.get().is_none(), "the list of environments is in use: extend it at the start");
+    guests.extend_from_slice(envs);
 }
 
 /// A name that is not in the list.
@@ -287,6 +320,9 @@ pub enum FindError {
     /// It is the name of a file, which is not a finite problem.
     #[error(transparent)]
     File(#[from] MdpFileError),
+    /// It needs something that is missing ([`EnvFactory::ready`]).
+    #[error(transparent)]
+    NotReady(#[from] EnvError),
 }
 
 /// The environment of that name: one of the list, one of a family with parameters in its names
@@ -295,9 +331,10 @@ pub enum FindError {
 ///
 /// # Errors
 /// If there is none: the error lists the names and suggests the nearest, or says what is wrong
-/// with the file.
+/// with the file, or what the environment lacks.
 pub fn find(id: &str) -> Result<&'static dyn EnvFactory, FindError> {
-    if let Some(env) = ENVS.iter().copied().find(|env| env.id() == id) {
+    if let Some(env) = all().iter().copied().find(|env| env.id() == id) {
+        env.ready()?;
         return Ok(env);
     }
     if file::is_mdp_file(id) {
@@ -310,7 +347,7 @@ pub fn find(id: &str) -> Result<&'static dyn EnvFactory, FindError> {
     if let Some(made) = FAMILIES.iter().find_map(|family| family(id)) {
         return Ok(intern(made));
     }
-    let known: Vec<&'static str> = ENVS.iter().map(|env| env.id()).collect();
+    let known: Vec<&'static str> = all().iter().map(|env| env.id()).collect();
     Err(UnknownEnv { id: id.into(), suggestion: nearest(id, &known), known }.into())
 }
 

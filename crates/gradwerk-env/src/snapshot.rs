@@ -19,12 +19,21 @@ pub fn encode(state: &[f64]) -> Vec<u8> {
 /// # Errors
 /// If there are not exactly `N` numbers, or one of them is not finite.
 pub fn decode<const N: usize>(bytes: &[u8]) -> Result<[f64; N], EnvError> {
+    let numbers = decode_all(bytes, N)?;
+    Ok(std::array::from_fn(|k| numbers[k]))
+}
+
+/// The state of `n` numbers that [`encode`] turned into bytes.
+///
+/// # Errors
+/// If there are not exactly `n` numbers, or one of them is not finite.
+pub fn decode_all(bytes: &[u8], n: usize) -> Result<Vec<f64>, EnvError> {
     let (numbers, rest) = bytes.as_chunks::<8>();
-    if numbers.len() != N || !rest.is_empty() {
+    if numbers.len() != n || !rest.is_empty() {
         let got = bytes.len();
-        return Err(EnvError(format!("a snapshot of {got} bytes, expected {}", 8 * N)));
+        return Err(EnvError(format!("a snapshot of {got} bytes, expected {}", 8 * n)));
     }
-    let state: [f64; N] = std::array::from_fn(|k| f64::from_le_bytes(numbers[k]));
+    let state: Vec<f64> = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
     match state.iter().position(|x| !x.is_finite()) {
         Some(k) => Err(EnvError(format!("snapshot entry {k} is {}", state[k]))),
         None => Ok(state),

@@ -169,6 +169,9 @@ pub struct Manifest {
     pub started: String,
     /// Whether `resume` continues bit for bit (false with external simulators).
     pub exact_resume: bool,
+    /// The simulator outside that the environment stands on, with its release (`MuJoCo 3.17.0`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulator: Option<String>,
 }
 
 impl Manifest {
@@ -358,6 +361,7 @@ mod tests {
             command: vec!["gradwerk".into(), "train".into()],
             started: rfc3339(SystemTime::now()),
             exact_resume: true,
+            simulator: Some("MuJoCo 3.17.0".into()),
         };
         manifest.write(&run).unwrap();
         assert_eq!(Manifest::read(&run).unwrap(), manifest);

@@ -222,5 +222,6 @@ fn manifest(config: &Config, env: &dyn EnvFactory, options: &RunOptions) -> Mani
         command: options.command.clone(),
         started: dir::rfc3339(SystemTime::now()),
         exact_resume: env.exact_resume(),
+        simulator: env.simulator(),
     }
 }

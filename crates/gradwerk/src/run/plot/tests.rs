@@ -20,6 +20,7 @@ fn run(base: &Path, algo: &str, seed: u64, values: &[Option<f64>]) -> PathBuf {
         command: vec![],
         started: rfc3339(SystemTime::UNIX_EPOCH),
         exact_resume: true,
+        simulator: None,
     };
     manifest.write(&run).unwrap();
     let mut writer = Writer::create(&run.metrics()).unwrap();
