@@ -4,8 +4,8 @@
 use crate::picture::Scene;
 use crate::probe::ProbeSolution;
 use crate::{
-    Actions, EnvError, EnvFactory, EnvSettings, EpisodeKeys, Mdp, SlotState, Space, StepRows,
-    VecEnv,
+    Actions, Batching, EnvError, EnvFactory, EnvSettings, EpisodeKeys, Mdp, SlotState, Space,
+    StepRows, VecEnv,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -84,8 +84,18 @@ impl EnvFactory for WithPrevious<'_> {
     fn has_masks(&self) -> bool {
         self.env.has_masks()
     }
+    fn batching(&self) -> Batching {
+        self.env.batching()
+    }
+    fn has_reset_rows(&self) -> bool {
+        self.env.has_reset_rows()
+    }
     fn exact_resume(&self) -> bool {
         self.env.exact_resume()
+    }
+    /// None where something is added: the words are about other observations.
+    fn interface(&self) -> Option<String> {
+        if self.adds() { None } else { self.env.interface() }
     }
     /// None where something is added: the solution is about other observations.
     fn solution(&self, discount: f64) -> Option<ProbeSolution> {
@@ -152,6 +162,15 @@ impl PreviousBatch {
         (i * own..(i + 1) * own, i * width..(i + 1) * width)
     }
 
+    /// Write the observations of slots that all stand at the start of an episode.
+    fn show_starts(&self, obs: &mut [f32]) {
+        obs.fill(0.0);
+        for i in 0..self.num_envs() {
+            let (own, row) = self.ranges(i);
+            obs[row][..own.len()].copy_from_slice(&self.obs[own]);
+        }
+    }
+
     /// Write what was done and what it brought.
     fn tell(&self, discrete: &[u32], continuous: &[f32], reward: f64, mut out: &mut [f32]) {
         out.fill(0.0);
@@ -187,11 +206,24 @@ impl VecEnv for PreviousBatch {
 
     fn reset(&mut self, obs: &mut [f32]) {
         self.inner.reset(&mut self.obs);
-        obs.fill(0.0);
-        for i in 0..self.num_envs() {
-            let (own, row) = self.ranges(i);
-            obs[row][..own.len()].copy_from_slice(&self.obs[own]);
-        }
+        self.show_starts(obs);
+    }
+
+    fn resetting(&self) -> &[bool] {
+        self.inner.resetting()
+    }
+
+    fn begin_round(&mut self, obs: &mut [f32]) {
+        self.inner.begin_round(&mut self.obs);
+        self.show_starts(obs);
+    }
+
+    fn take_failure(&mut self) -> Option<EnvError> {
+        self.inner.take_failure()
+    }
+
+    fn restores(&self) -> bool {
+        self.inner.restores()
     }
 
     fn step(&mut self, actions: Actions<'_>, active: &[bool], rows: &mut StepRows<'_>) {
@@ -201,6 +233,8 @@ impl VecEnv for PreviousBatch {
             end: &mut *rows.end,
             final_obs: &mut self.final_obs,
         };
+        // Native environments have none, so that this takes no memory.
+        let resetting = self.inner.resetting().to_vec();
         self.inner.step(actions, active, &mut inner);
         for i in (0..active.len()).filter(|&i| active[i]) {
             let (own, row) = self.ranges(i);
@@ -208,6 +242,9 @@ impl VecEnv for PreviousBatch {
             let obs = &mut rows.obs[row.clone()];
             obs.fill(0.0);
             obs[..own.len()].copy_from_slice(&self.obs[own.clone()]);
+            if resetting.get(i) == Some(&true) {
+                continue;
+            }
             let after = if ended { &mut rows.final_obs[row] } else { obs };
             if ended {
                 after[..own.len()].copy_from_slice(&self.final_obs[own.clone()]);

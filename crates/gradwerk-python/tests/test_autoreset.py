@@ -80,6 +80,18 @@ def test_evaluation_in_a_vector_environment(mode):
         assert len(result["returns"]) == episodes
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_previous_actions_and_rewards_as_inputs(mode):
+    settings = {**LEARN, "env__previous_action": True, "env__previous_reward": True}
+    trainer = gw.make(vector(mode), seed=3, steps=1000, **settings)
+    plain = gw.make(vector(mode), seed=3, steps=1000, **LEARN)
+    assert trainer.update()["steps"] == plain.update()["steps"]
+    assert not trainer.exact_resume
+    whole = {**settings, "algo": "reinforce", "env__time_limit": 3, "rollout__episodes": 8}
+    trainer = gw.make(vector(mode), seed=3, steps=1000, **whole)
+    assert [trainer.update()["episodes"] for _ in range(2)] == [8, 16]
+
+
 def test_gymnasium_cart_pole_learns():
     envs = gym.make_vec("CartPole-v1", num_envs=16, vectorization_mode="vector_entry_point")
     assert envs.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
