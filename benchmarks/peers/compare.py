@@ -41,9 +41,22 @@ TRAIN = {
     "train/pendulum-256x64": (
         {"env": "Pendulum-v1", "algo": "ppo", "num_envs": 256, "steps": 64, "minibatch": 4096,
          "epochs": 4}, ("rejax",)),
+    "train/cartpole-gru-64x128": (
+        {"env": "CartPole-v1", "algo": "recurrent-ppo", "num_envs": 64, "steps": 128,
+         "minibatch": 2048, "epochs": 4, "units": 64}, ("sb3",)),
     "train/pendulum-4x1024": (
         {"env": "Pendulum-v1", "algo": "ppo", "num_envs": 4, "steps": 1024, "minibatch": 256,
          "epochs": 2, "activation": "relu"}, ("rejax",)),
+    # Images that cost nothing (bars.py); policy and value function share all layers but the last.
+    "train/grids-10x10x4": (
+        {"env": "bars", "channels": 4, "side": 10, "network": "small-cnn", "algo": "ppo",
+         "num_envs": 64, "steps": 64, "minibatch": 512, "epochs": 4}, ("sb3",)),
+    "train/grids-10x10x10": (
+        {"env": "bars", "channels": 10, "side": 10, "network": "small-cnn", "algo": "ppo",
+         "num_envs": 64, "steps": 64, "minibatch": 512, "epochs": 4}, ("sb3",)),
+    "train/images-84x84x4": (
+        {"env": "bars", "channels": 4, "side": 84, "network": "nature-cnn", "algo": "ppo",
+         "num_envs": 8, "steps": 128, "minibatch": 256, "epochs": 4}, ("sb3",)),
 }
 ENV = {f"env/{name}": (name, ("gymnax", "envpool"))
        for name in ("CartPole-v1", "Pendulum-v1", "Acrobot-v1")}

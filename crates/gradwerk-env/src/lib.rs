@@ -13,6 +13,7 @@
 //! - [`exact_gaussian`]: continuous problems with objective and gradient in closed form;
 //! - [`games`]: small arcade games whose observations are images;
 //! - [`grid`]: rooms with keys and doors, seen through a small window;
+//! - [`hybrid`]: problems whose actions are a choice and numbers at once;
 //! - [`memory`]: problems in which what matters was seen earlier;
 //! - [`picture`]: what environments look like to people;
 //! - [`registry`]: the list of all of them by name.
@@ -70,6 +71,7 @@ pub mod exact_gaussian;
 pub mod finite;
 pub mod games;
 pub mod grid;
+pub mod hybrid;
 pub mod mask;
 pub mod memory;
 pub mod picture;
@@ -87,6 +89,6 @@ pub use finite::{Mdp, MdpEnv, MdpError, MdpFactory, Observation, Transition};
 pub use gradwerk_math::Stream;
 pub use previous::WithPrevious;
 pub use probe::{BestAction, ProbeSolution, ProbeState};
-pub use registry::{EnvFactory, EnvSpec, FindError, UnknownEnv, custom, find};
+pub use registry::{Batching, EnvFactory, EnvSpec, FindError, UnknownEnv, custom, find};
 pub use space::Space;
 pub use vec_env::{ActionLog, Actions, EnvSettings, EpisodeKeys, SlotState, StepRows, VecEnv};

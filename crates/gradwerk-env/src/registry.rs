@@ -4,7 +4,7 @@ use crate::batch::has_masks;
 use crate::{
     Env, EnvBatch, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, cards, classic, exact_gaussian,
     finite::{self, MdpFactory, MdpFileError, file, problems},
-    games, grid, memory,
+    games, grid, hybrid, memory,
     probe::{self, ProbeSolution},
 };
 use std::marker::PhantomData;
@@ -50,6 +50,18 @@ pub trait BuiltIn: Env + 'static {
     }
 }
 
+/// How the slots of a run may be cut into batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batching {
+    /// Into any number of batches, which may be stepped on several threads.
+    Free,
+    /// All in one batch (the environment lives behind a lock, or is a batch already).
+    Whole {
+        /// Most slots that an evaluation may have.
+        evaluation: usize,
+    },
+}
+
 /// Makes batches of one environment.
 pub trait EnvFactory: Send + Sync {
     /// The name.
@@ -83,9 +95,22 @@ pub trait EnvFactory: Send + Sync {
     fn has_masks(&self) -> bool {
         false
     }
+    /// How the slots of a run may be cut into batches.
+    fn batching(&self) -> Batching {
+        Batching::Free
+    }
+    /// Whether the reset of an episode takes a step of its own ([`VecEnv::resetting`]).
+    fn has_reset_rows(&self) -> bool {
+        false
+    }
     /// Whether a saved batch goes on bit for bit as if it had not been interrupted.
     fn exact_resume(&self) -> bool {
         true
+    }
+    /// How whoever brings the environment shows values of its spaces, in words of its own: kept
+    /// in the files of policies that were trained on it.
+    fn interface(&self) -> Option<String> {
+        None
     }
     /// The known values and best actions under this discount (probes have them).
     fn solution(&self, discount: f64) -> Option<ProbeSolution> {
@@ -189,6 +214,7 @@ envs! {
         exact_gaussian::RegulatorEnv,
         exact_gaussian::ConditioningEnv,
         cards::Pyramid,
+        hybrid::Platform,
         memory::RepeatCopy,
         memory::WithoutVelocity<classic::CartPole>,
         memory::WithoutVelocity<classic::Pendulum>,

@@ -2,7 +2,8 @@
 //!
 //! Rows are slots: slot `i` of a [`VecEnv`] with `n` slots plays its episodes one after another.
 //! An episode that ends is followed at once by the reset of the next one (SAME_STEP auto-reset,
-//! in Gymnasium's words), so that every step of every active slot is a valid transition.
+//! in Gymnasium's words), so that every step of every active slot is a valid transition; foreign
+//! environments may need a step of its own for the reset ([`VecEnv::resetting`]).
 
 use crate::picture::Scene;
 use crate::{Action, End, EnvError, Space};
@@ -200,6 +201,26 @@ pub trait VecEnv: Send {
     /// observations, `[n, d]`. The first call starts episode 0.
     fn reset(&mut self, obs: &mut [f32]);
 
+    /// The slots whose next step is no transition but only the reset of the next episode
+    /// (NEXT_STEP auto-reset, in Gymnasium's words): their action is ignored, of their rows only
+    /// `obs` is written. Empty where episodes are reset in the step that ends them.
+    fn resetting(&self) -> &[bool] {
+        &[]
+    }
+
+    /// A round of whole episodes begins: every slot stands at the start of an episode, or would
+    /// if it could stand still while others are stepped. Those that could not are reset here, and
+    /// their rows of `obs`, `[n, d]`, are written.
+    fn begin_round(&mut self, obs: &mut [f32]) {
+        let _ = obs;
+    }
+
+    /// What went wrong in the last call, once; the rows that it wrote mean nothing then. Only
+    /// environments of others can fail.
+    fn take_failure(&mut self) -> Option<EnvError> {
+        None
+    }
+
     /// Step every slot `i` with `active[i]`; an episode that ends is followed by the reset of
     /// the next. Inactive slots and their rows are left untouched.
     ///
@@ -221,6 +242,12 @@ pub trait VecEnv: Send {
     /// What the discrete actions do, for people ([`Env::action_names`](crate::Env::action_names)).
     fn action_names(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Whether [`VecEnv::load`] brings every slot to where it stood. Otherwise only the numbers
+    /// of the episodes are kept, and the next [`VecEnv::reset`] begins those that follow.
+    fn restores(&self) -> bool {
+        true
     }
 
     /// Where every slot stands.

@@ -29,6 +29,17 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// With a row more per episode, if its reset takes one ([`VecEnv::resetting`]).
+    #[must_use]
+    pub fn with_resets(self, takes_a_row: bool) -> Self {
+        match self {
+            Self::Episodes { quota, longest } if takes_a_row => {
+                Self::Episodes { quota, longest: longest.saturating_add(1) }
+            }
+            other => other,
+        }
+    }
+
     /// Most rows per environment.
     #[must_use]
     pub fn capacity(self) -> usize {
@@ -77,6 +88,8 @@ pub struct Shard {
     /// Number of values of each discrete action component.
     choices: Vec<usize>,
     active: Vec<bool>,
+    /// The active environments whose step is a transition ([`VecEnv::resetting`]).
+    live: Vec<bool>,
     finished: Vec<usize>,
     /// Raw current observations, `[n, d]`.
     obs: Vec<f32>,
@@ -145,6 +158,7 @@ impl Shard {
             encoder: model.encoder.clone(),
             choices: env.action_space().choices(),
             active: vec![true; n],
+            live: vec![true; n],
             finished: vec![0; n],
             obs: vec![0.0; n * raw],
             final_obs: vec![0.0; n * raw],
@@ -187,14 +201,24 @@ impl Shard {
         self.error = self.try_collect(ctx).err();
     }
 
+    /// The failure of the environments, if their reset failed.
+    ///
+    /// # Errors
+    /// As said.
+    pub fn check_env(&mut self) -> Result<(), EnvError> {
+        self.env.take_failure().map_or(Ok(()), Err)
+    }
+
     fn try_collect(&mut self, ctx: &Context<'_>) -> Result<(), Error> {
         self.begin(ctx.plan);
+        self.check_env()?;
         for (i, obs) in self.obs.chunks_exact(self.encoder.raw_width()).enumerate() {
             self.check(i, obs, 0.0)?;
         }
         self.show_earlier(ctx.obs_map);
         let mut t = 0;
         while self.goes_on(ctx.plan, t) {
+            self.find_live();
             self.act(ctx, t)?;
             self.step(ctx, t)?;
             t += 1;
@@ -215,9 +239,8 @@ impl Shard {
         self.boot_row.clear();
         self.obs_sum.fill(0.0);
         self.obs_square.fill(0.0);
-        // Environments that had played their episodes waited at the start of the next.
-        for i in (0..self.time.len()).filter(|&i| self.time[i] == 0) {
-            forget(&mut self.memory, self.rollout.memory_width, i);
+        if let Plan::Episodes { .. } = plan {
+            self.env.begin_round(&mut self.obs);
         }
     }
 
@@ -243,6 +266,12 @@ impl Shard {
         }
     }
 
+    fn find_live(&mut self) {
+        self.live.copy_from_slice(&self.active);
+        let resetting = self.env.resetting().iter();
+        self.live.iter_mut().zip(resetting).for_each(|(live, resetting)| *live &= !resetting);
+    }
+
     fn goes_on(&self, plan: Plan, t: usize) -> bool {
         match plan {
             Plan::Steps(steps) => t < steps,
@@ -253,7 +282,7 @@ impl Shard {
     /// Encode what is seen, ask the policy, sample an action for every environment.
     fn act(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
         let n = self.rollout.n;
-        self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.active);
+        self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.live);
         self.rollout.time[t * n..(t + 1) * n].copy_from_slice(&self.time);
         let (numbers, pixels) = self.rollout.frames_mut(t * n..(t + 1) * n);
         self.encoder.store(ctx.obs_map, &self.obs, numbers, pixels);
@@ -340,16 +369,21 @@ impl Shard {
             final_obs: &mut self.final_obs,
         };
         self.env.step(actions, &self.active, &mut rows);
+        self.check_env()?;
         for i in (0..n).filter(|&i| self.active[i]) {
             let row = i * d..(i + 1) * d;
-            self.check(i, &self.obs[row.clone()], self.reward[i])?;
-            if self.end[i].is_end() {
+            let reward = if self.live[i] { self.reward[i] } else { 0.0 };
+            self.check(i, &self.obs[row.clone()], reward)?;
+            if self.live[i] && self.end[i].is_end() {
                 self.check(i, &self.final_obs[row], 0.0)?;
             }
         }
         for i in 0..n {
-            if self.active[i] {
+            if self.live[i] {
                 self.record(ctx, t, i);
+            } else {
+                // It waits at the start of an episode.
+                forget(&mut self.memory, self.rollout.memory_width, i);
             }
         }
         if let Plan::Episodes { quota, .. } = ctx.plan {
@@ -369,8 +403,8 @@ impl Shard {
 
     fn add_moments(&mut self, map: &ObsMap) {
         let (d, raw) = (self.rollout.obs_width, self.encoder.raw_width());
-        let (sums, squares, active) = (&mut self.obs_sum, &mut self.obs_square, &self.active);
-        for (i, x) in self.obs.chunks_exact(raw).enumerate().filter(|(i, _)| active[*i]) {
+        let (sums, squares, live) = (&mut self.obs_sum, &mut self.obs_square, &self.live);
+        for (i, x) in self.obs.chunks_exact(raw).enumerate().filter(|(i, _)| live[*i]) {
             self.encoder.for_vectors(&mut |from, first, width| {
                 for (k, &x) in x[from..from + width].iter().enumerate() {
                     let deviation = f64::from(x) - map.shift(first + k);
@@ -511,14 +545,21 @@ impl Shard {
         }
     }
 
-    /// Go on from a saved state.
+    /// Go on from a saved state; with new episodes where the environments' states are lost.
     ///
     /// # Errors
     /// If an environment cannot be brought back to it.
     pub fn load(&mut self, state: ShardState) -> Result<(), EnvError> {
         self.env.load(&state.slots, &state.obs)?;
-        self.obs = state.obs;
         self.steps = state.steps;
+        if !self.env.restores() {
+            self.time.fill(0);
+            self.total.fill(0.0);
+            self.memory.fill(0.0);
+            self.env.reset(&mut self.obs);
+            return self.check_env();
+        }
+        self.obs = state.obs;
         self.time = state.time;
         self.total = state.total;
         self.memory = state.memory;

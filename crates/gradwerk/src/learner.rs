@@ -24,6 +24,7 @@ mod cutting;
 mod natural;
 mod optimal;
 mod order;
+mod remember;
 mod score;
 mod shuffle;
 
@@ -142,6 +143,9 @@ pub struct Learner<E: Engine> {
     chunks: Vec<Chunk<E>>,
     /// Sums over all chunks for optimal baselines.
     totals: optimal::Totals,
+    /// Memories `[T, N, memory_width]` of the present parameters in the batch at hand; empty where
+    /// those of the rollout count.
+    remembered: Vec<E>,
     probe: Option<GradientProbe<E>>,
 }
 
@@ -181,6 +185,8 @@ struct Pass<'a, E: Engine> {
     moments: Option<Moments>,
     /// 1 / rows of the whole gradient.
     weight: E,
+    /// Memories before the rows of the rollout.
+    memory: &'a [E],
 }
 
 impl<'a, E: Engine> Pass<'a, E> {
@@ -194,7 +200,8 @@ impl<'a, E: Engine> Pass<'a, E> {
     ) -> Self {
         let moments = batch.normalize_advantage.then(|| moments_of_rows(batch.advantage, rows));
         let weight = E::ONE / E::from_f64(rows.len() as f64);
-        Self { model, weights, kernel, batch, moments, weight }
+        let memory = &batch.rollout.memory;
+        Self { model, weights, kernel, batch, moments, weight, memory }
     }
 
     /// How rows are cut.
@@ -223,7 +230,16 @@ impl<E: Engine> Learner<E> {
         let optimizer = optimizer.build(model.layout().len()).map_err(Error::usage)?;
         let weights = Weights::new(&model, model.init(seed), kernel);
         let totals = optimal::Totals::default();
-        Ok(Self { model, weights, optimizer, kernel, chunks: Vec::new(), totals, probe: None })
+        Ok(Self {
+            model,
+            weights,
+            optimizer,
+            kernel,
+            chunks: Vec::new(),
+            totals,
+            remembered: Vec::new(),
+            probe: None,
+        })
     }
 
     /// Instructions in use.
@@ -242,7 +258,8 @@ impl<E: Engine> Learner<E> {
 
     /// Begin passes over `rows` of a rollout of `n` environments, as [`Learner::gradient`] takes
     /// them: sequences stay whole where there is a memory.
-    pub fn begin_passes(&self, n: usize, rows: &[u32], order: &mut Shuffled) {
+    pub fn begin_passes(&mut self, n: usize, rows: &[u32], order: &mut Shuffled) {
+        self.end_passes();
         order.begin_with(Cutting { n, segment: self.model.segment() }, rows);
     }
 
@@ -299,6 +316,9 @@ impl<E: Engine> Learner<E> {
             self.chunks.iter_mut().for_each(Chunk::forget_quality);
         }
         let mut pass = Pass::new(&self.model, &self.weights, self.kernel, batch, rows);
+        if !self.remembered.is_empty() {
+            pass.memory = &self.remembered;
+        }
         if let Some(divisor) = objective.divisor {
             pass.weight = E::ONE / divisor;
         }
@@ -486,7 +506,8 @@ impl<E: Engine> Chunk<E> {
     fn gather_obs(&mut self, pass: &Pass<'_, E>, tile: &[u32]) {
         let r = pass.batch.rollout;
         let d = pass.model.obs_width();
-        self.order.set(pass.cutting(), r, tile, &mut self.memory);
+        self.order.set(pass.cutting(), &r.time, tile);
+        self.order.remember(pass.memory, pass.model.memory_width(), &mut self.memory);
         for (x, &row) in self.obs.chunks_exact_mut(d).zip(&self.order.rows) {
             r.inputs(row as usize..row as usize + 1).fill(x);
         }

@@ -34,6 +34,7 @@ pub struct Model<E: Engine> {
     pub mask_width: usize,
     /// Longest sequence that is differentiated through; none without memory.
     segment: Option<usize>,
+    rebuilds_memory: bool,
 }
 
 impl<E: Engine> Model<E> {
@@ -85,6 +86,7 @@ impl<E: Engine> Model<E> {
             action_bounds: action.action_bounds(),
             mask_width: 0,
             segment: config.memory.segment(),
+            rebuilds_memory: config.memory.rebuilds(),
         })
     }
 
@@ -157,6 +159,12 @@ impl<E: Engine> Model<E> {
     #[must_use]
     pub fn segment(&self) -> Option<usize> {
         self.segment
+    }
+
+    /// Whether passes over a batch begin from what the present parameters would remember.
+    #[must_use]
+    pub fn rebuilds_memory(&self) -> bool {
+        self.rebuilds_memory
     }
 
     /// Whether there is a value function.

@@ -10,7 +10,8 @@ use crate::model::clip_to_space;
 use crate::policy::{ActionBatch, Policy};
 use crate::recording::Trajectory;
 use gradwerk_env::{
-    Actions, End, EnvError, EnvFactory, EnvSettings, EpisodeKeys, Space, StepRows, VecEnv, mask,
+    Actions, Batching, End, EnvError, EnvFactory, EnvSettings, EpisodeKeys, Space, StepRows,
+    VecEnv, mask,
 };
 use gradwerk_math::{Pool, Purpose, Stream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,11 +134,14 @@ pub fn play<P: Player>(
     if game.episodes == 0 {
         return Err(Error::Usage("episodes = 0: must be at least 1".into()));
     }
-    let slots = game.episodes.min(SLOTS * pool.threads());
+    let (slots, batch) = match game.env.batching() {
+        Batching::Free => (game.episodes.min(SLOTS * pool.threads()), SLOTS),
+        Batching::Whole { evaluation } => (game.episodes.min(evaluation), evaluation),
+    };
     let mut tables: Vec<Table<P>> = (0..slots)
-        .step_by(SLOTS)
+        .step_by(batch)
         .map(|first| {
-            let count = SLOTS.min(slots - first);
+            let count = batch.min(slots - first);
             let keys = EpisodeKeys::Evaluation { first: first as u64, stride: slots as u64 };
             let env = game.env.make(game.seed, keys, count, &game.settings);
             Table::new(game, player.clone(), env, first, slots)
@@ -202,6 +206,7 @@ impl<P: Player> Table<P> {
         let (mut reward, mut end) = (vec![0.0; n], vec![End::Continue; n]);
         let mut masks = vec![true; n * self.env.mask_width()];
         self.env.reset(&mut obs);
+        self.check_env()?;
         for i in 0..n {
             self.check(i, &obs[i * d..(i + 1) * d], 0.0)?;
         }
@@ -217,9 +222,16 @@ impl<P: Player> Table<P> {
                 final_obs: &mut final_obs,
             };
             let batch = Actions { discrete: &actions.discrete, continuous: &actions.continuous };
+            let resetting = self.env.resetting().to_vec();
             self.env.step(batch, &self.active, &mut rows);
+            self.check_env()?;
             for i in (0..n).filter(|&i| self.active[i]).collect::<Vec<_>>() {
                 let entries = i * d..(i + 1) * d;
+                if resetting.get(i) == Some(&true) {
+                    self.check(i, &obs[entries], 0.0)?;
+                    self.player.forget(i);
+                    continue;
+                }
                 self.check(i, &obs[entries.clone()], reward[i])?;
                 if end[i].is_end() {
                     self.check(i, &final_obs[entries.clone()], 0.0)?;
@@ -250,7 +262,9 @@ impl<P: Player> Table<P> {
         let (d, n) = (self.env.observation_space().width(), self.tape.len());
         let (wd, wc, wm) =
             (actions.discrete.len() / n, actions.continuous.len() / n, masks.len() / n);
-        for (i, tape) in self.tape.iter_mut().enumerate().filter(|(i, _)| self.active[*i]) {
+        let resetting = self.env.resetting();
+        let acts = |i: usize| self.active[i] && resetting.get(i) != Some(&true);
+        for (i, tape) in self.tape.iter_mut().enumerate().filter(|(i, _)| acts(*i)) {
             tape.obs.extend_from_slice(&obs[i * d..(i + 1) * d]);
             tape.discrete.extend_from_slice(&actions.discrete[i * wd..(i + 1) * wd]);
             tape.continuous.extend_from_slice(&actions.continuous[i * wc..(i + 1) * wc]);
@@ -270,6 +284,10 @@ impl<P: Player> Table<P> {
             }
         }
         Ok(())
+    }
+
+    fn check_env(&mut self) -> Result<(), EnvError> {
+        self.env.take_failure().map_or(Ok(()), Err)
     }
 
     fn place(&self, i: usize) -> String {

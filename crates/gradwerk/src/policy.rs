@@ -35,6 +35,7 @@ pub struct Policy {
     past: Past,
     /// Values that come with the heads where there is a memory.
     value: Vec<f32>,
+    interface: Option<String>,
 }
 
 /// Actions of a batch of observations: `[rows, discrete]` and `[rows, continuous]`, clipped to
@@ -77,7 +78,22 @@ impl Policy {
             memory: Vec::new(),
             past,
             value: Vec::new(),
+            interface: None,
         }
+    }
+
+    /// With what the environment says of itself ([`EnvFactory::interface`]).
+    #[must_use]
+    pub(crate) fn with_interface(mut self, interface: Option<String>) -> Self {
+        self.interface = interface;
+        self
+    }
+
+    /// How the environment that it was trained on shows values of its spaces
+    /// ([`EnvFactory::interface`]).
+    #[must_use]
+    pub fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
     }
 
     /// The configuration it was trained with.
@@ -444,6 +460,9 @@ impl Policy {
         let mut state = State::new();
         state.put_meta("kind", KIND)?;
         state.put_meta("config", &self.config)?;
+        if let Some(interface) = &self.interface {
+            state.put_meta("interface", interface)?;
+        }
         save_space(&mut state, "observation_space", &self.model.observation_space)?;
         save_space(&mut state, "action_space", &self.model.action_space)?;
         for entry in self.model.layout().entries() {
@@ -473,7 +492,8 @@ impl Policy {
         let weights = Weights::new(&model, theta, kernel);
         let mut normalizers = Normalizers::new(&config.normalize, model.encoder.width());
         normalizers.load(state)?;
-        Ok(Self::new(&config, model, weights, kernel, normalizers))
+        let policy = Self::new(&config, model, weights, kernel, normalizers);
+        Ok(policy.with_interface(state.get_meta("interface").ok()))
     }
 
     /// The settings of the environment that its episodes are played with: those of training, cut

@@ -105,6 +105,7 @@ pub struct Trainer {
     episodes: Vec<Episode>,
     limit: u64,
     exact_resume: bool,
+    interface: Option<String>,
 }
 
 impl Trainer {
@@ -180,6 +181,7 @@ impl Trainer {
             episodes: Vec::with_capacity(rows.min(1 << 16)),
             limit: config.steps,
             exact_resume: env.exact_resume(),
+            interface: env.interface(),
             config: config.clone(),
         };
         let (model, map) = (&trainer.learner.model, &trainer.obs_map);
@@ -426,6 +428,7 @@ impl Trainer {
             self.learner.kernel(),
             self.normalizers.clone(),
         )
+        .with_interface(self.interface.clone())
     }
 
     /// Hash of the parameters.

@@ -11,7 +11,7 @@ use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
 use gradwerk::{Runtime, Trainer};
 use gradwerk_env::{Action, End, Env, EnvFactory, Space, Step, custom, find};
 use gradwerk_math::Stream;
-use gradwerk_nn::{NETWORKS, NetworkConfig};
+use gradwerk_nn::{MEMORIES, MemoryConfig, NETWORKS, NetworkConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -193,6 +193,20 @@ fn updates_do_not_allocate() {
         };
         if calls > 0 {
             failures.push(format!("network {name}: {calls} calls"));
+        }
+    }
+    for memory in MEMORIES {
+        for algo in ALGORITHMS {
+            let memory = MemoryConfig::named(memory).unwrap();
+            let config = Config { memory, ..config(algo.name, "probe/hybrid", false) };
+            let calls = calls(&config, 2, 1, 6);
+            if calls > 0 {
+                failures.push(format!(
+                    "{}, memory {}: {calls} calls",
+                    algo.name,
+                    config.memory.name()
+                ));
+            }
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

@@ -9,7 +9,7 @@ use gradwerk::schedule::Schedule;
 use gradwerk::{Error, Runtime, Trainer};
 use gradwerk_env::{Action, End, Env, Space, Step, custom};
 use gradwerk_math::{Kernel, Stream};
-use gradwerk_nn::{Activation, MlpConfig, NetworkConfig, SmallCnnConfig};
+use gradwerk_nn::{Activation, MEMORIES, MlpConfig, NetworkConfig, SmallCnnConfig};
 
 /// A small run with annealing and every normaliser on.
 fn small(algo: &str, env: &str) -> Config {
@@ -76,9 +76,22 @@ fn variants(env: &str) -> Vec<(String, Config)> {
     listed.chain([(format!("off_policy_pg on recorded {env}"), replayed)]).collect()
 }
 
-/// All variants on every kind of environment, and REINFORCE with baselines that weigh by scores.
+/// Every algorithm with every memory, each on another kind of environment.
+fn remembering() -> impl Iterator<Item = (String, Config)> {
+    let named = MEMORIES.iter().filter(|name| **name != "none");
+    let pairs = named.flat_map(|memory| ALGORITHMS.iter().map(move |algo| (memory, algo.name)));
+    pairs.zip(ENVS.iter().cycle()).map(|((memory, algo), env)| {
+        let text = format!(r#"{{"kind":"{memory}","units":8,"segment":4}}"#);
+        let memory = serde_json::from_str(&text).unwrap();
+        (format!("{algo} on {env}, {text}"), Config { memory, ..small(algo, env) })
+    })
+}
+
+/// All variants on every kind of environment, with memories, and REINFORCE with baselines that
+/// weigh by scores.
 fn runs() -> Vec<(String, Config)> {
     let mut runs: Vec<_> = ENVS.iter().flat_map(|env| variants(env)).collect();
+    runs.extend(remembering());
     for baseline in BASELINES.iter().filter(|b| b.needs_score) {
         for (kind, env) in [Kind::TotalReturn, Kind::RewardToGo].into_iter().zip(ENVS) {
             let mut config = small("reinforce", env);
@@ -160,7 +173,7 @@ fn a_restored_trainer_goes_on_with_the_same_bits() {
         assert_eq!(second.state_sha256().unwrap(), state.sha256(), "{name}");
         run(&mut second, 3);
         assert_eq!(second.params_sha256(), whole.params_sha256(), "{name}");
-        assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap());
+        assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap(), "{name}");
     }
 }
 

@@ -7,8 +7,8 @@ use gradwerk::estimate::{
     estimate_off_policy,
 };
 use gradwerk::exact::{
-    Agent, Encoding, MAX_TRAJECTORIES, Objective, PolicyTable, Trajectory, World, enumerate,
-    fisher, moments, solve, visits,
+    Agent, Choices, Encoding, MAX_TRAJECTORIES, Objective, PolicyTable, Trajectory, World,
+    enumerate, fisher, moments, solve, visits,
 };
 use gradwerk::{Config, Kernel};
 use gradwerk_env::finite::{Mdp, problems};
@@ -33,8 +33,8 @@ fn agent(world: &World, network: NetworkConfig, encoding: Encoding, dist: &str) 
     };
     let policy = DistConfig::from_name(dist).unwrap();
     let config = Config { seed: 5, network, policy, estimator, ..Config::default() };
-    let (observations, actions) = (world.observations, world.actions);
-    Agent::new(&config, encoding, observations, actions, Kernel::detect()).unwrap()
+    let (observations, choices) = (world.observations, Choices::single(world.actions));
+    Agent::new(&config, encoding, observations, choices, Kernel::detect()).unwrap()
 }
 
 /// The one-state problem with `pi(0) = theta`, the probability itself as the parameter: observed

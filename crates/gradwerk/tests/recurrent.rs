@@ -192,6 +192,64 @@ fn gradients_go_through_a_segment_and_no_further() {
     }
 }
 
+/// With other parameters the memories are those that acting with them would have left; the
+/// gradient begins from them until the passes end.
+#[test]
+fn memories_are_rebuilt_when_asked() {
+    for (name, rebuild) in named().flat_map(|name| [(name, true), (name, false)]) {
+        let mut config = config(name, 2, true);
+        if let MemoryConfig::Gru(layers) | MemoryConfig::Lstm(layers) = &mut config.memory {
+            layers.rebuild = rebuild;
+        }
+        let mut learner = learner(&config);
+        let acted = rollout(&learner);
+        learner.weights.theta.iter_mut().for_each(|x| *x *= 1.1);
+        learner.weights.pack(&learner.model, Kernel::Portable);
+        let mut present = acted.clone();
+        live_through(&learner, &mut present);
+        assert_ne!(present.memory, acted.memory);
+        let of_acted = gradient(&mut learner, &acted);
+        learner.rebuild(&acted);
+        let rebuilt = gradient(&mut learner, &acted);
+        learner.end_passes();
+        assert_eq!(gradient(&mut learner, &acted), of_acted, "{name}");
+        let expected = if rebuild { gradient(&mut learner, &present) } else { of_acted };
+        assert_eq!(rebuilt, expected, "{name}, rebuild {rebuild}");
+    }
+}
+
+/// Set the memories of a rollout by stepping through it.
+fn live_through(learner: &Learner<f64>, rollout: &mut Rollout<f64>) {
+    let width = rollout.memory_width;
+    let mut walk = Walk::new(&learner.model, &learner.weights);
+    walk.memory.copy_from_slice(&rollout.memory[..N * width]);
+    for row in 0..T * N {
+        if rollout.time[row] == 0 {
+            walk.set(row, &vec![0.0; width]);
+        }
+        let before = walk.memory[row % N * width..(row % N + 1) * width].to_vec();
+        rollout.memory[row * width..(row + 1) * width].copy_from_slice(&before);
+        walk.row(rollout, row);
+    }
+}
+
+fn gradient(learner: &mut Learner<f64>, rollout: &Rollout<f64>) -> Vec<f64> {
+    let (advantage, target) = (normals(2, T * N), normals(3, T * N));
+    let mut rows = Vec::new();
+    rollout.list_valid(&mut rows);
+    let batch = Batch {
+        rollout,
+        advantage: &advantage,
+        target: &target,
+        rows: &rows,
+        episodes: 0,
+        normalize_advantage: false,
+        per_parameter: None,
+    };
+    learner.gradient(&Pool::new(1), &batch, &rows, &objective()).unwrap();
+    learner.last_gradient().to_vec()
+}
+
 #[test]
 fn log_probabilities_come_in_the_order_of_the_rows() {
     for name in named() {

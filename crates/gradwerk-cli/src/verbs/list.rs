@@ -25,6 +25,8 @@ enum What {
     Algos,
     /// Networks
     Networks,
+    /// Memories behind networks
+    Memories,
     /// Distributions of actions
     Dists,
     /// Estimators of returns and advantages
@@ -43,6 +45,7 @@ impl What {
             Self::Envs => "envs",
             Self::Algos => "algos",
             Self::Networks => "networks",
+            Self::Memories => "memories",
             Self::Dists => "dists",
             Self::Estimators => "estimators",
             Self::Optimizers => "optimizers",
@@ -57,6 +60,7 @@ impl What {
             Self::Envs => envs(),
             Self::Algos => named(gradwerk::algo::ALGORITHMS.iter().map(|a| (a.name, a.summary))),
             Self::Networks => kinds("network"),
+            Self::Memories => kinds("memory"),
             Self::Dists => kinds("policy"),
             Self::Estimators => {
                 named(gradwerk::estimate::ESTIMATORS.iter().map(|e| (e.name, e.summary)))

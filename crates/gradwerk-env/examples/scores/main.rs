@@ -6,6 +6,7 @@
 mod cards;
 mod games;
 mod grid;
+mod hybrid;
 mod memory;
 
 use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, Space, StepRows, registry};
@@ -16,7 +17,7 @@ pub type Rule = Box<dyn FnMut(&[f32], bool) -> (Vec<u32>, Vec<f32>)>;
 
 /// The rule for an environment.
 fn rule(id: &str) -> Option<Rule> {
-    let families = [cards::rule, games::rule, grid::rule, memory::rule];
+    let families = [cards::rule, games::rule, grid::rule, hybrid::rule, memory::rule];
     families.into_iter().find_map(|rule| rule(id))
 }
 

@@ -22,11 +22,14 @@ pub struct RecurrentConfig {
     pub layers: usize,
     /// Steps of a segment in training: gradients reach back to its beginning, not further.
     pub segment: usize,
+    /// Whether every pass over a batch but the first begins its segments from what the present
+    /// parameters would remember, instead of from what was remembered while acting.
+    pub rebuild: bool,
 }
 
 impl Default for RecurrentConfig {
     fn default() -> Self {
-        Self { units: 64, layers: 1, segment: 16 }
+        Self { units: 64, layers: 1, segment: 16, rebuild: false }
     }
 }
 
@@ -139,6 +142,12 @@ impl MemoryConfig {
     #[must_use]
     pub fn segment(&self) -> Option<usize> {
         self.layers().map(|(_, config)| config.segment)
+    }
+
+    /// Whether passes over a batch begin from what the present parameters would remember.
+    #[must_use]
+    pub fn rebuilds(&self) -> bool {
+        self.layers().is_some_and(|(_, config)| config.rebuild)
     }
 
     /// The layers, reading `inputs` numbers per row.

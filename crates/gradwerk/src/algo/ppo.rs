@@ -150,6 +150,9 @@ impl<E: Engine> Algorithm<E> for Ppo {
         let (mut norm_sum, mut gradient_steps) = (0.0, 0.0);
         learner.begin_passes(batch.rollout.n, batch.rows, &mut self.order);
         for epoch in 0..self.settings.epochs {
+            if epoch > 0 {
+                learner.rebuild(batch.rollout);
+            }
             let mut rng = Stream::new(tick.seed, Purpose::Shuffle, u64::from(epoch), tick.update);
             self.order.draw(batch.rows, &mut rng);
             stats.sums = LossSums::default();
@@ -163,6 +166,7 @@ impl<E: Engine> Algorithm<E> for Ppo {
                 break;
             }
         }
+        learner.end_passes();
         stats.grad_norm = norm_sum / gradient_steps;
         self.adapt(stats.sums.approx_kl());
         Ok(stats)

@@ -129,6 +129,15 @@ impl Composite {
         Self { blocks: parts.into_iter().map(block).collect() }
     }
 
+    /// The last part: the distribution over all boxes, where there are any.
+    ///
+    /// # Panics
+    /// If there is no part.
+    #[must_use]
+    pub fn last(&self) -> &AnyDist {
+        &self.blocks.last().expect("a composite has parts").dist
+    }
+
     fn total(&self, width: impl Fn(&AnyDist) -> usize) -> usize {
         self.blocks.iter().map(|block| width(&block.dist)).sum()
     }

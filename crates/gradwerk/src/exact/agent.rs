@@ -1,6 +1,6 @@
 //! The model and learner of training on a finite problem.
 
-use super::{ExactError, Trajectory};
+use super::{Choices, ExactError, Trajectory};
 use crate::columns::Columns;
 use crate::config::Config;
 use crate::dist::{ActionRow, Distribution};
@@ -53,15 +53,15 @@ pub struct Agent<E: Engine> {
     pub learner: Learner<E>,
     pool: Pool,
     observations: usize,
-    actions: usize,
+    choices: Choices,
     features: Vec<E>,
     value: Vec<E>,
     log_prob: Vec<E>,
 }
 
 impl<E: Engine> Agent<E> {
-    /// The agent of `config` on `observations` observations and `actions` actions, with the first
-    /// parameters of `config.seed`.
+    /// The agent of `config` on `observations` observations and the actions of `choices`, with the
+    /// first parameters of `config.seed`.
     ///
     /// # Errors
     /// If network, distribution and spaces do not go together.
@@ -69,11 +69,15 @@ impl<E: Engine> Agent<E> {
         config: &Config,
         encoding: Encoding,
         observations: usize,
-        actions: usize,
+        choices: Choices,
         kernel: Kernel,
     ) -> Result<Self, ExactError> {
-        let (obs, act) = (encoding.space(observations), Space::Discrete { n: actions });
-        let mut agent = Self::on_spaces(config, &obs, &act, kernel)?;
+        let mut agent =
+            Self::on_spaces(config, &encoding.space(observations), choices.space(), kernel)?;
+        if choices.has_masks() {
+            let failed = |error: crate::Error| ExactError::Model(error.to_string());
+            agent.learner.model = agent.learner.model.with_masks().map_err(failed)?;
+        }
         let model = &agent.learner.model;
         let raw: Vec<f32> = (0..observations).map(|o| o as f32).collect();
         let mut inputs = vec![0.0; observations * model.obs_width()];
@@ -81,8 +85,8 @@ impl<E: Engine> Agent<E> {
         model.encoder.encode(&map, &raw, &mut inputs);
         agent.features = inputs.into_iter().map(E::from_f32).collect();
         agent.value = vec![E::ZERO; observations];
-        agent.log_prob = vec![E::ZERO; observations * actions];
-        (agent.observations, agent.actions) = (observations, actions);
+        agent.log_prob = vec![E::ZERO; observations * choices.count()];
+        (agent.observations, agent.choices) = (observations, choices);
         agent.refresh();
         Ok(agent)
     }
@@ -105,7 +109,7 @@ impl<E: Engine> Agent<E> {
             learner: learner.map_err(failed)?,
             pool: Pool::new(1),
             observations: 0,
-            actions: 0,
+            choices: Choices::single(0),
             features: Vec::new(),
             value: Vec::new(),
             log_prob: Vec::new(),
@@ -118,10 +122,10 @@ impl<E: Engine> Agent<E> {
         self.observations
     }
 
-    /// Number of actions A.
+    /// The actions.
     #[must_use]
-    pub fn actions(&self) -> usize {
-        self.actions
+    pub fn choices(&self) -> &Choices {
+        &self.choices
     }
 
     /// The input of the network for an observation, `[d]`.
@@ -167,9 +171,13 @@ impl<E: Engine> Agent<E> {
         let width = model.head_width();
         let mut y = vec![E::ZERO; self.observations * width];
         inference.policy(model, weights, &self.features, &mut [], &mut y);
+        for (obs, y) in y.chunks_exact_mut(width).enumerate() {
+            self.choices.apply_mask(&model.dist, obs, y);
+        }
+        let actions = self.choices.count();
         for (row, out) in self.log_prob.iter_mut().enumerate() {
-            let (obs, action) = (row / self.actions, (row % self.actions) as u32);
-            let a = ActionRow { discrete: &[action], continuous: &[] };
+            let (obs, action) = (row / actions, row % actions);
+            let a = ActionRow { discrete: self.choices.parts(action), continuous: &[] };
             *out = model.dist.log_prob(&y[obs * width..(obs + 1) * width], a);
         }
     }
@@ -181,7 +189,9 @@ impl<E: Engine> Agent<E> {
         let n = batch.len().div_ceil(2);
         let length = |pair: &[&Trajectory]| pair.iter().map(|t| t.visits.len()).sum::<usize>();
         let longest = batch.chunks(2).map(length).max().unwrap_or(0);
-        let mut rollout = Rollout::new(longest, n, self.learner.model.obs_width(), 1, 0);
+        let (width, model) = (self.choices.width(), &self.learner.model);
+        let mut rollout =
+            Rollout::new(longest, n, model.obs_width(), width, 0).with_masks(model.mask_width);
         for (i, pair) in batch.chunks(2).enumerate() {
             let mut t = 0;
             for trajectory in pair {
@@ -199,8 +209,10 @@ impl<E: Engine> Agent<E> {
         let (obs, action, d) = (visit.obs as usize, visit.action as usize, rollout.obs_width);
         let next = trajectory.visits.get(time + 1).map_or(trajectory.last, |v| v.obs as usize);
         rollout.obs[row * d..(row + 1) * d].copy_from_slice(self.features(obs));
-        rollout.discrete[row] = visit.action;
-        rollout.log_prob[row] = self.log_prob[obs * self.actions + action];
+        let (parts, mask_width) = (self.choices.parts(action), rollout.mask_width);
+        rollout.discrete[row * parts.len()..(row + 1) * parts.len()].copy_from_slice(parts);
+        self.choices.mask(obs, &mut rollout.mask[row * mask_width..(row + 1) * mask_width]);
+        rollout.log_prob[row] = self.log_prob[obs * self.choices.count() + action];
         rollout.reward[row] = E::from_f64(visit.reward);
         rollout.end[row] = visit.end;
         rollout.valid[row] = true;

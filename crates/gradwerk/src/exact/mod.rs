@@ -3,6 +3,7 @@
 //!
 //! - [`World`]: an [`Mdp`](gradwerk_env::Mdp) as a chain whose nodes have one observation each;
 //! - [`Agent`]: the model and learner of training on such a world, in either precision;
+//! - [`Choices`]: the actions of such a world, written as those of a policy, with masks;
 //! - [`PolicyTable`]: `pi(a|o)` and `grad log pi(a|o)`, from head, distribution and vjp of training;
 //! - [`solve`]: `J`, `grad J`, state values by dynamic programming; [`visits`]: the occupancy;
 //! - [`fisher`]: the Fisher information and the natural gradient;
@@ -13,6 +14,7 @@
 //! the theorem (`grad p = p grad log p`) that it is compared with.
 
 mod agent;
+mod choices;
 mod dynamic;
 mod information;
 mod linear;
@@ -22,6 +24,7 @@ mod trajectory;
 mod world;
 
 pub use agent::{Agent, Encoding};
+pub use choices::{Choices, Validity};
 pub use dynamic::{Objective, Solution, solve, visits};
 pub use information::{Fisher, fisher};
 pub use linear::Matrix;

@@ -21,7 +21,7 @@ impl PolicyTable {
     /// Head outputs, distribution and vjp of the agent, for every observation and action.
     #[must_use]
     pub fn of(agent: &Agent<f64>) -> Self {
-        let (observations, actions) = (agent.observations(), agent.actions());
+        let (observations, actions) = (agent.observations(), agent.choices().count());
         let params = agent.learner.model.layout().len();
         let mut table = Self {
             observations,
@@ -31,7 +31,7 @@ impl PolicyTable {
             score: vec![0.0; observations * actions * params],
         };
         for (row, score) in table.score.chunks_exact_mut(params).enumerate() {
-            table.prob.push(score_row(agent, row / actions, (row % actions) as u32, score));
+            table.prob.push(score_row(agent, row / actions, row % actions, score));
         }
         table
     }
@@ -51,7 +51,7 @@ impl PolicyTable {
 }
 
 /// Probability of one action; its score is written to `score` `[P]`.
-fn score_row(agent: &Agent<f64>, obs: usize, action: u32, score: &mut [f64]) -> f64 {
+fn score_row(agent: &Agent<f64>, obs: usize, action: usize, score: &mut [f64]) -> f64 {
     let (learner, x) = (&agent.learner, agent.features(obs));
     let (model, params, kernel) = (&learner.model, learner.weights.params(), learner.kernel());
     let mut y = vec![0.0; model.head_width()];
@@ -59,7 +59,8 @@ fn score_row(agent: &Agent<f64>, obs: usize, action: u32, score: &mut [f64]) -> 
     let mut cache = vec![0.0; model.net.cache_len(1)];
     let mut scratch = vec![0.0; model.net.scratch_len(1)];
     model.net.forward(kernel, params, x, 1.into(), Memory::none(), &mut cache, &mut y, &mut v);
-    let a = ActionRow { discrete: &[action], continuous: &[] };
+    agent.choices().apply_mask(&model.dist, obs, &mut y);
+    let a = ActionRow { discrete: agent.choices().parts(action), continuous: &[] };
     let mut dy = vec![0.0; y.len()];
     model.dist.add_log_prob_grad(&y, a, 1.0, &mut dy);
     model.net.vjp(kernel, params, x, 1.into(), &cache, &dy, &[], score, &mut scratch);

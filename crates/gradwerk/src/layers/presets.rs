@@ -42,6 +42,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "FrozenLake-v1-reinforce",
     "CliffWalking-v1-ppo",
     "Taxi-v4-ppo",
+    "hybrid-platform-ppo",
     "CartPole-v1-npg",
     "CartPole-v1-trpo",
     "Acrobot-v1-npg",
@@ -50,6 +51,10 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "MountainCarContinuous-v0-trpo",
     "Pendulum-v1-npg",
     "Pendulum-v1-trpo",
+    "CartPoleNoVel-v1-ppo",
+    "PendulumNoVel-v1-ppo",
+    "memory-t-maze-50-ppo",
+    "memory-repeat-copy-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.

@@ -1,8 +1,6 @@
 //! In which order a network reads the rows of a tile.
 
 use super::cutting::Cutting;
-use crate::rollout::Rollout;
-use gradwerk_math::Real;
 use gradwerk_nn::{Rows, Sequences};
 use std::cmp::Reverse;
 
@@ -30,14 +28,8 @@ impl Order {
         Self { rows: column(), place: column(), steps, fresh: Vec::with_capacity(rows), sequences }
     }
 
-    /// Order a tile, and bring what its sequences remember into `memory`, a row each.
-    pub fn set<E: Real>(
-        &mut self,
-        cutting: Cutting,
-        rollout: &Rollout<E>,
-        tile: &[u32],
-        memory: &mut [E],
-    ) {
+    /// Order a tile; `time` is that of all rows of its rollout, in steps since the episode began.
+    pub fn set(&mut self, cutting: Cutting, time: &[u32], tile: &[u32]) {
         self.place.clear();
         self.rows.clear();
         if cutting.segment.is_none() {
@@ -49,10 +41,15 @@ impl Order {
         self.lay_out();
         self.rows.extend(self.place.iter().map(|&place| tile[place as usize]));
         self.fresh.clear();
-        self.fresh.extend(self.rows.iter().map(|&row| rollout.time[row as usize] == 0));
-        let memories = memory.chunks_exact_mut(rollout.memory_width);
-        for (memory, &row) in memories.zip(&self.rows).take(self.sequences.len()) {
-            memory.copy_from_slice(rollout.memory_of(row as usize));
+        self.fresh.extend(self.rows.iter().map(|&row| time[row as usize] == 0));
+    }
+
+    /// Bring what the sequences remember before their first rows together, a row of `width`
+    /// numbers each; `all` is of all rows of the rollout.
+    pub fn remember<E: Copy>(&self, all: &[E], width: usize, memory: &mut [E]) {
+        let firsts = self.rows.iter().take(self.sequences.len());
+        for (memory, &row) in memory.chunks_exact_mut(width.max(1)).zip(firsts) {
+            memory.copy_from_slice(&all[row as usize * width..(row as usize + 1) * width]);
         }
     }
 
@@ -94,14 +91,14 @@ mod tests {
 
     #[test]
     fn sequences_lie_step_by_step_longest_first() {
-        let mut rollout = Rollout::<f64>::new(4, 3, 1, 1, 0).with_memory(2);
-        rollout.time = vec![0, 5, 9, 1, 6, 0, 2, 0, 1, 3, 1, 2];
-        (0..12).for_each(|row| rollout.memory[2 * row] = row as f64);
+        let time = [0, 5, 9, 1, 6, 0, 2, 0, 1, 3, 1, 2];
+        let all: Vec<f64> = (0..12).flat_map(|row| [f64::from(row), 0.0]).collect();
         // Environment 1 from step 1 to 2, environment 0 whole, environment 2 its last step.
         let tile = [4, 7, 0, 3, 6, 9, 11];
         let mut order = Order::with_rows(16);
         let mut memory = [0.0; 8];
-        order.set(Cutting { n: 3, segment: Some(4) }, &rollout, &tile, &mut memory);
+        order.set(Cutting { n: 3, segment: Some(4) }, &time, &tile);
+        order.remember(&all, 2, &mut memory);
         assert_eq!(order.rows, [0, 4, 11, 3, 7, 6, 9]);
         assert_eq!(order.place, [2, 0, 6, 3, 1, 4, 5]);
         assert_eq!(order.steps, [3, 2, 1, 1]);

@@ -42,7 +42,8 @@ impl<'a, E: Engine> Pass<'a, E> {
         kernel: Kernel,
         batch: &'a Batch<'a, E>,
     ) -> Self {
-        Self { model, weights, kernel, batch, moments: None, weight: E::ONE }
+        let memory = &batch.rollout.memory;
+        Self { model, weights, kernel, batch, moments: None, weight: E::ONE, memory }
     }
 }
 

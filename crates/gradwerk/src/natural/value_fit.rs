@@ -54,6 +54,7 @@ impl ValueFit {
         };
         learner.begin_passes(batch.rollout.n, batch.rows, order);
         for epoch in 0..self.epochs {
+            learner.rebuild(batch.rollout);
             let mut rng = Stream::new(tick.seed, Purpose::Shuffle, u64::from(epoch), tick.update);
             order.draw(batch.rows, &mut rng);
             sums = ValueSums::default();
@@ -63,6 +64,7 @@ impl ValueFit {
                 learner.step(tick.lr, tick.max_grad_norm)?;
             }
         }
+        learner.end_passes();
         Ok(sums)
     }
 }

@@ -43,6 +43,10 @@ impl Trainer {
         self.normalizers.load(state)?;
         self.refresh_observations();
         state.copy_into("reward.discounted", &mut self.discounted)?;
+        if !self.exact_resume {
+            // The episodes that these returns belong to are lost.
+            self.discounted.fill(0.0);
+        }
         let (totals, lengths) =
             (state.get_any::<f64>("window.return")?.1, state.get_any::<u32>("window.length")?.1);
         self.window.clear();

@@ -10,7 +10,7 @@ use crate::recording::{Recording, Replay};
 use crate::rollout::Rollout;
 use crate::run::state::State;
 use crate::trainer::save::{load_envs, save_envs};
-use gradwerk_env::{EnvFactory, EpisodeKeys};
+use gradwerk_env::{Batching, EnvFactory, EpisodeKeys};
 use gradwerk_math::{Kernel, Pool};
 use std::path::Path;
 
@@ -57,15 +57,18 @@ impl Source {
     fn environments(setup: &Setup<'_>) -> Result<Self, Error> {
         let Setup { config, env, model, kernel, threads } = *setup;
         let settings = config.env_settings(env.default_time_limit());
-        let plan = super::plan(config, settings.time_limit)?;
+        let plan = super::plan(config, settings.time_limit)?.with_resets(env.has_reset_rows());
         size::check(config, model, plan)?;
-        let shards = super::shard_sizes(config.env.num_envs, threads)
+        let batches = if env.batching() == Batching::Free { threads } else { 1 };
+        let shards = super::shard_sizes(config.env.num_envs, batches)
             .map(|(first, count)| {
                 let keys = EpisodeKeys::Training { first: first as u64 };
                 let batch = env.make(config.seed, keys, count, &settings);
-                Shard::new(first, batch, model, plan, kernel)
+                let mut shard = Shard::new(first, batch, model, plan, kernel);
+                shard.check_env()?;
+                Ok(shard)
             })
-            .collect();
+            .collect::<Result<_, Error>>()?;
         Ok(Self::Environments { shards, plan })
     }
 

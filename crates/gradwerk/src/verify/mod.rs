@@ -18,6 +18,7 @@ mod exact;
 mod gaussian;
 mod policy;
 mod problem;
+mod quadratic;
 mod registry;
 mod report;
 mod sampled;
@@ -31,6 +32,7 @@ pub use exact::{
 };
 pub use policy::{POLICIES, PolicyClass};
 pub use problem::{GaussianProblem, PROBLEMS, Problem, Source};
+pub use quadratic::QuadraticProblem;
 pub use registry::cases;
 pub use report::{BatchRow, Report, Row, Verdict};
 pub use setup::Setup;

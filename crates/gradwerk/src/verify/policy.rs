@@ -1,7 +1,8 @@
 //! The policy classes that are verified.
 
-use crate::dist::{BernoulliConfig, CategoricalConfig, DistConfig, GaussianConfig};
-use crate::exact::Encoding;
+use crate::dist::{CategoricalConfig, DistConfig, GaussianConfig};
+use crate::exact::{Choices, Encoding, Validity};
+use gradwerk_env::Space;
 use gradwerk_nn::{LinearConfig, MlpConfig, NetworkConfig};
 
 /// A network, what it reads and which distribution reads its outputs.
@@ -15,10 +16,25 @@ pub struct PolicyClass {
     pub encoding: Encoding,
     /// The distribution.
     pub dist: fn() -> DistConfig,
+    /// The space on which the distribution takes the actions of a table of so many.
+    pub actions: fn(usize) -> Space,
+    /// What masks let through, if there are any.
+    pub valid: Option<Validity>,
     /// Standard deviation of what is added to the first parameters: feature maps start at 0, where
     /// the policy is uniform and hides mistakes.
     pub jitter: f64,
 }
+
+/// A softmax over the actions of a table.
+const SOFTMAX: PolicyClass = PolicyClass {
+    name: "softmax-table",
+    network: linear,
+    encoding: Encoding::OneHot,
+    dist: categorical,
+    actions: |n| Space::Discrete { n },
+    valid: None,
+    jitter: 0.0,
+};
 
 fn linear() -> NetworkConfig {
     NetworkConfig::Linear(LinearConfig { policy_gain: 0.7, ..LinearConfig::default() })
@@ -43,59 +59,35 @@ fn gaussian(state_dependent_std: bool) -> DistConfig {
     DistConfig::Gaussian(GaussianConfig { state_dependent_std, ..GaussianConfig::default() })
 }
 
+/// A distribution of the list with its default settings.
+fn default_dist(name: &str) -> DistConfig {
+    DistConfig::from_name(name).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// A feature map in front of a softmax.
 const fn features(
     name: &'static str,
     encoding: Encoding,
     network: fn() -> NetworkConfig,
 ) -> PolicyClass {
-    PolicyClass { name, network, encoding, dist: categorical, jitter: 0.5 }
+    PolicyClass { name, network, encoding, jitter: 0.5, ..SOFTMAX }
 }
+
+/// A distribution over continuous actions in one state, which only the bias sees.
+const fn continuous(name: &'static str, dist: fn() -> DistConfig) -> PolicyClass {
+    PolicyClass { name, encoding: Encoding::Index, dist, ..SOFTMAX }
+}
+
+/// Where observation k > 0 is shown, entry k - 1 of the mask is invalid.
+const ONE_INVALID: Option<Validity> = Some(|observation, entry| entry + 1 != observation);
 
 /// Every class.
 pub const POLICIES: &[PolicyClass] = &[
-    PolicyClass {
-        name: "softmax-table",
-        network: linear,
-        encoding: Encoding::OneHot,
-        dist: categorical,
-        jitter: 0.0,
-    },
-    PolicyClass {
-        name: "softmax-linear",
-        network: linear,
-        encoding: Encoding::Index,
-        dist: categorical,
-        jitter: 0.0,
-    },
-    PolicyClass {
-        name: "softmax-mlp",
-        network: || mlp(false),
-        encoding: Encoding::OneHot,
-        dist: categorical,
-        jitter: 0.0,
-    },
-    PolicyClass {
-        name: "softmax-mlp-shared",
-        network: || mlp(true),
-        encoding: Encoding::OneHot,
-        dist: categorical,
-        jitter: 0.0,
-    },
-    PolicyClass {
-        name: "gaussian-linear",
-        network: linear,
-        encoding: Encoding::Index,
-        dist: || gaussian(false),
-        jitter: 0.0,
-    },
-    PolicyClass {
-        name: "gaussian-linear-std",
-        network: linear,
-        encoding: Encoding::Index,
-        dist: || gaussian(true),
-        jitter: 0.0,
-    },
+    SOFTMAX,
+    PolicyClass { name: "softmax-linear", encoding: Encoding::Index, ..SOFTMAX },
+    PolicyClass { name: "softmax-mlp", network: || mlp(false), ..SOFTMAX },
+    PolicyClass { name: "softmax-mlp-shared", network: || mlp(true), ..SOFTMAX },
+    PolicyClass { name: "softmax-masked", valid: ONE_INVALID, ..SOFTMAX },
     features("softmax-polynomial", Encoding::Index, || named("polynomial")),
     features("softmax-fourier", Encoding::Index, || named("fourier")),
     features("softmax-rbf", Encoding::Index, || named("rbf")),
@@ -103,18 +95,65 @@ pub const POLICIES: &[PolicyClass] = &[
     features("softmax-tabular", Encoding::OneHot, || named("tabular")),
     PolicyClass {
         name: "probability",
-        network: linear,
         encoding: Encoding::Index,
-        dist: || DistConfig::Bernoulli(BernoulliConfig::default()),
-        jitter: 0.0,
+        dist: || default_dist("bernoulli"),
+        ..SOFTMAX
     },
+    PolicyClass {
+        name: "multi-categorical",
+        dist: || default_dist("multi-categorical"),
+        actions: |n| Space::MultiDiscrete { n: vec![2, n / 2] },
+        ..SOFTMAX
+    },
+    PolicyClass {
+        name: "multi-bernoulli",
+        dist: || default_dist("multi-bernoulli"),
+        actions: |n| Space::MultiBinary { n: n.ilog2() as usize },
+        ..SOFTMAX
+    },
+    PolicyClass {
+        name: "composite",
+        dist: || default_dist("composite"),
+        actions: choice_and_bit,
+        ..SOFTMAX
+    },
+    PolicyClass {
+        name: "composite-masked",
+        dist: || default_dist("composite"),
+        actions: choice_and_bit,
+        valid: ONE_INVALID,
+        ..SOFTMAX
+    },
+    continuous("gaussian-linear", || gaussian(false)),
+    continuous("gaussian-linear-std", || gaussian(true)),
+    continuous("full-gaussian", || default_dist("full-gaussian")),
+    continuous("squashed-gaussian", || default_dist("squashed-gaussian")),
+    continuous("beta", || default_dist("beta")),
+    continuous("truncated-normal", || default_dist("truncated-normal")),
+    continuous("composite-gaussian", || default_dist("composite")),
 ];
+
+fn choice_and_bit(n: usize) -> Space {
+    Space::Tuple(vec![Space::Discrete { n: n / 2 }, Space::MultiBinary { n: 1 }])
+}
 
 impl PolicyClass {
     /// Whether its actions are those of finite problems with any number of them.
     #[must_use]
     pub fn is_softmax(&self) -> bool {
         matches!((self.dist)(), DistConfig::Categorical(_))
+    }
+
+    /// Whether its actions are several choices at once.
+    #[must_use]
+    pub fn is_factored(&self) -> bool {
+        (self.actions)(4).choices().len() > 1
+    }
+
+    /// The actions of a table of so many.
+    #[must_use]
+    pub fn choices(&self, actions: usize) -> Choices {
+        Choices::of((self.actions)(actions), self.valid)
     }
 
     /// The class of that name.

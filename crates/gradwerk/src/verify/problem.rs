@@ -1,5 +1,6 @@
 //! The problems of the default set.
 
+use super::quadratic::{BOXED, CHOICE, PLANE, QuadraticProblem};
 use crate::Error;
 use gradwerk_env::exact_gaussian::{CONDITIONING, QuadraticBandit, REGULATOR};
 use gradwerk_env::finite::{Mdp, problems};
@@ -28,6 +29,8 @@ pub enum Source {
     Finite(fn() -> Mdp),
     /// The gradient of a Gaussian policy in closed form.
     Gaussian(GaussianProblem),
+    /// The objective of any policy with known moments in closed form.
+    Quadratic(&'static QuadraticProblem),
 }
 
 /// A continuous problem on which a linear Gaussian policy has a gradient in closed form.
@@ -106,6 +109,14 @@ pub const PROBLEMS: &[Problem] = &[
         enumerable: true,
     },
     Problem {
+        name: "switches",
+        summary: "four actions, which may be two choices: for policies of several parts",
+        source: Source::Finite(switches),
+        gammas: &[0.9],
+        policy: "multi-categorical",
+        enumerable: true,
+    },
+    Problem {
         name: "gridworld",
         summary: "11 cells, up to 100 steps: too many trajectories, so samples",
         source: Source::Finite(|| problems::GRID_WORLD.table().as_ref().clone()),
@@ -160,6 +171,30 @@ pub const PROBLEMS: &[Problem] = &[
         policy: "gaussian-linear",
         enumerable: false,
     },
+    Problem {
+        name: "quadratic",
+        summary: "one step, two numbers, a quadratic reward",
+        source: Source::Quadratic(&PLANE),
+        gammas: &[1.0],
+        policy: "full-gaussian",
+        enumerable: false,
+    },
+    Problem {
+        name: "quadratic-box",
+        summary: "the same with bounds",
+        source: Source::Quadratic(&BOXED),
+        gammas: &[1.0],
+        policy: "squashed-gaussian",
+        enumerable: false,
+    },
+    Problem {
+        name: "quadratic-choice",
+        summary: "the same with a choice between two quadratic rewards",
+        source: Source::Quadratic(&CHOICE),
+        gammas: &[1.0],
+        policy: "composite-gaussian",
+        enumerable: false,
+    },
 ];
 
 impl Problem {
@@ -182,7 +217,9 @@ impl Source {
     pub fn table(&self) -> Result<Mdp, Error> {
         match self {
             Self::Finite(table) => Ok(table()),
-            Self::Gaussian(g) => Err(Error::Usage(format!("{} has no table", g.env))),
+            Self::Gaussian(_) | Self::Quadratic(_) => {
+                Err(Error::Usage("verify: a continuous problem has no table".into()))
+            }
         }
     }
 }
@@ -200,5 +237,22 @@ fn fork() -> Mdp {
     mdp.ends((2, 0), 0.3, 2, 2.0);
     mdp.ends((2, 0), 0.7, 2, -1.0);
     mdp.ends((2, 1), 1.0, 2, 0.1);
+    mdp
+}
+
+/// State 0 leads to 1, 2 or 3, or ends; all others end. Rewards are not sums over two choices.
+fn switches() -> Mdp {
+    let mut mdp = Mdp::new("switches", 4, 4);
+    mdp.start = vec![1.0, 0.0, 0.0, 0.0];
+    mdp.goes((0, 0), 1.0, 1, 0.2);
+    mdp.goes((0, 1), 1.0, 2, -0.1);
+    mdp.goes((0, 2), 1.0, 3, 0.0);
+    mdp.ends((0, 3), 1.0, 0, 0.6);
+    let rewards = [[1.0, -0.5, 0.3, 0.8], [-0.4, 0.9, 0.1, -1.2], [0.5, 0.7, -0.6, 1.1]];
+    for (state, rewards) in (1..4).zip(rewards) {
+        for (action, reward) in rewards.into_iter().enumerate() {
+            mdp.ends((state, action), 1.0, state, reward);
+        }
+    }
     mdp
 }

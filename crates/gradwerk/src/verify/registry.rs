@@ -12,8 +12,8 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for problem in PROBLEMS {
         for &gamma in problem.gammas {
-            if let Source::Gaussian(_) = problem.source {
-                cases.extend(gaussian(problem, PolicyClass::named(problem.policy), gamma));
+            if let Source::Gaussian(_) | Source::Quadratic(_) = problem.source {
+                cases.extend(continuous(problem, PolicyClass::named(problem.policy), gamma));
             } else if problem.enumerable {
                 cases.extend(estimators(gamma).map(|e| Case::exact(problem, gamma, e)));
                 cases.extend(normalized(problem, gamma));
@@ -111,8 +111,8 @@ fn checks(problem: &'static Problem) -> Vec<Case> {
     precision.into_iter().chain([of(pairs[0], Method::Sampler)]).collect()
 }
 
-/// Gaussian policies: the formulas are about the sum of the rewards, so that nothing bootstraps.
-fn gaussian(
+/// Continuous actions: the formulas are about the sum of the rewards, so that nothing bootstraps.
+fn continuous(
     problem: &'static Problem,
     policy: &'static PolicyClass,
     gamma: f64,
@@ -147,10 +147,28 @@ fn policy_classes(cases: &mut Vec<Case>) {
             cases.extend(pairs.map(case));
         }
     }
+    let switches = Problem::named("switches");
+    for policy in POLICIES.iter().filter(|p| p.is_factored() && p.name != switches.policy) {
+        let gamma = switches.gammas[0];
+        cases.extend(judged(switches, gamma).map(|case| Case { policy, ..case }));
+        cases.extend(checks(switches).into_iter().map(|case| Case { policy, ..case }));
+    }
+    let masked = PolicyClass::named("softmax-masked");
+    cases.extend(
+        checks(fork)
+            .into_iter()
+            .filter(|c| c.method == Method::Sampler)
+            .map(|case| Case { policy: masked, ..case }),
+    );
     // In one state a deviation of the state is as good as a free one, and as well known.
-    let bandit = Problem::named("gaussian-bandit");
-    let class = PolicyClass::named("gaussian-linear-std");
-    cases.extend(gaussian(bandit, class, bandit.gammas[0]));
+    for (problem, class) in [
+        ("gaussian-bandit", "gaussian-linear-std"),
+        ("quadratic-box", "beta"),
+        ("quadratic-box", "truncated-normal"),
+    ] {
+        let problem = Problem::named(problem);
+        cases.extend(continuous(problem, PolicyClass::named(class), problem.gammas[0]));
+    }
 }
 
 /// Trajectories of another policy, in every form and with all weights that go together.

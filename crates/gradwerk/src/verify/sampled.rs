@@ -1,6 +1,7 @@
 //! Rows over what the production collector samples.
 
 use super::exact::{derive, estimate};
+use super::quadratic::{QuadraticEnv, QuadraticProblem};
 use super::report::relative;
 use super::setup::SEED;
 use super::{
@@ -10,8 +11,9 @@ use super::{
 use crate::Error;
 use crate::collect::{Context, Plan, Shard};
 use crate::columns::Columns;
-use crate::exact::{Agent, Encoding, Trajectory, Visit};
+use crate::exact::{Agent, Choices, Encoding, Trajectory, Visit};
 use crate::normalize::ObsMap;
+use crate::rollout::Rollout;
 use gradwerk_env::finite::MdpEnv;
 use gradwerk_env::registry::custom;
 use gradwerk_env::{Action, Env, EnvFactory, EnvSettings, EpisodeKeys, Space, Step};
@@ -25,10 +27,12 @@ const TESTED: usize = 8;
 /// Where a problem has no horizon, episodes are cut here: too late to matter.
 const LONGEST: u32 = 2000;
 
-/// Plays a problem; says of its indices what they are to the network.
+/// Plays a problem; says of its indices what they are to the network, and to the policy.
 struct Shown {
     env: MdpEnv,
     encoding: Encoding,
+    choices: Choices,
+    seen: usize,
 }
 
 impl Env for Shown {
@@ -36,13 +40,21 @@ impl Env for Shown {
         self.encoding.space(self.env.mdp().observations())
     }
     fn action_space(&self) -> Space {
-        self.env.action_space()
+        self.choices.space().clone()
+    }
+    fn action_mask(&self, mask: &mut [bool]) -> bool {
+        self.choices.mask(self.seen, mask);
+        self.choices.has_masks()
     }
     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
         self.env.reset(rng, obs);
+        self.seen = obs[0] as usize;
     }
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
-        self.env.step(action, rng, obs)
+        let index = self.choices.index(action.discrete) as u32;
+        let step = self.env.step(Action { discrete: &[index], continuous: &[] }, rng, obs);
+        self.seen = obs[0] as usize;
+        step
     }
 }
 
@@ -62,7 +74,13 @@ impl Sampler {
     ) -> Result<Self, Error> {
         let (mdp, encoding) = (Arc::new(case.problem.source.table()?), case.policy.encoding);
         let limit = setup.world.horizon.unwrap_or(LONGEST);
-        let make = move || Shown { env: MdpEnv::new(mdp.clone()), encoding };
+        let choices = engine.choices().clone();
+        let make = move || Shown {
+            env: MdpEnv::new(mdp.clone()),
+            encoding,
+            choices: choices.clone(),
+            seen: 0,
+        };
         Ok(Self::new(&*custom(case.problem.name, Some(limit), make), limit, engine, episodes))
     }
 
@@ -104,6 +122,7 @@ impl Subject {
         match &case.problem.source {
             Source::Finite(_) => Self::finite(case, episodes),
             Source::Gaussian(problem) => Self::gaussian(case, problem, episodes),
+            Source::Quadratic(problem) => Self::quadratic(case, problem, episodes),
         }
     }
 
@@ -119,6 +138,17 @@ impl Subject {
         let (engine, grad) = gaussian::agent(case, problem, env)?;
         let limit = env.default_time_limit().unwrap_or(LONGEST);
         let sampler = Sampler::new(env, limit, &engine, episodes);
+        Ok(Self { engine, sampler, grad })
+    }
+
+    fn quadratic(
+        case: &Case,
+        problem: &'static QuadraticProblem,
+        episodes: usize,
+    ) -> Result<Self, Error> {
+        let (engine, grad) = problem.agent(case)?;
+        let env = custom(case.problem.name, Some(1), move || QuadraticEnv(problem));
+        let sampler = Sampler::new(&*env, 1, &engine, episodes);
         Ok(Self { engine, sampler, grad })
     }
 }
@@ -228,7 +258,7 @@ pub(super) fn sampler_row(case: &Case, samples: usize) -> Result<Row, Error> {
     for _ in 0..samples.div_ceil(TESTED) {
         sampler.collect(&engine)?;
         for env in 0..sampler.shard.rollout.n {
-            bins.count(&sampler.shard.rollout, env, case.policy.encoding);
+            bins.count(&sampler.shard.rollout, env, case.policy.encoding, engine.choices());
         }
     }
     let (statistic, degrees) = bins.chi_square();
@@ -273,11 +303,13 @@ impl Bins {
     }
 
     /// Count the episodes of one environment.
-    fn count(&mut self, r: &crate::rollout::Rollout<f32>, env: usize, encoding: Encoding) {
+    fn count(&mut self, r: &Rollout<f32>, env: usize, encoding: Encoding, choices: &Choices) {
         let mut visits = Key::new();
         for row in (0..r.t).map(|t| t * r.n + env).filter(|&row| r.valid[row]) {
             let obs = &r.obs[row * r.obs_width..(row + 1) * r.obs_width];
-            visits.push((encoding.read(obs), r.discrete[row], r.reward[row].to_bits()));
+            let parts = &r.discrete[row * r.discrete_width..(row + 1) * r.discrete_width];
+            let action = choices.index(parts) as u32;
+            visits.push((encoding.read(obs), action, r.reward[row].to_bits()));
             if r.end[row].is_end() {
                 self.total += 1;
                 match self.bins.binary_search_by(|bin| bin.0.cmp(&visits)) {

@@ -8,6 +8,7 @@ use crate::exact::{
     enumerate, solve,
 };
 use gradwerk_math::{Kernel, Purpose, Stream};
+use gradwerk_nn::Engine;
 
 /// Seed of parameters and samples: rows show the same numbers every time.
 pub(super) const SEED: u64 = 20_191_209;
@@ -48,9 +49,7 @@ impl Setup {
         let world = World::of(&case.problem.source.table()?);
         let config = config(case)?;
         let theta = Self::engine(case, &config, &world)?.theta();
-        let encoding = case.policy.encoding;
-        let (o, a) = (world.observations, world.actions);
-        let mut agent = Agent::new(&config, encoding, o, a, Kernel::Portable)?;
+        let mut agent = build(case, &config, &world, Kernel::Portable)?;
         agent.set_theta(&theta);
         let policy = PolicyTable::of(&agent);
         let solved = |agent: &Agent<f64>| {
@@ -75,8 +74,7 @@ impl Setup {
         config: &Config,
         world: &World,
     ) -> Result<Agent<f32>, ExactError> {
-        let (o, a) = (world.observations, world.actions);
-        let mut agent = Agent::new(config, case.policy.encoding, o, a, Kernel::detect())?;
+        let mut agent = build(case, config, world, Kernel::detect())?;
         if case.policy.jitter > 0.0 {
             agent.set_theta(&moved(&agent.theta(), case.policy.jitter, 0));
         }
@@ -94,6 +92,17 @@ impl Setup {
     }
 }
 
+/// The agent of a case with its first parameters.
+fn build<E: Engine>(
+    case: &Case,
+    config: &Config,
+    world: &World,
+    kernel: Kernel,
+) -> Result<Agent<E>, ExactError> {
+    let choices = case.policy.choices(world.actions);
+    Agent::new(config, case.policy.encoding, world.observations, choices, kernel)
+}
+
 /// An agent at some distance from `theta`.
 fn behaviour(
     case: &Case,
@@ -101,14 +110,13 @@ fn behaviour(
     world: &World,
     theta: &[f64],
 ) -> Result<Agent<f64>, ExactError> {
-    let (o, a) = (world.observations, world.actions);
-    let mut agent = Agent::new(config, case.policy.encoding, o, a, Kernel::Portable)?;
+    let mut agent = build(case, config, world, Kernel::Portable)?;
     agent.set_theta(&moved(theta, BEHAVIOUR, 1));
     Ok(agent)
 }
 
 /// `theta` plus independent normals of deviation `scale`.
-fn moved(theta: &[f64], scale: f64, key: u64) -> Vec<f64> {
+pub(super) fn moved(theta: &[f64], scale: f64, key: u64) -> Vec<f64> {
     let mut rng = Stream::new(SEED, Purpose::Test, key, 0);
     theta.iter().map(|x| x + scale * rng.normal_pair::<f64>()[0]).collect()
 }

@@ -1,0 +1,381 @@
+"""The extension module: what gradwerk's Python modules are made of."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+VERSION: Final[str]
+
+@final
+class Flag:
+    """A flag that asks a run to stop at the next update."""
+
+    def __new__(cls) -> Flag: ...
+    def set(self) -> None:
+        """Ask."""
+
+    def is_set(self) -> bool:
+        """Whether somebody asked."""
+
+@final
+class Config:
+    """A complete, valid configuration."""
+
+    def toml(self) -> str:
+        """All settings as TOML, as ``config.toml`` of a run has them."""
+
+    def json(self) -> str:
+        """All settings as JSON."""
+
+    @property
+    def num_envs(self) -> int: ...
+    @property
+    def eval_every(self) -> int:
+        """Steps between periodic evaluations, 0 if there are none."""
+
+@final
+class Environment:
+    """A Python environment that gradwerk can train on and evaluate in."""
+
+    def __new__(
+        cls,
+        id: str,
+        training: tuple[str, Any],
+        probe: Any,
+        evaluation: tuple[str, Any] | None = None,
+        masks: bool | None = None,
+    ) -> Environment: ...
+    @property
+    def id(self) -> str:
+        """Name, as configurations have it."""
+
+    @property
+    def num_envs(self) -> int | None:
+        """Number of its environments, None if as many can be made as are wanted."""
+
+    @property
+    def has_evaluation(self) -> bool:
+        """Whether it can be evaluated while it is trained on."""
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether actions are masked."""
+
+    def close(self) -> None:
+        """Close the environments that the factory made and that are not in use."""
+
+@final
+class Policy:
+    """A trained policy: ``gradwerk.load(path)``, ``run.policy`` or ``trainer.policy``.
+
+    It takes observations and returns actions as the environment that it was trained on gives and
+    takes them.
+    """
+
+    def predict(
+        self,
+        obs: Any,
+        deterministic: bool = True,
+        mask: Any = None,
+        state: None = None,
+        seed: int | None = None,
+    ) -> Any:
+        """Actions for an observation, or for a batch with a leading axis.
+
+        Args:
+            obs: an observation, or a batch of them (a dictionary or tuple of arrays where the
+                space is one).
+            deterministic: the most probable action; else a sample.
+            mask: which values of the discrete components are valid, an entry per value; a row per
+                observation of a batch.
+            state: memory of recurrent policies; this one has none.
+            seed: sample with these random numbers instead of going on with the policy's own.
+
+        Raises:
+            ValueError: an observation that is not one of the space, or a mask that does not fit.
+        """
+
+    def value(self, obs: Any) -> Any:
+        """The critic's estimate of the return from an observation on (an array for a batch), in
+        units of the raw reward; None without a critic."""
+
+    def log_prob(self, obs: Any, action: Any, mask: Any = None) -> NDArray[np.float32]:
+        """``log pi(a|s)`` of a batch of actions, in nats."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all that acting needs to one safetensors file."""
+
+    @property
+    def env_id(self) -> str:
+        """Name of the environment that it was trained on."""
+
+    @property
+    def config(self) -> str:
+        """The settings that it was trained with, as TOML."""
+
+@final
+class Trainer:
+    """A training run in memory, made by :func:`gradwerk.make`."""
+
+    def __new__(
+        cls,
+        config: Config,
+        env: Environment | None = None,
+        threads: int | None = None,
+        kernel: str | None = None,
+    ) -> Trainer: ...
+    def update(self) -> dict[str, Any]:
+        """One rollout and one update.
+
+        Returns:
+            ``steps``, ``updates``, ``episodes``, ``mean_return_100`` (None before the first
+            episode has ended), ``policy_loss``, ``entropy``, ``approx_kl``, ... under the keys of
+            ``metrics.jsonl``.
+
+        Raises:
+            FloatingPointError: a NaN or infinity; environment and step, or layer and update, are
+                named. The trainer cannot be used after.
+        """
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the whole state to a file."""
+
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Go on from a state that a trainer with the same settings wrote."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+
+    @property
+    def steps(self) -> int:
+        """Transitions so far, over all environments."""
+
+    @property
+    def updates(self) -> int:
+        """Updates so far."""
+
+    @property
+    def episodes(self) -> int:
+        """Finished episodes so far."""
+
+    @property
+    def exact_resume(self) -> bool:
+        """Whether a restored trainer goes on bit for bit."""
+
+    @property
+    def params_sha256(self) -> str:
+        """SHA-256 of the parameters."""
+
+    @property
+    def config(self) -> str:
+        """The settings as TOML."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as it is now."""
+
+@final
+class NativeEnvs:
+    """Copies of a native environment; an episode that ends is followed at once by the next one."""
+
+    def __new__(
+        cls,
+        id: str,
+        num_envs: int,
+        seed: int = 0,
+        time_limit: int | None = None,
+        frame_skip: int = 1,
+    ) -> NativeEnvs: ...
+    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+        """Begin all episodes; with another seed if one is given."""
+
+    def step(
+        self, action: Any
+    ) -> tuple[
+        NDArray[np.float32],
+        NDArray[np.float64],
+        NDArray[np.bool_],
+        NDArray[np.bool_],
+        NDArray[np.float32],
+    ]:
+        """One step of all: observations, rewards, terminated, truncated, final observations."""
+
+    def masks(self) -> NDArray[np.bool_] | None:
+        """Which values of the discrete components are valid; None if nothing is masked."""
+
+    @property
+    def observation_space(self) -> dict[str, Any]:
+        """The space of observations: a description for Python."""
+
+    @property
+    def action_space(self) -> dict[str, Any]:
+        """The space of actions: a description for Python."""
+
+def check_native(id: str) -> None:
+    """Nothing if there is a native environment of this name; else a ``ValueError``."""
+
+def native_ids() -> list[str]:
+    """Names of the native environments."""
+
+def resolve(
+    env_id: str,
+    algo: str | None,
+    file: str | None,
+    settings: dict[str, Any],
+    preset_of: str | None = None,
+    num_envs: int | None = None,
+) -> Config:
+    """The configuration that the arguments stand for."""
+
+def train(
+    config: Config,
+    env: Environment | None,
+    options: dict[str, Any],
+    hooks: Any,
+    wants_updates: bool,
+    flag: Flag,
+) -> tuple[str, str]:
+    """Train in a new run directory; returns the summary as JSON, and how the run ended."""
+
+def resume(
+    run_dir: str | os.PathLike[str],
+    env: Environment | None,
+    steps: int | None,
+    options: dict[str, Any],
+    hooks: Any,
+    wants_updates: bool,
+    flag: Flag,
+) -> tuple[str, str]:
+    """Go on with a run; returns what ``train`` returns."""
+
+def evaluate(
+    policy: Policy,
+    env_id: str,
+    env: Environment | None,
+    episodes: int,
+    seed: int,
+    stochastic: bool,
+    threads: int | None,
+    flag: Flag,
+) -> dict[str, Any]:
+    """Play keyed episodes with a policy."""
+
+def env_id(run_dir: str | os.PathLike[str]) -> str:
+    """The environment that a run directory names."""
+
+def metrics(run_dir: str | os.PathLike[str]) -> dict[str, NDArray[np.float64]]:
+    """The columns of a run's ``metrics.jsonl``: NaN where a row has no value."""
+
+def load(path: str | os.PathLike[str]) -> Policy:
+    """The policy of a run directory, or of a policy file."""
+
+def gae(
+    reward: ArrayLike,
+    value: ArrayLike,
+    next_value: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike | None = None,
+    *,
+    gamma: float = 0.99,
+    lam: float = 0.95,
+    valid: ArrayLike | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Generalised advantage estimation (Schulman et al. 2016).
+
+    All arrays have the shape ``[T]`` or ``[T, N]``, time first.
+
+    Args:
+        reward: reward of each step.
+        value: ``V(s_t)``.
+        next_value: ``V(s_{t+1})``: where the episode was truncated, the value of its final
+            observation, not of the one after the reset.
+        terminated: whether the task ended with the step: nothing follows.
+        truncated: whether the step was cut off: what follows is worth ``next_value``.
+        gamma: discount factor.
+        lam: 0 is the one-step advantage, 1 the discounted return less the value.
+        valid: rows that are transitions; by default all are.
+
+    Returns:
+        The advantages, and the targets of the value function (advantage plus value).
+    """
+
+def vtrace(
+    reward: ArrayLike,
+    value: ArrayLike,
+    next_value: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike | None = None,
+    *,
+    log_ratio: ArrayLike | None = None,
+    gamma: float = 0.99,
+    rho_bar: float = 1.0,
+    c_bar: float = 1.0,
+    lam: float = 1.0,
+    valid: ArrayLike | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """V-trace (Espeholt et al. 2018).
+
+    Args:
+        log_ratio: ``log pi(a_t|s_t) - log mu(a_t|s_t)``; by default 0, ``mu`` being ``pi``.
+        rho_bar: largest factor of a one-step advantage.
+        c_bar: largest factor of what later steps add.
+        lam: shortens the trace.
+
+    The other arguments are those of :func:`gae`.
+
+    Returns:
+        The advantages (ratios included), and the value targets ``vs``.
+    """
+
+def reward_to_go(
+    reward: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike | None = None,
+    *,
+    next_value: ArrayLike | None = None,
+    gamma: float = 0.99,
+    valid: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """The discounted sum of the rewards from each step on.
+
+    Where the trajectory is cut (truncated, or at the end of the arrays), ``next_value`` follows;
+    0 by default. The other arguments are those of :func:`gae`.
+    """
+
+def total_return(
+    reward: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike | None = None,
+    *,
+    next_value: ArrayLike | None = None,
+    gamma: float = 0.99,
+    valid: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """The return of the whole trajectory, discounted from its first row, in each of its rows.
+
+    The arguments are those of :func:`reward_to_go`.
+    """
+
+def n_step_return(
+    reward: ArrayLike,
+    next_value: ArrayLike,
+    terminated: ArrayLike,
+    truncated: ArrayLike | None = None,
+    *,
+    n: int,
+    gamma: float = 0.99,
+    valid: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """The next ``n`` rewards, then the value that follows them; fewer where the trajectory ends.
+
+    The other arguments are those of :func:`gae`.
+    """
+
+def verify(
+    filter: str, samples: int, batches: Sequence[int] | None, threads: int | None
+) -> str:
+    """Every estimator against the exact gradient; the report as JSON."""

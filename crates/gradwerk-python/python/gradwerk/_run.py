@@ -1,0 +1,314 @@
+"""Runs with a directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradwerk import _core
+from gradwerk._callbacks import AnyCallback, Hooks, interruptible
+from gradwerk._core import Config, Flag, Policy
+from gradwerk._environments import OBJECT, AnyEnv, Found, find
+
+AnyPath = str | os.PathLike[str]
+
+#: An algorithm's name, or its settings with the name as ``kind``.
+Algo = str | Mapping[str, Any] | None
+
+
+class Run:
+    """A run on the disk: ``Run("runs/CartPole-v1-ppo-s1-1")`` opens one.
+
+    Attributes:
+        dir: its directory.
+        summary: what :func:`train` or :func:`resume` came to: ``steps``, ``episodes``,
+            ``mean_return_100``, ``steps_per_s``, ``params_sha256``, ``exact_resume``, ... as
+            ``gradwerk train --json`` prints it, and ``outcome``: ``finished``, ``solved``,
+            ``stopped`` or ``interrupted``. None of a run that was only opened.
+    """
+
+    def __init__(self, dir: AnyPath, summary: dict[str, Any] | None = None) -> None:
+        self.dir = Path(dir)
+        self.summary = summary
+        _core.env_id(self.dir)  # It is a run, or this says why not.
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The last policy."""
+        return _core.load(self.dir)
+
+    @cached_property
+    def best_policy(self) -> Policy:
+        """The best policy of the periodic evaluations (``eval__every``)."""
+        return _core.load(self.dir / "best.safetensors")
+
+    @property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """The columns of ``metrics.jsonl``, a row per update; NaN where a row has no value."""
+        return _core.metrics(self.dir)
+
+    @property
+    def config(self) -> str:
+        """All settings, as TOML."""
+        return (self.dir / "config.toml").read_text()
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Versions, machine, seed, command, ``exact_resume``."""
+        manifest: dict[str, Any] = json.loads((self.dir / "manifest.json").read_text())
+        return manifest
+
+    def plot(self, metric: str = "mean_return_100") -> Any:
+        """A matplotlib figure of a metric over the steps."""
+        from matplotlib.figure import Figure
+
+        columns = self.metrics
+        if metric not in columns:
+            raise ValueError(f"no metric {metric!r}, expected one of {', '.join(columns)}")
+        figure = Figure()
+        axes = figure.add_subplot(xlabel="steps", ylabel=metric, title=self.dir.name)
+        axes.plot(columns["steps"], columns[metric])
+        return figure
+
+    def __repr__(self) -> str:
+        return f"<gradwerk.Run in {str(self.dir)!r}>"
+
+
+def configure(
+    found: Found,
+    algo: Algo,
+    config: AnyPath | None,
+    settings: dict[str, Any],
+    **flags: Any,
+) -> Config:
+    """The settings of a run, lowest layer first: defaults, preset, file, arguments."""
+    given = dict(settings)
+    for key, value in flags.items():
+        if value is None:
+            continue
+        if key in given:
+            raise ValueError(f"{key.replace('__', '.')} is given twice: {given[key]} and {value}")
+        given[key] = value
+    if isinstance(algo, Mapping):
+        given["algo"] = {key: value for key, value in algo.items() if key != "kind"}
+        algo = algo.get("kind")
+    if algo is None and config is None:
+        algo = "ppo"
+    _check_number(found, given.get("env__num_envs"))
+    file = None if config is None else os.fspath(config)
+    resolved = _core.resolve(found.id, algo, file, given, found.twin, found.num_envs)
+    _check_number(found, resolved.num_envs)
+    if resolved.eval_every > 0 and found.python is not None and not found.python.has_evaluation:
+        raise ValueError(
+            f"eval.every = {resolved.eval_every}: evaluating in the environment that is trained "
+            "on would disturb its episodes; give eval_env, or pass a function that makes one"
+        )
+    return resolved
+
+
+def _check_number(found: Found, num_envs: int | None) -> None:
+    if num_envs is not None and found.num_envs not in (None, num_envs):
+        raise ValueError(
+            f"env.num_envs = {num_envs}, but the number of environments is {found.num_envs}: "
+            "pass a function that makes one to choose"
+        )
+
+
+def train(
+    env: AnyEnv,
+    algo: Algo = None,
+    *,
+    steps: int | None = None,
+    seed: int | None = None,
+    num_envs: int | None = None,
+    callback: AnyCallback = None,
+    eval_env: AnyEnv = None,
+    masks: bool | None = None,
+    config: AnyPath | None = None,
+    run_dir: AnyPath | None = None,
+    until: float | None = None,
+    stop_at: int | None = None,
+    init: AnyPath | None = None,
+    threads: int | None = None,
+    kernel: str | None = None,
+    **settings: Any,
+) -> Run:
+    """Train a policy in a new run directory.
+
+    Args:
+        env: the name of a native environment (``gradwerk.native.ids()``) or of one that Gymnasium
+            knows (``"gymnasium:CartPole-v1"`` is Gymnasium's own where both have one), a function
+            that makes an environment, an environment, or a vector environment.
+        algo: the algorithm, ``"ppo"`` by default; with settings of its own as a dictionary,
+            ``{"kind": "ppo", "clip": 0.1}``.
+        steps: length of the run in environment steps; all schedules end there.
+        seed: seed of everything random, environments included.
+        num_envs: copies of the environment that are stepped side by side.
+        callback: a function that is called with a dictionary of numbers after every update, or a
+            :class:`Callback`; whatever returns ``False`` stops the run.
+        eval_env: where periodic evaluations (``eval__every``) are played, if ``env`` cannot be
+            made a second time.
+        masks: whether actions are masked by ``env.action_masks()`` or ``info["action_mask"]``;
+            by default if there is either.
+        config: a file of settings below those given here.
+        run_dir: the directory of the run; by default ``runs/ENV-ALGO-sSEED-N``.
+        until: stop when the mean return of the last 100 episodes is at least this.
+        stop_at: stop at the first update at or after so many steps; :func:`resume` goes on.
+        init: a run or policy file to start the parameters from.
+        threads: threads of the learner (and of native environments); all cores by default.
+        kernel: ``"portable"`` for the same bits on every machine.
+        settings: every other setting of ``config.toml``; a dot is written as two underscores
+            (``algo__clip=0.1``) or as a dictionary (``network={"kind": "linear"}``).
+
+    Raises:
+        ValueError: a setting that cannot be used; the text names it and what is valid.
+        KeyboardInterrupt: after Ctrl-C, when the checkpoint is written.
+
+    Whatever the environment raises arrives as it is, with a note about where.
+    """
+    found = find(env, eval_env, masks)
+    try:
+        resolved = configure(
+            found, algo, config, settings, steps=steps, seed=seed, env__num_envs=num_envs
+        )
+        options = _options(run_dir, until, stop_at, init, threads, kernel)
+
+        def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
+            return _core.train(resolved, found.python, options, hooks, hooks.wants_updates, flag)
+
+        return _carry_out(go, callback)
+    finally:
+        found.close()
+
+
+def resume(
+    run: Run | AnyPath,
+    env: AnyEnv = None,
+    *,
+    steps: int | None = None,
+    stop_at: int | None = None,
+    callback: AnyCallback = None,
+    eval_env: AnyEnv = None,
+    masks: bool | None = None,
+    threads: int | None = None,
+) -> Run:
+    """Go on with a run.
+
+    With native environments the result is, bit for bit, that of a run which never stopped. Python
+    environments cannot be brought back to where they stood: new episodes begin.
+
+    Args:
+        run: the run or its directory.
+        env: its environment again, unless it is native or Gymnasium knows its name.
+        steps: go on to so many steps instead; schedules hold the value they ended with.
+
+    The other arguments are those of :func:`train`.
+    """
+    run_dir = run.dir if isinstance(run, Run) else Path(run)
+    found = find(_again(_core.env_id(run_dir), env), eval_env, masks)
+    try:
+        options = _options(None, None, stop_at, None, threads, None)
+
+        def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
+            wants = hooks.wants_updates
+            return _core.resume(run_dir, found.python, steps, options, hooks, wants, flag)
+
+        return _carry_out(go, callback)
+    finally:
+        found.close()
+
+
+def evaluate(
+    policy: Policy | Run | AnyPath,
+    env: AnyEnv = None,
+    episodes: int = 100,
+    *,
+    seed: int = 0,
+    deterministic: bool = True,
+    masks: bool | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Play episodes with a policy and measure the return.
+
+    Episode i is keyed by (seed, i), and exactly the first ``episodes`` count; in a vector
+    environment, which begins its episodes itself, every copy plays its share.
+
+    Args:
+        policy: a policy, a run, or the path of either.
+        env: where; by default the environment that it was trained on, if that has a name.
+        episodes: how many.
+        seed: seed of the episodes and of sampled actions.
+        deterministic: take the most probable actions instead of sampling.
+        masks: as in :func:`train`.
+        threads: threads, of native environments.
+
+    Returns:
+        ``mean_return``, ``std_return``, ``ci95`` (half the width of the 95 % interval of the
+        mean), ``min``, ``max``, ``mean_length``, ``returns`` (an array) and more.
+    """
+    if isinstance(policy, Run):
+        policy = policy.policy
+    elif not isinstance(policy, Policy):
+        policy = _core.load(Path(policy))
+    found = find(_again(policy.env_id, env), None, masks)
+    flag = Flag()
+    try:
+        with interruptible(flag):
+            return _core.evaluate(
+                policy, found.id, found.python, episodes, seed, not deterministic, threads, flag
+            )
+    finally:
+        found.close()
+
+
+def _again(id: str, env: AnyEnv) -> AnyEnv:
+    """The environment that is given, or the one of this name."""
+    if env is not None:
+        return env
+    if id.startswith(OBJECT):
+        raise ValueError(f"the environment was passed as an object ({id}): pass it again, env=...")
+    return id
+
+
+def _options(
+    run_dir: AnyPath | None,
+    until: float | None,
+    stop_at: int | None,
+    init: AnyPath | Run | None,
+    threads: int | None,
+    kernel: str | None,
+) -> dict[str, Any]:
+    return {
+        "run_dir": run_dir,
+        "until": until,
+        "stop_at": stop_at,
+        "init": init.dir if isinstance(init, Run) else init,
+        "threads": threads,
+        "kernel": kernel,
+        "command": list(sys.orig_argv),
+    }
+
+
+def _carry_out(go: Any, callback: AnyCallback) -> Run:
+    flag = Flag()
+    hooks = Hooks(callback, flag)
+    with interruptible(flag):
+        text, outcome = go(hooks, flag)
+    summary = json.loads(text)
+    if outcome == "interrupted" and hooks.stopped:
+        outcome = "stopped"
+    summary["outcome"] = outcome
+    if outcome == "interrupted":
+        where = summary["run_dir"]
+        raise KeyboardInterrupt(
+            f"stopped after {summary['steps']} steps with a checkpoint: "
+            f"gradwerk.resume({where!r}) goes on"
+        )
+    return Run(summary["run_dir"], summary)

@@ -1,0 +1,47 @@
+"""Training update by update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradwerk._core import Trainer as _Trainer
+from gradwerk._environments import AnyEnv, find
+from gradwerk._run import Algo, AnyPath, configure
+
+#: A run in memory, made by :func:`make`.
+Trainer = _Trainer
+
+
+def make(
+    env: AnyEnv,
+    algo: Algo = None,
+    *,
+    steps: int | None = None,
+    seed: int | None = None,
+    num_envs: int | None = None,
+    masks: bool | None = None,
+    config: AnyPath | None = None,
+    threads: int | None = None,
+    kernel: str | None = None,
+    **settings: Any,
+) -> Trainer:
+    """A trainer in memory: no directory, no checkpoints, one :meth:`Trainer.update` at a time.
+
+    >>> trainer = make("CartPole-v1", steps=20_000, seed=1)
+    >>> while not trainer.finished:
+    ...     progress = trainer.update()
+    >>> trainer.policy.save("policy.safetensors")           # doctest: +SKIP
+
+    The arguments are those of :func:`gradwerk.train`; periodic evaluation is left to you.
+    """
+    found = find(env, None, masks)
+    resolved = configure(
+        found,
+        algo,
+        config,
+        {"eval__every": 0, **settings},
+        steps=steps,
+        seed=seed,
+        env__num_envs=num_envs,
+    )
+    return _Trainer(resolved, found.python, threads, kernel)

@@ -1,0 +1,335 @@
+//! Where copies of a Python environment come from.
+
+use super::mask::{self, MaskSource};
+use super::scalar::{Rules, ScalarEnvs, Spares};
+use super::vector::{AutoReset, VectorEnvs};
+use super::{Failure, Interface};
+use crate::codec::{self, Codec};
+use gradwerk_env::{Batching, EnvFactory, EnvSettings, EpisodeKeys, Space, VecEnv};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::sync::{Arc, PoisonError};
+
+/// Environments that an evaluation plays in at once, if they can be made: each costs memory, and
+/// they are stepped one after another anyway.
+const EVALUATION: usize = 16;
+
+/// Where environments come from.
+enum Source {
+    /// A function without arguments that makes one.
+    Factory(Py<PyAny>),
+    /// One that is there.
+    Instance(Py<PyAny>),
+    /// A vector environment that is there.
+    Vector(Py<PyAny>),
+}
+
+impl Source {
+    fn of(kind: &str, object: Py<PyAny>) -> PyResult<Self> {
+        match kind {
+            "factory" => Ok(Self::Factory(object)),
+            "instance" => Ok(Self::Instance(object)),
+            "vector" => Ok(Self::Vector(object)),
+            _ => Err(PyValueError::new_err(format!("{kind}: no kind of environment"))),
+        }
+    }
+
+    /// The slots that it has, if their number is fixed.
+    fn fixed(&self, py: Python<'_>) -> PyResult<Option<usize>> {
+        match self {
+            Self::Factory(_) => Ok(None),
+            Self::Instance(_) => Ok(Some(1)),
+            Self::Vector(env) => env.getattr(py, "num_envs")?.extract(py).map(Some),
+        }
+    }
+}
+
+/// A Python environment that gradwerk can train on and evaluate in.
+#[pyclass(frozen, name = "Environment", module = "gradwerk._core")]
+pub struct PyEnvironment {
+    interface: Arc<Interface>,
+    training: Source,
+    evaluation: Option<Source>,
+    time_limit: Option<u32>,
+    mode: Option<AutoReset>,
+    /// Slots of the training and of an evaluation, where they are fixed.
+    fixed: (Option<usize>, Option<usize>),
+    /// Environments made by the factory and not in use.
+    spares: Spares,
+}
+
+type Given = (String, Py<PyAny>);
+
+#[pymethods]
+impl PyEnvironment {
+    #[new]
+    #[pyo3(signature = (id, training, probe, evaluation=None, masks=None))]
+    fn new(
+        py: Python<'_>,
+        id: String,
+        training: Given,
+        probe: Bound<'_, PyAny>,
+        evaluation: Option<Given>,
+        masks: Option<bool>,
+    ) -> PyResult<Self> {
+        let training = Source::of(&training.0, training.1)?;
+        let evaluation = evaluation.map(|(kind, object)| Source::of(&kind, object)).transpose()?;
+        let spares = Spares::default();
+        if let Source::Factory(_) = training {
+            spares.lock().unwrap_or_else(PoisonError::into_inner).push(probe.clone().unbind());
+        }
+        let mode = match training {
+            Source::Vector(_) => Some(AutoReset::of(&probe)?),
+            _ => None,
+        };
+        let prefix = if mode.is_some() { "single_" } else { "" };
+        let observation = space_of(&probe, &format!("{prefix}observation_space"), false)?;
+        let action = space_of(&probe, &format!("{prefix}action_space"), true)?;
+        let mut interface = Interface::new(id, observation, action, Failure::default());
+        interface.masks = mask_source(&probe, &interface, masks)?;
+        if let Some(source) = &evaluation {
+            check_same(py, source, &interface)?;
+        }
+        let evaluated = evaluation.as_ref().unwrap_or(&training);
+        Ok(Self {
+            fixed: (training.fixed(py)?, evaluated.fixed(py)?),
+            time_limit: time_limit(&probe)?,
+            interface: Arc::new(interface),
+            training,
+            evaluation,
+            mode,
+            spares,
+        })
+    }
+
+    /// Number of its environments, None if as many can be made as are wanted.
+    #[getter]
+    fn num_envs(&self) -> Option<usize> {
+        self.fixed.0
+    }
+
+    /// Name, as configurations have it.
+    #[getter]
+    fn id(&self) -> &str {
+        &self.interface.id
+    }
+
+    /// Whether it can be evaluated while it is trained on.
+    #[getter]
+    fn has_evaluation(&self) -> bool {
+        self.evaluation.is_some() || matches!(self.training, Source::Factory(_))
+    }
+
+    /// Whether actions are masked.
+    #[getter]
+    fn has_masks(&self) -> bool {
+        EnvFactory::has_masks(self)
+    }
+
+    /// Close the environments that the factory made and that are not in use.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let envs = std::mem::take(&mut *spares);
+        drop(spares);
+        envs.iter().try_for_each(|env| env.call_method0(py, "close").map(|_| ()))
+    }
+}
+
+/// An environment of a source to ask about itself.
+fn probe_of<'py>(py: Python<'py>, source: &Source) -> PyResult<Bound<'py, PyAny>> {
+    match source {
+        Source::Factory(make) => Ok(make.call0(py)?.into_bound(py)),
+        Source::Instance(env) | Source::Vector(env) => Ok(env.bind(py).clone()),
+    }
+}
+
+fn space_of(env: &Bound<'_, PyAny>, name: &str, is_action: bool) -> PyResult<Codec> {
+    let codec = codec::of_gymnasium(&env.getattr(name)?, is_action)?;
+    let check = codec.space().validate();
+    check.map_err(|error| PyValueError::new_err(format!("{name}: {error}")))?;
+    if is_action {
+        refuse_image(&codec)?;
+    }
+    Ok(codec)
+}
+
+fn refuse_image(codec: &Codec) -> PyResult<()> {
+    match codec.space().leaves().into_iter().find(|leaf| matches!(leaf, Space::Image { .. })) {
+        None => Ok(()),
+        Some(leaf) => Err(PyTypeError::new_err(format!("{leaf} cannot be an action space"))),
+    }
+}
+
+/// Steps after which Gymnasium itself truncates, where its registry says so.
+fn time_limit(env: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+    let spec = env.getattr("spec").ok().filter(|spec| !spec.is_none());
+    spec.map_or(Ok(None), |spec| spec.getattr("max_episode_steps")?.extract())
+}
+
+/// Where the environment keeps its masks; `wanted` is what the user says of them.
+fn mask_source(
+    env: &Bound<'_, PyAny>,
+    interface: &Interface,
+    wanted: Option<bool>,
+) -> PyResult<MaskSource> {
+    if wanted == Some(false) || interface.choices.is_empty() {
+        return Ok(MaskSource::None);
+    }
+    if mask::method(env).is_ok_and(|method| method.is_callable()) {
+        return Ok(MaskSource::Method);
+    }
+    let options = PyDict::new(env.py());
+    options.set_item("seed", 0)?;
+    let (_, info) = super::outcome::of_reset(&env.call_method("reset", (), Some(&options))?)?;
+    if info.contains(mask::ENTRY)? {
+        return Ok(MaskSource::Info);
+    }
+    if wanted == Some(true) {
+        return Err(PyValueError::new_err(format!(
+            "masks=True, but {} has neither a method `{}` nor info[\"{}\"]",
+            interface.id,
+            mask::METHOD,
+            mask::ENTRY
+        )));
+    }
+    Ok(MaskSource::None)
+}
+
+/// The environment for evaluations must be of the same kind.
+fn check_same(py: Python<'_>, source: &Source, interface: &Interface) -> PyResult<()> {
+    let prefix = if matches!(source, Source::Vector(_)) { "single_" } else { "" };
+    let env = probe_of(py, source)?;
+    let observation = space_of(&env, &format!("{prefix}observation_space"), false)?;
+    let action = space_of(&env, &format!("{prefix}action_space"), true)?;
+    if matches!(source, Source::Factory(_)) {
+        env.call_method0("close")?;
+    }
+    if (&observation, &action) == (&interface.observation, &interface.action) {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!(
+        "the environment for evaluation has observations {} and actions {}, that for training {} \
+         and {}",
+        observation.space(),
+        action.space(),
+        interface.observation_space,
+        interface.action_space
+    )))
+}
+
+impl PyEnvironment {
+    /// The exception that ended a run, once.
+    pub fn take_exception(&self) -> Option<PyErr> {
+        self.interface.failure.take()
+    }
+
+    /// As many environments as wanted, spare ones first.
+    fn take(&self, py: Python<'_>, make: &Py<PyAny>, n: usize) -> PyResult<Vec<Py<PyAny>>> {
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = spares.len().saturating_sub(n);
+        let mut envs = spares.split_off(first);
+        drop(spares);
+        while envs.len() < n {
+            envs.push(make.call0(py)?);
+        }
+        Ok(envs)
+    }
+
+    fn scalar(
+        &self,
+        py: Python<'_>,
+        envs: PyResult<Vec<Py<PyAny>>>,
+        rules: Rules,
+        returns: bool,
+    ) -> Box<dyn VecEnv> {
+        // What the user brought is not ours to hand out again, or to close.
+        let spares = if returns { Arc::clone(&self.spares) } else { Spares::default() };
+        Box::new(ScalarEnvs::new(py, Arc::clone(&self.interface), envs, rules, spares))
+    }
+
+    fn make_from(
+        &self,
+        py: Python<'_>,
+        source: &Source,
+        n: usize,
+        rules: Rules,
+    ) -> Box<dyn VecEnv> {
+        let failed = |error| self.scalar(py, Err(error), rules, false);
+        match source {
+            Source::Factory(make) => self.scalar(py, self.take(py, make, n), rules, true),
+            Source::Instance(env) if n == 1 => {
+                self.scalar(py, Ok(vec![env.clone_ref(py)]), rules, false)
+            }
+            Source::Instance(_) => failed(PyValueError::new_err(format!(
+                "env.num_envs = {n}, but there is one environment: pass a function that makes them"
+            ))),
+            Source::Vector(_) if rules.settings.frame_skip != 1 => {
+                failed(PyValueError::new_err(format!(
+                    "env.frame_skip = {}: a vector environment steps by itself, expected 1",
+                    rules.settings.frame_skip
+                )))
+            }
+            Source::Vector(env) => {
+                match VectorEnvs::new(env.bind(py), Arc::clone(&self.interface), n, rules) {
+                    Ok(envs) => Box::new(envs),
+                    Err(error) => failed(error),
+                }
+            }
+        }
+    }
+}
+
+impl EnvFactory for PyEnvironment {
+    fn id(&self) -> &str {
+        &self.interface.id
+    }
+
+    fn default_time_limit(&self) -> Option<u32> {
+        self.time_limit
+    }
+
+    fn observation_space(&self) -> Space {
+        self.interface.observation_space.clone()
+    }
+
+    fn action_space(&self) -> Space {
+        self.interface.action_space.clone()
+    }
+
+    fn has_masks(&self) -> bool {
+        self.interface.masks != MaskSource::None
+    }
+
+    fn batching(&self) -> Batching {
+        Batching::Whole { evaluation: self.fixed.1.unwrap_or(EVALUATION) }
+    }
+
+    fn has_reset_rows(&self) -> bool {
+        self.mode == Some(AutoReset::NextStep)
+    }
+
+    fn exact_resume(&self) -> bool {
+        false
+    }
+
+    fn interface(&self) -> Option<String> {
+        let codecs = (&self.interface.observation, &self.interface.action);
+        serde_json::to_string(&codecs).ok()
+    }
+
+    fn make(
+        &self,
+        seed: u64,
+        keys: EpisodeKeys,
+        num_envs: usize,
+        settings: &EnvSettings,
+    ) -> Box<dyn VecEnv> {
+        let rules = Rules { seed, keys, settings: *settings };
+        let source = match keys {
+            EpisodeKeys::Training { .. } => &self.training,
+            EpisodeKeys::Evaluation { .. } => self.evaluation.as_ref().unwrap_or(&self.training),
+        };
+        Python::attach(|py| self.make_from(py, source, num_envs, rules))
+    }
+}

@@ -1,0 +1,66 @@
+//! Gymnasium environments behind gradwerk's [`VecEnv`](gradwerk_env::VecEnv).
+
+mod factory;
+mod failure;
+mod mask;
+mod outcome;
+mod scalar;
+mod vector;
+
+pub use factory::PyEnvironment;
+pub use failure::Failure;
+pub use mask::read as read_mask;
+
+use crate::codec::Codec;
+use gradwerk_env::Space;
+use mask::MaskSource;
+
+/// What is the same for every copy of an environment.
+pub struct Interface {
+    /// Name, as configurations have it.
+    id: String,
+    observation: Codec,
+    action: Codec,
+    observation_space: Space,
+    action_space: Space,
+    /// Numbers of an observation row.
+    obs_width: usize,
+    /// Discrete and continuous components of an action.
+    action_widths: (usize, usize),
+    /// Values of each discrete component.
+    choices: Vec<usize>,
+    masks: MaskSource,
+    /// Where exceptions wait until the run has returned.
+    failure: Failure,
+}
+
+impl Interface {
+    fn new(id: String, observation: Codec, action: Codec, failure: Failure) -> Self {
+        let (observation_space, action_space) = (observation.space(), action.space());
+        Self {
+            id,
+            obs_width: observation_space.width(),
+            action_widths: action_space.action_widths(),
+            choices: action_space.choices(),
+            observation,
+            action,
+            observation_space,
+            action_space,
+            masks: MaskSource::None,
+            failure,
+        }
+    }
+
+    /// Entries of a mask row.
+    fn mask_width(&self) -> usize {
+        match self.masks {
+            MaskSource::None => 0,
+            _ => self.choices.iter().sum(),
+        }
+    }
+}
+
+/// Seeds of Gymnasium that every environment takes: 31 bits.
+fn seed_of(keys: gradwerk_env::EpisodeKeys, seed: u64, slot: usize, episode: u64) -> u32 {
+    keys.stream(seed, slot, episode).bits() >> 1
+}

@@ -1,0 +1,45 @@
+//! The extension module behind the Python package `gradwerk`.
+//!
+//! Thin: it translates arguments, spaces and exceptions, and puts Gymnasium's environments behind
+//! the traits of `gradwerk-env`. The interpreter is attached only while its objects are touched;
+//! sampling and learning run without it.
+#![warn(missing_docs)]
+
+mod arrays;
+mod codec;
+mod envs;
+mod error;
+mod estimators;
+mod native;
+mod observer;
+mod policy;
+mod run;
+mod settings;
+mod trainer;
+
+use pyo3::prelude::*;
+
+/// The extension module.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::envs::PyEnvironment;
+    #[pymodule_export]
+    use super::estimators::{gae, n_step_return, reward_to_go, total_return, verify, vtrace};
+    #[pymodule_export]
+    use super::native::{NativeEnvs, check_native, native_ids};
+    #[pymodule_export]
+    use super::observer::Flag;
+    #[pymodule_export]
+    use super::policy::{PyPolicy, load};
+    #[pymodule_export]
+    use super::run::{env_id, evaluate, metrics, resume, train};
+    #[pymodule_export]
+    use super::settings::{PyConfig, resolve};
+    #[pymodule_export]
+    use super::trainer::PyTrainer;
+
+    /// Version of gradwerk.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

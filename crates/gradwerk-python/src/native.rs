@@ -1,0 +1,238 @@
+//! Native environments for the trainers of others.
+
+use crate::codec::{ActionRows, Codec};
+use crate::error::plain;
+use gradwerk_env::{Actions, End, EnvSettings, EpisodeKeys, Space, StepRows, VecEnv};
+use numpy::PyArray1;
+use numpy::prelude::*;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Copies of a native environment; an episode that ends is followed at once by the next one.
+#[pyclass(frozen, module = "gradwerk._core")]
+pub struct NativeEnvs {
+    id: String,
+    settings: EnvSettings,
+    observation: Space,
+    action: Space,
+    codec: Codec,
+    batch: Mutex<Batch>,
+}
+
+/// The environments and their columns.
+struct Batch {
+    env: Box<dyn VecEnv>,
+    obs: Vec<f32>,
+    final_obs: Vec<f32>,
+    reward: Vec<f64>,
+    end: Vec<End>,
+    active: Vec<bool>,
+}
+
+impl Batch {
+    fn new(env: Box<dyn VecEnv>) -> Self {
+        let (n, d) = (env.num_envs(), env.observation_space().width());
+        Self {
+            env,
+            obs: vec![0.0; n * d],
+            final_obs: vec![0.0; n * d],
+            reward: vec![0.0; n],
+            end: vec![End::Continue; n],
+            active: vec![true; n],
+        }
+    }
+
+    fn step(&mut self, discrete: &[u32], continuous: &[f32]) {
+        let mut rows = StepRows {
+            obs: &mut self.obs,
+            reward: &mut self.reward,
+            end: &mut self.end,
+            final_obs: &mut self.final_obs,
+        };
+        self.env.step(Actions { discrete, continuous }, &self.active, &mut rows);
+    }
+}
+
+/// Names of the native environments.
+#[pyfunction]
+pub fn native_ids() -> Vec<String> {
+    gradwerk_env::registry::all().iter().map(|env| env.id().to_owned()).collect()
+}
+
+/// Nothing if there is a native environment of this name.
+///
+/// # Errors
+/// If there is none: names those that there are.
+#[pyfunction]
+pub fn check_native(id: &str) -> PyResult<()> {
+    gradwerk_env::find(id).map(|_| ()).map_err(plain)
+}
+
+fn make(id: &str, seed: u64, n: usize, settings: &EnvSettings) -> PyResult<Box<dyn VecEnv>> {
+    let env = gradwerk_env::find(id).map_err(plain)?;
+    Ok(env.make(seed, EpisodeKeys::Training { first: 0 }, n, settings))
+}
+
+impl NativeEnvs {
+    fn lock(&self) -> MutexGuard<'_, Batch> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Observation rows as an array `[n, d]`.
+    fn rows<'py>(&self, py: Python<'py>, rows: &[f32]) -> PyResult<Bound<'py, PyAny>> {
+        let d = self.observation.width();
+        Ok(PyArray1::from_slice(py, rows).reshape([rows.len() / d, d])?.into_any())
+    }
+}
+
+#[pymethods]
+impl NativeEnvs {
+    #[new]
+    #[pyo3(signature = (id, num_envs, seed=0, time_limit=None, frame_skip=1))]
+    fn new(
+        id: &str,
+        num_envs: usize,
+        seed: u64,
+        time_limit: Option<u32>,
+        frame_skip: u32,
+    ) -> PyResult<Self> {
+        if num_envs == 0 {
+            return Err(PyValueError::new_err("num_envs = 0, expected at least 1"));
+        }
+        let env = gradwerk_env::find(id).map_err(plain)?;
+        let own = env.default_settings();
+        let settings = EnvSettings { time_limit: time_limit.or(own.time_limit), frame_skip };
+        settings.validate().map_err(plain)?;
+        let batch = Batch::new(make(id, seed, num_envs, &settings)?);
+        let (observation, action) = (env.observation_space(), env.action_space());
+        let codec = Codec::native(&action);
+        let (id, batch) = (id.to_owned(), Mutex::new(batch));
+        Ok(Self { id, settings, observation, action, codec, batch })
+    }
+
+    /// Begin all episodes; with another seed if one is given.
+    #[pyo3(signature = (seed=None))]
+    fn reset<'py>(&self, py: Python<'py>, seed: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
+        let mut batch = self.lock();
+        if let Some(seed) = seed {
+            let n = batch.env.num_envs();
+            batch.env = make(&self.id, seed, n, &self.settings)?;
+        }
+        let Batch { env, obs, .. } = &mut *batch;
+        env.reset(obs);
+        self.rows(py, obs)
+    }
+
+    /// One step of all: observations, rewards, terminated, truncated, final observations.
+    fn step<'py>(&self, py: Python<'py>, action: &Bound<'py, PyAny>) -> PyResult<Stepped<'py>> {
+        let n = self.lock().env.num_envs();
+        let (discrete, continuous) = self.codec.read_actions(action, n, &self.action)?;
+        py.detach(|| self.lock().step(&discrete, &continuous));
+        let batch = self.lock();
+        let flags = |which: End| {
+            let flags: Vec<bool> = batch.end.iter().map(|end| *end == which).collect();
+            PyArray1::from_vec(py, flags)
+        };
+        Ok((
+            self.rows(py, &batch.obs)?,
+            PyArray1::from_slice(py, &batch.reward),
+            flags(End::Terminated),
+            flags(End::Truncated),
+            self.rows(py, &batch.final_obs)?,
+        ))
+    }
+
+    /// Which values of the discrete components are valid, `[n, m]`; None if nothing is masked.
+    fn masks<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let batch = self.lock();
+        let (n, width) = (batch.env.num_envs(), batch.env.mask_width());
+        if width == 0 {
+            return Ok(None);
+        }
+        let mut masks = vec![true; n * width];
+        batch.env.masks(&mut masks);
+        Ok(Some(PyArray1::from_vec(py, masks).reshape([n, width])?.into_any()))
+    }
+
+    /// The space of observations: a description for Python.
+    #[getter]
+    fn observation_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        describe(py, &self.observation)
+    }
+
+    /// The space of actions: a description for Python.
+    #[getter]
+    fn action_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        describe(py, &self.action)
+    }
+
+    /// What a batch of sampled actions looks like: some that are valid now.
+    #[pyo3(signature = (seed=0))]
+    fn sample_actions<'py>(&self, py: Python<'py>, seed: u64) -> PyResult<Bound<'py, PyAny>> {
+        let batch = self.lock();
+        let (n, width) = (batch.env.num_envs(), batch.env.mask_width());
+        let mut masks = vec![true; n * width];
+        batch.env.masks(&mut masks);
+        let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
+        for i in 0..n {
+            let mut rng =
+                gradwerk_math::Stream::new(seed, gradwerk_math::Purpose::Test, i as u64, 0);
+            let mask = &masks[i * width..(i + 1) * width];
+            let (d, c) = self.action.sample(mask, &mut rng);
+            discrete.extend(d);
+            continuous.extend(c);
+        }
+        let rows = ActionRows { discrete: &discrete, continuous: &continuous, batch: Some(n) };
+        self.codec.write(py, rows)
+    }
+}
+
+type Stepped<'py> = (
+    Bound<'py, PyAny>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<bool>>,
+    Bound<'py, PyArray1<bool>>,
+    Bound<'py, PyAny>,
+);
+
+/// A space as nested dictionaries with its kind and its numbers.
+fn describe<'py>(py: Python<'py>, space: &Space) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    let kind = match space {
+        Space::Discrete { n } => {
+            dict.set_item("n", n)?;
+            "discrete"
+        }
+        Space::Box { low, high } => {
+            dict.set_item("low", PyArray1::from_slice(py, low))?;
+            dict.set_item("high", PyArray1::from_slice(py, high))?;
+            "box"
+        }
+        Space::Image { channels, height, width } => {
+            dict.set_item("shape", (channels, height, width))?;
+            "image"
+        }
+        Space::MultiDiscrete { n } => {
+            dict.set_item("n", n)?;
+            "multi-discrete"
+        }
+        Space::MultiBinary { n } => {
+            dict.set_item("n", n)?;
+            "multi-binary"
+        }
+        Space::Dict(_) => "dict",
+        Space::Tuple(_) => "tuple",
+    };
+    dict.set_item("kind", kind)?;
+    let entries = space.entries();
+    if !entries.is_empty() {
+        let inner = PyDict::new(py);
+        for (name, space) in entries {
+            inner.set_item(name, describe(py, space)?)?;
+        }
+        dict.set_item("entries", inner)?;
+    }
+    Ok(dict)
+}
