@@ -77,9 +77,9 @@ def time_to(threshold: float, run_dir: Path) -> tuple[float, int] | None:
 
 
 def one(env: str, algo: str, seed: int, solved: float | None, folder: Path) -> dict:
-    run_dir = folder / f"{env}-{algo}-{seed}"
-    preset = f"preset={env}-{algo}"
-    arguments = [env, "--set", preset, "--seed", str(seed), "--threads", str(THREADS)]
+    name = f"{env}-{algo}".replace("/", "-")
+    run_dir = folder / f"{name}-{seed}"
+    arguments = [env, "--set", f"preset={name}", "--seed", str(seed), "--threads", str(THREADS)]
     trained = gradwerk("train", *arguments, "--run-dir", str(run_dir))
     played = gradwerk("eval", str(run_dir), "--episodes", str(EPISODES), "--seed", "0")
     reached = time_to(solved, run_dir) if solved is not None else None
