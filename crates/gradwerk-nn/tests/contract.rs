@@ -3,7 +3,7 @@
 
 mod cases;
 
-use cases::{configs, normals, shapes, weights, with_memory};
+use cases::{configs, difference_step, normals, shapes, weights, with_memory};
 use gradwerk_nn::{
     ActorCritic, Engine, ImageSize, Kernel, Memory, MlpConfig, NETWORKS, NetworkConfig, Params,
     PlacedImage, Shape,
@@ -207,15 +207,16 @@ fn derivatives_of_the_whole_are_correct() {
             } else {
                 weights(&case.network, &shape, 4)
             };
+            let step = difference_step(&shape);
             let moved = |h: f64| {
                 let mut moved = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
                 moved.theta.iter_mut().zip(&u).for_each(|(t, u)| *t += h * u);
                 moved.network.pack(Kernel::Portable, &moved.theta, &mut moved.packed);
                 moved.forward(0, 6)
             };
-            let (plus, minus) = (moved(1e-6), moved(-1e-6));
+            let (plus, minus) = (moved(step), moved(-step));
             let slope = |p: &[f64], m: &[f64]| -> Vec<f64> {
-                p.iter().zip(m).map(|(p, m)| (p - m) / 2e-6).collect()
+                p.iter().zip(m).map(|(p, m)| (p - m) / (2.0 * step)).collect()
             };
             let (y_slope, v_slope) = (slope(&plus.0, &minus.0), slope(&plus.1, &minus.1));
             let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };

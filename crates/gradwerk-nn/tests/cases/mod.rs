@@ -111,6 +111,13 @@ pub fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
     (0..len).map(|_| E::from_f32(stream.normal_pair::<f32>()[0])).collect()
 }
 
+/// Step of central differences: with thousands of rectified numbers and maxima, a longer one would
+/// carry some of them over their kinks.
+#[allow(dead_code)] // not every file takes differences
+pub fn difference_step(shape: &Shape) -> f64 {
+    if shape.images.is_empty() { 1e-6 } else { 1e-8 }
+}
+
 /// Random parameters, or a direction among them. Networks of images have so many inputs per layer
 /// that the variance must shrink with them, lest differences drown in rounding.
 pub fn weights<E: Engine>(network: &ActorCritic<E>, shape: &Shape, index: u64) -> Vec<E> {
