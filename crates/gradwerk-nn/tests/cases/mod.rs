@@ -115,7 +115,7 @@ pub fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
 /// carry some of them over their kinks.
 #[allow(dead_code)] // not every file takes differences
 pub fn difference_step(shape: &Shape) -> f64 {
-    if shape.images.is_empty() { 1e-6 } else { 1e-8 }
+    if shape.images.is_empty() { 1e-6 } else { 1e-7 }
 }
 
 /// Random parameters, or a direction among them. Networks of images have so many inputs per layer
