@@ -56,4 +56,16 @@ done
 step "parity with the Python originals"
 "$venv/bin/python" -m pytest -q tests/python
 
+step "the Python package: wheel, stubs, tests"
+python="$PWD/$venv/bin/python" package=crates/gradwerk-python
+rm -rf target/wheels
+"$venv/bin/maturin" build --release --locked -q -m "$package/Cargo.toml" -i "$python" --out target/wheels
+"$python" -m pip install -q --disable-pip-version-check --no-deps --force-reinstall target/wheels/*.whl
+(
+  cd "$package"
+  "$python" -m mypy --config-file pyproject.toml -p gradwerk
+  "$python" -m mypy.stubtest --mypy-config-file pyproject.toml gradwerk._core
+  "$python" -m pytest -q
+)
+
 step "all checks passed"

@@ -41,6 +41,9 @@ TRAIN = {
     "train/pendulum-256x64": (
         {"env": "Pendulum-v1", "algo": "ppo", "num_envs": 256, "steps": 64, "minibatch": 4096,
          "epochs": 4}, ("rejax",)),
+    "train/cartpole-gru-64x128": (
+        {"env": "CartPole-v1", "algo": "recurrent-ppo", "num_envs": 64, "steps": 128,
+         "minibatch": 2048, "epochs": 4, "units": 64}, ("sb3",)),
     "train/pendulum-4x1024": (
         {"env": "Pendulum-v1", "algo": "ppo", "num_envs": 4, "steps": 1024, "minibatch": 256,
          "epochs": 2, "activation": "relu"}, ("rejax",)),

@@ -7,6 +7,7 @@ import time
 
 import torch
 from bars import NETWORKS, Bars
+from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.env_util import make_vec_env
 
@@ -15,6 +16,12 @@ NET = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
 
 def setting(work: dict) -> tuple:
     """Kind of policy, environment, settings of the policy."""
+    if work["algo"] == "recurrent-ppo":
+        # Its only memory is an LSTM; one for both functions, heads of one layer.
+        policy = {"net_arch": [], "lstm_hidden_size": work["units"], "shared_lstm": True,
+                  "enable_critic_lstm": False}
+        env = make_vec_env(work["env"], n_envs=work["num_envs"], seed=1)
+        return "MlpLstmPolicy", env, policy
     if work["env"] == "bars":
         env = Bars(work["num_envs"], work["channels"], work["side"])
         return "CnnPolicy", env, NETWORKS[work["network"]]
@@ -29,7 +36,8 @@ def model(work: dict):
     kind, env, policy = setting(work)
     if work["algo"] == "a2c":
         return A2C(kind, env, n_steps=work["steps"], policy_kwargs=policy, device="cpu")
-    return PPO(
+    algorithm = RecurrentPPO if work["algo"] == "recurrent-ppo" else PPO
+    return algorithm(
         kind, env, n_steps=work["steps"], batch_size=work["minibatch"],
         n_epochs=work["epochs"], policy_kwargs=policy, device="cpu",
     )

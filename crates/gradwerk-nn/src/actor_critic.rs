@@ -2,15 +2,16 @@
 
 use gradwerk_math::Kernel;
 
-use crate::{Engine, ImageSize, Layout, Memory, MemoryConfig, Network, Params, Rows, kernels};
+use crate::{Engine, Layout, Memory, MemoryConfig, Network, Params, PlacedImage, Rows, kernels};
 
 /// The sizes that a task gives to a network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shape {
     /// Numbers per observation.
     pub inputs: usize,
-    /// How the numbers lie if the observation is an image, `[channels, height, width]`.
-    pub image: Option<ImageSize>,
+    /// The images among the numbers, each `[channels, height, width]`, in the order in which they
+    /// lie; an observation may be a single one and nothing else.
+    pub images: Vec<PlacedImage>,
     /// Outputs of the policy that depend on the observation: logits, means, ...
     pub outputs: usize,
     /// Further outputs of the policy that are pure biases: log standard deviations.

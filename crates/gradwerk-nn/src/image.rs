@@ -14,6 +14,15 @@ pub struct ImageSize {
     pub width: usize,
 }
 
+/// An image in a row of an observation that has other entries too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlacedImage {
+    /// Its first number.
+    pub at: usize,
+    /// Its size.
+    pub size: ImageSize,
+}
+
 impl ImageSize {
     /// How many numbers the image has.
     #[must_use]

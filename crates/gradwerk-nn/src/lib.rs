@@ -74,6 +74,7 @@ pub mod memory;
 mod mlp;
 mod network;
 pub mod optim;
+mod parallel;
 mod sequences;
 
 pub use activation::Activation;
@@ -86,7 +87,7 @@ pub use features::{
     FourierConfig, Placement, PolynomialConfig, RbfConfig, TabularConfig, TileCodingConfig,
 };
 pub use gradwerk_math::{Buffer, Kernel};
-pub use image::ImageSize;
+pub use image::{ImageSize, PlacedImage};
 pub use layout::{Entry, Init, Layout};
 pub use memory::{MEMORIES, MemoryConfig, NoMemory, RecurrentConfig};
 pub use mlp::{Mlp, MlpSpec};

@@ -6,7 +6,7 @@ mod cases;
 use cases::{configs, normals, shapes, weights, with_memory};
 use gradwerk_nn::{
     ActorCritic, Engine, ImageSize, Kernel, Memory, MlpConfig, NETWORKS, NetworkConfig, Params,
-    Shape,
+    PlacedImage, Shape,
 };
 
 /// All tasks of a network, without and with a memory.
@@ -202,9 +202,10 @@ fn derivatives_of_the_whole_are_correct() {
     for config in configs() {
         for shape in tasks(&config) {
             let case = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
-            let u: Vec<f64> = match shape.image {
-                Some(_) => weights(&case.network, &shape, 4),
-                None => normals(case.theta.len(), 4),
+            let u: Vec<f64> = if shape.images.is_empty() {
+                normals(case.theta.len(), 4)
+            } else {
+                weights(&case.network, &shape, 4)
             };
             let moved = |h: f64| {
                 let mut moved = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
@@ -238,7 +239,7 @@ fn free_outputs_are_biases() {
     for name in NETWORKS {
         let config = NetworkConfig::named(name).unwrap();
         let mut shape = shapes(&config)[0].clone();
-        if shape.image.is_none() {
+        if shape.images.is_empty() {
             let (low, high) = (vec![shape.low[0]; 2], vec![shape.high[0]; 2]);
             shape = Shape { inputs: 2, low, high, ..shape };
         }
@@ -253,9 +254,10 @@ fn free_outputs_are_biases() {
         network.pack(Kernel::Portable, &theta, &mut packed);
         let params = Params { theta: &theta, packed: &packed };
         let (mut cache, mut y) = (vec![0.0; network.cache_len(2)], [0.0; 4]);
-        let x = match shape.image {
-            Some(_) => normals(2 * shape.inputs, 1),
-            None => vec![1.0, 2.0, -3.0, 0.5],
+        let x = if shape.images.is_empty() {
+            vec![1.0, 2.0, -3.0, 0.5]
+        } else {
+            normals(2 * shape.inputs, 1)
         };
         let (kernel, none) = (Kernel::Portable, Memory::none());
         network.forward_policy(kernel, params, &x, 2.into(), none, &mut cache, &mut y);
@@ -269,7 +271,8 @@ fn networks_of_images_refuse_vectors_and_small_images() {
     let of = |name: &str, image: Option<[usize; 3]>| {
         let image = image.map(|[channels, height, width]| ImageSize { channels, height, width });
         let inputs = image.map_or(4, |image| image.len());
-        let shape = Shape { inputs, image, outputs: 2, value: true, ..Shape::default() };
+        let images = image.map(|size| PlacedImage { at: 0, size }).into_iter().collect();
+        let shape = Shape { inputs, images, outputs: 2, value: true, ..Shape::default() };
         NetworkConfig::named(name).unwrap().build::<f32>(&shape).map(|_| ())
     };
     for name in ["nature-cnn", "impala", "small-cnn"] {

@@ -310,35 +310,34 @@ impl Codec {
         let stride = self.width();
         let mut flat = vec![0.0; n * stride];
         self.read(value, &mut Rows { out: &mut flat, stride, batch: true })?;
+        // Of every entry of a row: the number of its values, if it has a number of them.
+        let choices: Vec<Option<usize>> = space.leaves().into_iter().flat_map(entries).collect();
         let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
         for (i, row) in flat.chunks_exact(stride.max(1)).enumerate() {
-            if let Some(k) = space.first_outside(row).filter(|&k| is_discrete(space, k)) {
-                let (name, x) = (space.entry_name(k), row[k]);
-                let text = format!("action{name} of row {i} is {x}, outside of {space}");
-                return Err(PyValueError::new_err(text));
-            }
-            let mut at = 0;
-            for leaf in space.leaves() {
-                let entries = &row[at..at + leaf.width()];
-                match leaf {
-                    Space::Box { .. } => continuous.extend_from_slice(entries),
-                    _ => discrete.extend(entries.iter().map(|&x| x as u32)),
+            for (k, (&x, n)) in row.iter().zip(&choices).enumerate() {
+                match n {
+                    None => continuous.push(x),
+                    Some(n) if x >= 0.0 && (x as usize) < *n && x.fract() == 0.0 => {
+                        discrete.push(x as u32);
+                    }
+                    Some(n) => {
+                        let name = space.entry_name(k);
+                        let text = format!("action{name} of row {i}: {x}, expected one of 0..{n}");
+                        return Err(PyValueError::new_err(text));
+                    }
                 }
-                at += leaf.width();
             }
         }
         Ok((discrete, continuous))
     }
 }
 
-/// Whether entry `k` of a row is a discrete component.
-fn is_discrete(space: &Space, k: usize) -> bool {
-    let mut start = 0;
-    space.leaves().into_iter().any(|leaf| {
-        let own = (start..start + leaf.width()).contains(&k);
-        start += leaf.width();
-        own && !matches!(leaf, Space::Box { .. })
-    })
+/// The number of values of each entry of a leaf; none of real numbers.
+fn entries(leaf: &Space) -> Vec<Option<usize>> {
+    match leaf {
+        Space::Box { low, .. } => vec![None; low.len()],
+        other => other.choices().into_iter().map(Some).collect(),
+    }
 }
 
 /// Components that are written already.
@@ -411,7 +410,10 @@ pub fn of_gymnasium(space: &Bound<'_, PyAny>, is_action: bool) -> PyResult<Codec
             let name: String = name.extract().map_err(|_| {
                 PyTypeError::new_err(format!("Dict space: key {name} is not a string"))
             })?;
-            Ok((name, inner(&space)?))
+            let codec = inner(&space).map_err(|e| {
+                PyTypeError::new_err(format!("entry `{name}`: {}", e.value(space.py())))
+            })?;
+            Ok((name, codec))
         };
         return Ok(Codec::Dict(items.try_iter()?.map(entry).collect::<PyResult<_>>()?));
     }
@@ -423,7 +425,8 @@ pub fn of_gymnasium(space: &Bound<'_, PyAny>, is_action: bool) -> PyResult<Codec
     }
     Err(PyTypeError::new_err(format!(
         "the space {space} has no counterpart in gradwerk, expected one of Box, Discrete, \
-         MultiDiscrete, MultiBinary, Dict, Tuple"
+         MultiDiscrete, MultiBinary, Dict, Tuple: wrap the environment so that it has only such \
+         (gymnasium.wrappers.FilterObservation, ...)"
     )))
 }
 

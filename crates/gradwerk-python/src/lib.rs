@@ -7,9 +7,11 @@
 
 mod arrays;
 mod codec;
+mod distribution;
 mod envs;
 mod error;
 mod estimators;
+mod keys;
 mod native;
 mod observer;
 mod policy;
@@ -23,9 +25,13 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use super::distribution::PyDistribution;
+    #[pymodule_export]
     use super::envs::PyEnvironment;
     #[pymodule_export]
     use super::estimators::{gae, n_step_return, reward_to_go, total_return, verify, vtrace};
+    #[pymodule_export]
+    use super::keys::setting_keys;
     #[pymodule_export]
     use super::native::{NativeEnvs, check_native, native_ids};
     #[pymodule_export]

@@ -1,6 +1,6 @@
 //! Native environments for the trainers of others.
 
-use crate::codec::{ActionRows, Codec};
+use crate::codec::Codec;
 use crate::error::plain;
 use gradwerk_env::{Actions, End, EnvSettings, EpisodeKeys, Space, StepRows, VecEnv};
 use numpy::PyArray1;
@@ -166,26 +166,6 @@ impl NativeEnvs {
     #[getter]
     fn action_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         describe(py, &self.action)
-    }
-
-    /// What a batch of sampled actions looks like: some that are valid now.
-    #[pyo3(signature = (seed=0))]
-    fn sample_actions<'py>(&self, py: Python<'py>, seed: u64) -> PyResult<Bound<'py, PyAny>> {
-        let batch = self.lock();
-        let (n, width) = (batch.env.num_envs(), batch.env.mask_width());
-        let mut masks = vec![true; n * width];
-        batch.env.masks(&mut masks);
-        let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
-        for i in 0..n {
-            let mut rng =
-                gradwerk_math::Stream::new(seed, gradwerk_math::Purpose::Test, i as u64, 0);
-            let mask = &masks[i * width..(i + 1) * width];
-            let (d, c) = self.action.sample(mask, &mut rng);
-            discrete.extend(d);
-            continuous.extend(c);
-        }
-        let rows = ActionRows { discrete: &discrete, continuous: &continuous, batch: Some(n) };
-        self.codec.write(py, rows)
     }
 }
 

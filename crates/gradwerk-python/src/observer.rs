@@ -44,8 +44,13 @@ pub struct PyObserver {
 
 impl PyObserver {
     /// An observer that may set `flag`.
-    pub fn new(hooks: Py<PyAny>, flag: &Flag, wants_updates: bool) -> Self {
-        Self { hooks, flag: Arc::clone(&flag.0), wants_updates, raised: None }
+    ///
+    /// # Errors
+    /// If the hooks do not say what they want.
+    pub fn new(hooks: Bound<'_, PyAny>, flag: &Flag) -> PyResult<Self> {
+        let wants_updates = hooks.getattr("wants_updates")?.extract()?;
+        let (hooks, flag) = (hooks.unbind(), Arc::clone(&flag.0));
+        Ok(Self { hooks, flag, wants_updates, raised: None })
     }
 
     /// The exception that stopped the run.

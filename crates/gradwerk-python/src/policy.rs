@@ -4,13 +4,15 @@ use crate::arrays;
 use crate::codec::{ActionRows, Codec, Rows};
 use crate::envs;
 use crate::error::plain;
-use gradwerk::Policy;
 use gradwerk::policy::ActionBatch;
 use gradwerk::run::driver;
+use gradwerk::{Error, Policy};
 use gradwerk_math::{Purpose, Stream};
 use numpy::PyArray1;
+use numpy::prelude::*;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,6 +28,26 @@ struct Acting {
     policy: Policy,
     /// Actions drawn so far: where the random numbers of the next ones begin.
     drawn: u64,
+}
+
+impl Acting {
+    fn act(
+        &mut self,
+        seen: &Seen,
+        mask: &[bool],
+        deterministic: bool,
+        seed: Option<u64>,
+    ) -> Result<ActionBatch, Error> {
+        if deterministic {
+            return self.policy.predict_masked(&seen.obs, mask);
+        }
+        let first = if seed.is_some() { 0 } else { self.drawn };
+        let stream =
+            |i: usize| Stream::new(seed.unwrap_or(0), Purpose::EvalAction, 0, first + i as u64);
+        let streams: Vec<Stream> = (0..seen.rows).map(stream).collect();
+        self.drawn += seen.rows as u64;
+        self.policy.sample_masked(&seen.obs, mask, &streams)
+    }
 }
 
 /// Observations in rows, and whether there was a leading axis.
@@ -94,6 +116,21 @@ impl PyPolicy {
         Ok(out)
     }
 
+    /// What the rows remember; nothing at the start of an episode.
+    fn state(&self, state: Option<&Bound<'_, PyAny>>, seen: &Seen) -> PyResult<Vec<f32>> {
+        let Some(state) = state else { return Ok(Vec::new()) };
+        let width = self.lock().policy.memory_width();
+        if width == 0 {
+            let text = format!("state={}: this policy has no memory, expected None", state.repr()?);
+            return Err(PyValueError::new_err(text));
+        }
+        let mut out = vec![0.0; seen.rows * width];
+        let wrong =
+            |error: PyErr| PyValueError::new_err(format!("state: {}", error.value(state.py())));
+        arrays::read(state, seen.batch, &[width], &mut out).map_err(wrong)?;
+        Ok(out)
+    }
+
     fn show<'py>(
         &self,
         py: Python<'py>,
@@ -118,38 +155,42 @@ impl PyPolicy {
         state: Option<&Bound<'py, PyAny>>,
         seed: Option<u64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(state) = state {
-            let text =
-                format!("state = {}: this policy has no memory, expected None", state.repr()?);
-            return Err(PyValueError::new_err(text));
-        }
         let seen = self.see(obs)?;
-        let mask = self.mask(mask, &seen)?;
-        let actions = py.detach(|| {
+        let (mask, state) = (self.mask(mask, &seen)?, self.state(state, &seen)?);
+        let acted = py.detach(|| {
             let mut acting = self.lock();
-            let Acting { policy, drawn } = &mut *acting;
-            if deterministic {
-                return policy.predict_masked(&seen.obs, &mask);
-            }
-            let first = if seed.is_some() { 0 } else { *drawn };
-            let stream =
-                |i: usize| Stream::new(seed.unwrap_or(0), Purpose::EvalAction, 0, first + i as u64);
-            let streams: Vec<Stream> = (0..seen.rows).map(stream).collect();
-            *drawn += seen.rows as u64;
-            policy.sample_masked(&seen.obs, &mask, &streams)
+            acting.policy.set_memory(&state)?;
+            let actions = acting.act(&seen, &mask, deterministic, seed)?;
+            Ok::<_, Error>((actions, acting.policy.memory().to_vec()))
         });
-        self.show(py, &actions.map_err(plain)?, &seen)
+        let (actions, memory) = acted.map_err(plain)?;
+        let action = self.show(py, &actions, &seen)?;
+        if memory.is_empty() {
+            return Ok(action);
+        }
+        let width = memory.len() / seen.rows;
+        let shape: Vec<usize> = seen.batch.into_iter().chain([width]).collect();
+        let memory = PyArray1::from_vec(py, memory).reshape(shape)?.into_any();
+        Ok(PyTuple::new(py, [action, memory])?.into_any())
     }
 
     /// The critic's estimate of the return from an observation on, or of a batch; None without a
     /// critic.
+    #[pyo3(signature = (obs, state=None))]
     fn value<'py>(
         &self,
         py: Python<'py>,
         obs: &Bound<'py, PyAny>,
+        state: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let seen = self.see(obs)?;
-        let Some(values) = self.lock().policy.values(&seen.obs) else { return Ok(None) };
+        let state = self.state(state, &seen)?;
+        let values = {
+            let mut acting = self.lock();
+            acting.policy.set_memory(&state).map_err(plain)?;
+            acting.policy.values(&seen.obs)
+        };
+        let Some(values) = values else { return Ok(None) };
         Ok(Some(match seen.batch {
             None => values[0].into_pyobject(py)?.into_any(),
             Some(_) => PyArray1::from_vec(py, values).into_any(),
@@ -157,25 +198,34 @@ impl PyPolicy {
     }
 
     /// `log pi(a|s)` of a batch of actions, in nats.
-    #[pyo3(signature = (obs, action, mask=None))]
+    #[pyo3(signature = (obs, action, mask=None, state=None))]
     fn log_prob<'py>(
         &self,
         py: Python<'py>,
         obs: &Bound<'py, PyAny>,
         action: &Bound<'py, PyAny>,
         mask: Option<&Bound<'py, PyAny>>,
+        state: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
         let seen = self.see(obs)?;
         let Some(rows) = seen.batch else {
             let text = "log_prob takes a batch: observations and actions with a leading axis";
             return Err(PyValueError::new_err(text));
         };
-        let mask = self.mask(mask, &seen)?;
+        let (mask, state) = (self.mask(mask, &seen)?, self.state(state, &seen)?);
         let space = self.lock().policy.action_space().clone();
         let (discrete, continuous) = self.action.read_actions(action, rows, &space)?;
         let actions = ActionBatch { discrete, continuous };
-        let result = self.lock().policy.log_probs(&seen.obs, &mask, &actions);
+        let mut acting = self.lock();
+        acting.policy.set_memory(&state).map_err(plain)?;
+        let result = acting.policy.log_probs(&seen.obs, &mask, &actions);
         Ok(PyArray1::from_vec(py, result.map_err(plain)?))
+    }
+
+    /// Numbers that it remembers from step to step; 0 if it acts on what it sees alone.
+    #[getter]
+    fn state_width(&self) -> usize {
+        self.lock().policy.memory_width()
     }
 
     /// Write all that acting needs to one file.

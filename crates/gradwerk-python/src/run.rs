@@ -17,7 +17,8 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// How a run is carried out.
 #[derive(FromPyObject)]
@@ -79,13 +80,12 @@ pub fn train(
     config: &PyConfig,
     env: Option<&Bound<'_, PyEnvironment>>,
     options: Options,
-    hooks: Py<PyAny>,
-    wants_updates: bool,
+    hooks: Bound<'_, PyAny>,
     flag: &Flag,
 ) -> PyResult<(String, String)> {
     let env = env.map(Bound::get);
     let (factory, options) = (factory(&config.resolved.config.env.id, env)?, options.build()?);
-    let mut observer = PyObserver::new(hooks, flag, wants_updates);
+    let mut observer = PyObserver::new(hooks, flag)?;
     let result = py.detach(|| {
         let watch = Watch { observer: &mut observer, interrupt: &flag.0 };
         driver::train_env(&config.resolved.config, factory, &options, watch)
@@ -95,21 +95,19 @@ pub fn train(
 
 /// Go on with a run; returns what `train` returns.
 #[pyfunction]
-#[pyo3(signature = (run_dir, env, steps, options, hooks, wants_updates, flag))]
 pub fn resume(
     py: Python<'_>,
     run_dir: PathBuf,
     env: Option<&Bound<'_, PyEnvironment>>,
     steps: Option<u64>,
     options: Options,
-    hooks: Py<PyAny>,
-    wants_updates: bool,
+    hooks: Bound<'_, PyAny>,
     flag: &Flag,
 ) -> PyResult<(String, String)> {
     let env = env.map(Bound::get);
     let id = env_id(run_dir.clone())?;
     let (factory, options) = (factory(&id, env)?, options.build()?);
-    let mut observer = PyObserver::new(hooks, flag, wants_updates);
+    let mut observer = PyObserver::new(hooks, flag)?;
     let result = py.detach(|| {
         let watch = Watch { observer: &mut observer, interrupt: &flag.0 };
         driver::resume_env(&run_dir, factory, steps, &options, watch)
@@ -144,30 +142,63 @@ fn finish(
     Ok((text.map_err(|e| PyValueError::new_err(e.to_string()))?, outcome.into()))
 }
 
+/// What is played.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Episodes {
+    episodes: usize,
+    seed: u64,
+    stochastic: bool,
+    threads: Option<usize>,
+}
+
 /// Play keyed episodes with a policy.
 #[pyfunction]
-#[pyo3(signature = (policy, env_id, env, episodes, seed, stochastic, threads, flag))]
 pub fn evaluate<'py>(
     py: Python<'py>,
     policy: &PyPolicy,
     env_id: &str,
     env: Option<&Bound<'py, PyEnvironment>>,
-    episodes: usize,
-    seed: u64,
-    stochastic: bool,
-    threads: Option<usize>,
+    episodes: Episodes,
     flag: &Flag,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let Episodes { episodes, seed, stochastic, threads } = episodes;
     let env = env.map(Bound::get);
     let (factory, runtime) = (factory(env_id, env)?, runtime(threads, None)?);
     let (policy, options) = (policy.copy(), EvalOptions { episodes, seed, stochastic });
-    let result = py.detach(|| {
-        evaluate_until(&policy, factory, options, &Pool::new(runtime.threads.max(1)), &flag.0)
-    });
+    let play =
+        || evaluate_until(&policy, factory, options, &Pool::new(runtime.threads.max(1)), &flag.0);
+    let result = match env {
+        Some(_) => py.detach(play),
+        None => py.detach(|| aside(play, flag))?,
+    };
     match result.map_err(|error| exception(&error, env))? {
         Some(result) => observer::evaluation(py, &result),
         None => Err(PyKeyboardInterrupt::new_err("the evaluation was interrupted")),
     }
+}
+
+/// Run `work` on another thread, so that this one can see to signals meanwhile: one that raises
+/// sets the flag.
+fn aside<T: Send>(work: impl FnOnce() -> T + Send, flag: &Flag) -> PyResult<T> {
+    let waiting = std::thread::current();
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            let result = work();
+            waiting.unpark();
+            result
+        });
+        let mut signals = Ok(());
+        while !worker.is_finished() {
+            std::thread::park_timeout(Duration::from_millis(50));
+            if signals.is_ok() {
+                signals = Python::attach(|py| py.check_signals());
+                signals.is_err().then(|| flag.0.store(true, Ordering::Relaxed));
+            }
+        }
+        let result = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        signals.map(|()| result)
+    })
 }
 
 /// The columns of a run's `metrics.jsonl`: NaN where a row has no value.

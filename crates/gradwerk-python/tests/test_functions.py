@@ -125,3 +125,38 @@ def test_native_episodes_are_those_of_training():
     wrapped = gym.wrappers.vector.RecordEpisodeStatistics(gw.native.make_vec("CartPole-v1", 4))
     trainer = gw.make(wrapped, steps=2000, seed=1)
     assert trainer.update()["steps"] > 0
+
+
+def test_a_normal_distribution():
+    space = gym.spaces.Box(-9, 9, (2,), np.float32)
+    dist = gw.Distribution(space, "gaussian")
+    assert (dist.kind, dist.params) == ("gaussian", 4)
+    mean, log_std = np.array([[0.5, -1.0], [0.0, 2.0]]), np.array([[0.0, 0.5], [-1.0, 0.2]])
+    y = np.concatenate([mean, log_std], axis=1)
+    action = np.array([[1.0, 0.0], [0.25, 2.5]], np.float32)
+    z = (action - mean) / np.exp(log_std)
+    expected = (-0.5 * z**2 - log_std - 0.5 * np.log(2 * np.pi)).sum(axis=1)
+    np.testing.assert_allclose(dist.log_prob(y, action), expected, rtol=1e-12)
+    entropy = (log_std + 0.5 * np.log(2 * np.pi * np.e)).sum(axis=1)
+    np.testing.assert_allclose(dist.entropy(y), entropy, rtol=1e-12)
+    np.testing.assert_allclose(dist.kl(y, y), 0, atol=1e-15)
+    np.testing.assert_allclose(dist.mode(y), mean)
+    many = dist.sample(np.repeat(y[:1], 20_000, axis=0), seed=1)
+    np.testing.assert_allclose(many.mean(axis=0), mean[0], atol=0.05)
+    np.testing.assert_allclose(many.std(axis=0), np.exp(log_std[0]), rtol=0.05)
+
+
+def test_a_masked_choice():
+    dist = gw.Distribution(gym.spaces.Discrete(3, start=5))
+    y, mask = np.log([[0.5, 0.3, 0.2]]), [[1, 0, 1]]
+    np.testing.assert_allclose(dist.log_prob(y, [7]), np.log(0.2), rtol=1e-12)
+    np.testing.assert_allclose(dist.log_prob(y, [7], mask), np.log(0.2 / 0.7), rtol=1e-12)
+    assert set(dist.sample(np.repeat(y, 500, 0), mask=mask * 500)) == {5, 7}
+    with pytest.raises(ValueError, match=r"y has the shape \[3\], expected \[n, 3\]"):
+        dist.entropy(y[0])
+    with pytest.raises(ValueError, match="row 0 allows no value"):
+        dist.entropy(y, [[0, 0, 0]])
+    with pytest.raises(ValueError, match="unknown distribution `normal`"):
+        gw.Distribution(gym.spaces.Discrete(3), "normal")
+    with pytest.raises(ValueError, match=r"gaussian policy on Discrete\(3\): expected one of"):
+        gw.Distribution(gym.spaces.Discrete(3), "gaussian")

@@ -201,6 +201,23 @@ def test_an_environment_that_is_passed_is_stepped_alone():
     assert trainer.update()["steps"] == many.update()["steps"]
 
 
+def test_settings_are_up_to_date():
+    scripts = pathlib.Path(__file__).resolve().parents[1] / "scripts"
+    sys.path.insert(0, str(scripts))
+    import settings
+
+    assert settings.FILE.read_text() == settings.text(), "run scripts/settings.py"
+
+
+def test_an_evaluation_is_interrupted():
+    policy = gw.make("Pendulum-v1").policy
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        gw.evaluate(policy, episodes=10**6)
+    assert time.perf_counter() - start < 10
+
+
 def test_the_import_is_light():
     code = "import sys, gradwerk; print([m for m in ('gymnasium', 'matplotlib') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

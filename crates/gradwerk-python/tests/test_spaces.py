@@ -98,6 +98,10 @@ def test_unsupported_spaces_are_named():
     with pytest.raises(TypeError, match=r"Text\(.*expected one of Box, Discrete"):
         gw.make(lambda: Shown(text, "a"))
 
+    inside = spaces.Dict({"a": spaces.Discrete(2), "b": text})
+    with pytest.raises(TypeError, match=r"entry `b`: the space Text"):
+        gw.make(lambda: Shown(inside, {}))
+
     class Whole(Mixed):
         def __init__(self):
             super().__init__()
@@ -119,3 +123,26 @@ def test_predict_refuses_what_is_no_observation(obs, text):
     policy = gw.make("CartPole-v1").policy
     with pytest.raises((ValueError, TypeError), match=text):
         policy.predict(obs)
+
+
+def test_a_policy_with_memory_takes_and_returns_its_state():
+    memory = {"kind": "gru", "units": 6, "segment": 8}
+    trainer = gw.make("CartPole-v1", memory=memory, **SMALL, num_envs=4)
+    trainer.update()
+    policy = trainer.policy
+    assert policy.state_width >= 6
+    obs = np.random.default_rng(0).normal(size=(5, 3, 4))
+    state, seen = None, []
+    for rows in obs:
+        seen.append(policy.value(rows, state=state))
+        actions, state = policy.predict(rows, state=state)
+        assert actions.shape == (3,) and state.shape == (3, policy.state_width)
+    # Row by row the same, and without the memory something else.
+    alone = None
+    for k, rows in enumerate(obs):
+        assert policy.value(rows[1], state=alone) == seen[k][1]
+        _, alone = policy.predict(rows[1], state=alone)
+    np.testing.assert_array_equal(alone, state[1])
+    assert policy.value(obs[4, 1]) != seen[4][1]
+    with pytest.raises(ValueError, match=r"state: an array of shape \[2\], expected \[\d+\]"):
+        policy.predict(obs[0, 0], state=np.zeros(2))

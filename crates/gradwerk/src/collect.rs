@@ -109,7 +109,10 @@ pub struct Shard {
     inference: Inference<f32>,
     /// What the networks remember of each environment's episode, `[n, memory_width]`.
     memory: Vec<f32>,
-    /// Encoded observations to bootstrap from: the current ones, then the final ones.
+    /// Raw observations before the current one, `[n, frames - 1, d]`: what was seen of another
+    /// episode means nothing.
+    earlier: Vec<f32>,
+    /// Encoded observations to bootstrap from, stacked: the final ones, then the current ones.
     boot_obs: Vec<f32>,
     /// The same of images.
     boot_pixels: Vec<u8>,
@@ -141,9 +144,9 @@ impl Shard {
     ) -> Self {
         let (n, raw) = (env.num_envs(), model.encoder.raw_width());
         let (d, pixels) = model.encoder.columns();
-        let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
-        let (mask_width, memory) = (model.mask_width, model.memory_width());
-        assert_eq!(env.mask_width(), mask_width, "masks of the environment and of the model");
+        let (memory, frames) = (model.memory_width(), model.frames);
+        let masks = "masks of the environment and of the model";
+        assert_eq!(env.mask_width(), model.mask_width, "{masks}");
         let rows = plan.capacity() * n;
         // Cut episodes and the last observations. With fixed steps there may be more cuts.
         let boots = n * match plan {
@@ -164,23 +167,21 @@ impl Shard {
             steps: vec![0; n],
             time: vec![0; n],
             total: vec![0.0; n],
-            clipped: vec![0.0; n * wc],
+            clipped: vec![0.0; n * model.dist.continuous()],
             heads: vec![0.0; n * model.head_width()],
             work: vec![0.0; n * model.head_width()],
             streams: Vec::with_capacity(n.min(MAX_ROWS)),
             inference: Inference::new(model, kernel),
             memory: vec![0.0; n * memory],
-            boot_obs: Vec::with_capacity(boots * d),
-            boot_pixels: Vec::with_capacity(boots * pixels),
+            earlier: vec![0.0; n * (frames - 1) * raw],
+            boot_obs: Vec::with_capacity(boots * frames * d),
+            boot_pixels: Vec::with_capacity(boots * frames * pixels),
             boot_memory: Vec::with_capacity(boots * memory),
             boot_row: Vec::with_capacity(boots),
             boot_value: Vec::with_capacity(boots),
             obs_sum: vec![0.0; n * d],
             obs_square: vec![0.0; n * d],
-            rollout: Rollout::new(plan.capacity(), n, d, wd, wc)
-                .with_pixels(pixels)
-                .with_masks(mask_width)
-                .with_memory(memory),
+            rollout: model.rollout(plan.capacity(), n),
             episodes: Vec::with_capacity(rows.min(1 << 16)),
             error: None,
             env,
@@ -214,6 +215,7 @@ impl Shard {
         for (i, obs) in self.obs.chunks_exact(self.encoder.raw_width()).enumerate() {
             self.check(i, obs, 0.0)?;
         }
+        self.show_earlier(ctx.obs_map);
         let mut t = 0;
         while self.goes_on(ctx.plan, t) {
             self.find_live();
@@ -248,6 +250,28 @@ impl Shard {
         self.live.iter_mut().zip(resetting).for_each(|(live, resetting)| *live &= !resetting);
     }
 
+    /// Encode the frames from before the rollout with the map of this one.
+    fn show_earlier(&mut self, map: &ObsMap) {
+        let (raw, frames) = (self.encoder.raw_width(), self.rollout.earlier);
+        for (at, frame) in self.earlier.chunks_exact(raw).enumerate() {
+            let (numbers, pixels) = self.rollout.earlier_mut(at / frames, at % frames);
+            self.encoder.store(map, frame, numbers, pixels);
+        }
+    }
+
+    /// The current observations of the environments that act become earlier ones.
+    fn shift_earlier(&mut self) {
+        let (raw, frames) = (self.encoder.raw_width(), self.rollout.earlier);
+        if frames == 0 {
+            return;
+        }
+        let rows = self.earlier.chunks_exact_mut(frames * raw).zip(self.obs.chunks_exact(raw));
+        for ((earlier, obs), _) in rows.zip(&self.live).filter(|(_, live)| **live) {
+            earlier.copy_within(raw.., 0);
+            earlier[(frames - 1) * raw..].copy_from_slice(obs);
+        }
+    }
+
     fn goes_on(&self, plan: Plan, t: usize) -> bool {
         match plan {
             Plan::Steps(steps) => t < steps,
@@ -257,15 +281,13 @@ impl Shard {
 
     /// Encode what is seen, ask the policy, sample an action for every environment.
     fn act(&mut self, ctx: &Context<'_>, t: usize) -> Result<(), Error> {
-        let (n, r) = (self.rollout.n, &mut self.rollout);
-        let rows = |width: usize| t * n * width..(t + 1) * n * width;
-        let (numbers, pixels) = (rows(r.obs_width), rows(r.pixel_width));
-        let (numbers, pixels) = (&mut r.obs[numbers], &mut r.pixels[pixels]);
+        let n = self.rollout.n;
+        self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.live);
+        self.rollout.time[t * n..(t + 1) * n].copy_from_slice(&self.time);
+        let (numbers, pixels) = self.rollout.frames_mut(t * n..(t + 1) * n);
         self.encoder.store(ctx.obs_map, &self.obs, numbers, pixels);
         self.infer(ctx, t);
         self.apply_masks(ctx, t)?;
-        self.rollout.valid[t * n..(t + 1) * n].copy_from_slice(&self.live);
-        self.rollout.time[t * n..(t + 1) * n].copy_from_slice(&self.time);
         for first in (0..n).step_by(MAX_ROWS) {
             self.draw(ctx, t, first..n.min(first + MAX_ROWS));
         }
@@ -334,6 +356,7 @@ impl Shard {
             self.add_moments(ctx.obs_map);
         }
         self.clip_actions(ctx.model, t);
+        self.shift_earlier();
         let wd = self.rollout.discrete_width;
         let actions = Actions {
             discrete: &self.rollout.discrete[t * n * wd..(t + 1) * n * wd],
@@ -359,7 +382,7 @@ impl Shard {
             if self.live[i] {
                 self.record(ctx, t, i);
             } else {
-                // It waits at the start of an episode.
+                // It stands at the start of an episode, reset in this row or waiting.
                 forget(&mut self.memory, self.rollout.memory_width, i);
             }
         }
@@ -426,27 +449,29 @@ impl Shard {
         self.time[i] = 0;
         self.total[i] = 0.0;
         if self.end[i] == End::Truncated {
-            self.push_boot(ctx.obs_map, Bootstrap::Final(i));
-            self.boot_row.push(t * self.rollout.n + i);
+            let row = t * self.rollout.n + i;
+            self.push_boot(ctx.obs_map, &Bootstrap::Final(i), (row + self.rollout.n, length));
+            self.boot_row.push(row);
         }
     }
 
-    /// Encode observations to bootstrap from behind those that are there.
-    fn push_boot(&mut self, map: &ObsMap, of: Bootstrap) {
-        let (d, width) = (self.encoder.raw_width(), self.rollout.memory_width);
-        let (raw, memory) = match of {
-            Bootstrap::Final(i) => {
-                (&self.final_obs[i * d..(i + 1) * d], &self.memory[i * width..(i + 1) * width])
-            }
-            Bootstrap::Current => (&self.obs[..], &self.memory[..]),
+    /// Encode an observation to bootstrap from behind those that are there. It would be row `row`
+    /// of the rollout, and is step `time` of its episode.
+    fn push_boot(&mut self, map: &ObsMap, of: &Bootstrap, (row, time): (usize, u32)) {
+        let (raw, i) = match *of {
+            Bootstrap::Final(i) => (&self.final_obs, i),
+            Bootstrap::Current(i) => (&self.obs, i),
         };
-        self.boot_memory.extend_from_slice(memory);
-        let rows = raw.len() / d;
-        let (numbers, pixels) = (self.boot_obs.len(), self.boot_pixels.len());
-        self.boot_obs.resize(numbers + rows * self.rollout.obs_width, 0.0);
-        self.boot_pixels.resize(pixels + rows * self.rollout.pixel_width, 0);
-        let (numbers, pixels) = (&mut self.boot_obs[numbers..], &mut self.boot_pixels[pixels..]);
-        self.encoder.store(map, raw, numbers, pixels);
+        let (r, cut) = (&self.rollout, |width: usize| i * width..(i + 1) * width);
+        let (before, (numbers, pixels)) = (r.earlier, (r.obs_width, r.pixel_width));
+        self.boot_memory.extend_from_slice(&self.memory[cut(r.memory_width)]);
+        let (n, p) = (self.boot_obs.len(), self.boot_pixels.len());
+        self.boot_obs.resize(n + (before + 1) * numbers, 0.0);
+        self.boot_pixels.resize(p + (before + 1) * pixels, 0);
+        let (n, p) = (&mut self.boot_obs[n..], &mut self.boot_pixels[p..]);
+        let last = (&mut n[before * numbers..], &mut p[before * pixels..]);
+        self.encoder.store(map, &raw[cut(self.encoder.raw_width())], last.0, last.1);
+        r.complete_stack((row, time), n, p);
     }
 
     /// Values of all observations, of the final ones of truncated episodes and of the last ones.
@@ -463,7 +488,9 @@ impl Shard {
             to_values(ctx, &mut self.rollout.value);
         }
         let finals = self.boot_row.len();
-        self.push_boot(ctx.obs_map, Bootstrap::Current);
+        for i in 0..n {
+            self.push_boot(ctx.obs_map, &Bootstrap::Current(i), (t * n + i, self.time[i]));
+        }
         self.boot_value.resize(finals + n, 0.0);
         self.value_rows(ctx, ValueOf::Bootstrap);
         let r = &mut self.rollout;
@@ -476,19 +503,24 @@ impl Shard {
     }
 
     fn value_rows(&mut self, ctx: &Context<'_>, of: ValueOf) {
-        let is_image = self.rollout.pixel_width > 0;
-        let (numbers, pixels, memory, value) = match of {
-            ValueOf::Rollout => {
-                let r = &mut self.rollout;
-                (&r.obs, &r.pixels, &mut [][..], &mut r.value)
-            }
-            ValueOf::Bootstrap => {
-                (&self.boot_obs, &self.boot_pixels, &mut self.boot_memory[..], &mut self.boot_value)
-            }
+        let mut value = match of {
+            ValueOf::Rollout => std::mem::take(&mut self.rollout.value),
+            ValueOf::Bootstrap => std::mem::take(&mut self.boot_value),
         };
-        let obs = if is_image { Inputs::Pixels(pixels) } else { Inputs::Numbers(numbers) };
-        self.inference.value(ctx.model, ctx.weights, obs, memory, value);
-        to_values(ctx, value);
+        let r = &self.rollout;
+        let (obs, memory) = match of {
+            ValueOf::Rollout => (r.inputs(0..r.rows()), &mut [][..]),
+            ValueOf::Bootstrap if r.pixel_width > 0 => {
+                (Inputs::Pixels(&self.boot_pixels), &mut self.boot_memory[..])
+            }
+            ValueOf::Bootstrap => (Inputs::Numbers(&self.boot_obs), &mut self.boot_memory[..]),
+        };
+        self.inference.value(ctx.model, ctx.weights, obs, memory, &mut value);
+        to_values(ctx, &mut value);
+        match of {
+            ValueOf::Rollout => self.rollout.value = value,
+            ValueOf::Bootstrap => self.boot_value = value,
+        }
     }
 
     fn non_finite(&self, what: &str, value: f64, i: usize) -> Error {
@@ -509,6 +541,7 @@ impl Shard {
             time: self.time.clone(),
             total: self.total.clone(),
             memory: self.memory.clone(),
+            earlier: self.earlier.clone(),
         }
     }
 
@@ -530,18 +563,20 @@ impl Shard {
         self.time = state.time;
         self.total = state.total;
         self.memory = state.memory;
+        self.earlier = state.earlier;
         Ok(())
     }
 }
 
-/// Observations whose values are bootstrapped from.
+/// The observation of an environment whose value is bootstrapped from.
 enum Bootstrap {
-    /// The final one of an environment.
+    /// The final one.
     Final(usize),
-    /// All current ones.
-    Current,
+    /// The current one.
+    Current(usize),
 }
 
+#[derive(Clone, Copy)]
 enum ValueOf {
     Rollout,
     Bootstrap,
@@ -575,6 +610,8 @@ pub struct ShardState {
     pub total: Vec<f64>,
     /// What the networks remember of it, `[n, memory_width]`.
     pub memory: Vec<f32>,
+    /// Raw observations before the current one, `[n, frames - 1, d]`.
+    pub earlier: Vec<f32>,
 }
 
 /// Name and value of the first number that is not finite.

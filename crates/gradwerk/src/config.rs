@@ -7,7 +7,7 @@ use crate::dist::DistConfig;
 use crate::estimate::EstimatorConfig;
 use crate::layers::Sources;
 use crate::schedule::Schedule;
-use gradwerk_env::EnvSettings;
+use gradwerk_env::{EnvFactory, EnvSettings, WithPrevious};
 use gradwerk_nn::{MemoryConfig, NetworkConfig, NnError, OptimizerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,11 +90,26 @@ pub struct EnvConfig {
     pub time_limit: Option<u32>,
     /// Times an action is repeated in the environment; the rewards are summed.
     pub frame_skip: u32,
+    /// Observations that the networks see at once: the last ones of the episode, the oldest first
+    /// (images channel by channel). Before there are so many, the first one is repeated.
+    pub frame_stack: usize,
+    /// Let the observation tell the previous action; zeros at the start of an episode.
+    pub previous_action: bool,
+    /// Let the observation tell the previous reward; 0 at the start of an episode.
+    pub previous_reward: bool,
 }
 
 impl Default for EnvConfig {
     fn default() -> Self {
-        Self { id: "CartPole-v1".into(), num_envs: 8, time_limit: None, frame_skip: 1 }
+        Self {
+            id: "CartPole-v1".into(),
+            num_envs: 8,
+            time_limit: None,
+            frame_skip: 1,
+            frame_stack: 1,
+            previous_action: false,
+            previous_reward: false,
+        }
     }
 }
 
@@ -237,6 +252,17 @@ impl Config {
         EnvSettings { time_limit, frame_skip: self.env.frame_skip }
     }
 
+    /// The environment as the agent sees it: with the previous action and reward, if it shall.
+    ///
+    /// # Errors
+    /// If its observations have no place for them.
+    pub fn as_seen<'a>(&self, env: &'a dyn EnvFactory) -> Result<WithPrevious<'a>, Invalid> {
+        let EnvConfig { previous_action, previous_reward, .. } = self.env;
+        let key = if previous_action { "env.previous_action" } else { "env.previous_reward" };
+        WithPrevious::new(env, previous_action, previous_reward)
+            .map_err(|why| Invalid::new(key, true, format!("{why}: must be false")))
+    }
+
     /// Whether updates use whole episodes; a recording has nothing else.
     #[must_use]
     pub fn whole_episodes(&self) -> bool {
@@ -302,7 +328,9 @@ impl Config {
     fn validate_env(&self) -> Result<(), Invalid> {
         let n = self.env.num_envs;
         require((1..=1 << 20).contains(&n), "env.num_envs", n, "must be from 1 to 1048576")?;
-        require(self.env.frame_skip > 0, "env.frame_skip", 0, "must be at least 1")
+        require(self.env.frame_skip > 0, "env.frame_skip", 0, "must be at least 1")?;
+        let stack = self.env.frame_stack;
+        require((1..=64).contains(&stack), "env.frame_stack", stack, "must be from 1 (off) to 64")
     }
 
     fn validate_memory(&self) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use crate::config::Invalid;
 use crate::normalize::ObsMap;
 use gradwerk_env::{EnvError, Space};
 use gradwerk_math::Real;
-use gradwerk_nn::ImageSize;
+use gradwerk_nn::{ImageSize, PlacedImage};
 
 /// How raw observations of a space become inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +103,28 @@ impl Encoder {
         match self {
             Self::Image { size } => Some(*size),
             _ => None,
+        }
+    }
+
+    /// Where the encoded row has images.
+    #[must_use]
+    pub fn images(&self) -> Vec<PlacedImage> {
+        let mut images = Vec::new();
+        self.images_from(0, &mut images);
+        images
+    }
+
+    fn images_from(&self, at: usize, images: &mut Vec<PlacedImage>) {
+        match self {
+            Self::Image { size } => images.push(PlacedImage { at, size: *size }),
+            Self::Vector { .. } | Self::OneHot { .. } | Self::Bits { .. } => {}
+            Self::Parts(parts) => {
+                let mut at = at;
+                for part in parts {
+                    part.images_from(at, images);
+                    at += part.width();
+                }
+            }
         }
     }
 

@@ -82,7 +82,7 @@ pub fn evaluate_until(
     pool: &Pool,
     interrupt: &AtomicBool,
 ) -> Result<Option<Evaluation>, Error> {
-    policy.check_env(env)?;
+    let env = &policy.as_seen(env)?;
     let (settings, cut_at) = policy.episode_settings(env);
     let game = Game { env, settings, episodes: options.episodes, seed: options.seed, keep: false };
     let player = PolicyPlayer::new(policy, options.stochastic);

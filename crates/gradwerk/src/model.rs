@@ -4,10 +4,13 @@ use crate::Error;
 use crate::config::{Config, Invalid, in_section};
 use crate::dist::{AnyDist, Distribution, Widths};
 use crate::encode::Encoder;
-use crate::rollout::Inputs;
+use crate::rollout::{Inputs, Rollout};
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
-use gradwerk_nn::{ActorCritic, Buffer, Engine, Layout, Memory, Params, Rows, Shape, TILE};
+use gradwerk_nn::{
+    ActorCritic, Buffer, Engine, ImageSize, Layout, Memory, NetworkConfig, Params, PlacedImage,
+    Rows, Shape, TILE,
+};
 use std::sync::Arc;
 
 /// The policy and value networks with the distribution that reads the policy's outputs.
@@ -17,8 +20,10 @@ pub struct Model<E: Engine> {
     pub net: Arc<ActorCritic<E>>,
     /// The action distribution.
     pub dist: AnyDist,
-    /// From raw observations to the networks' inputs.
+    /// From raw observations to frames, of which the networks' inputs are stacks.
     pub encoder: Encoder,
+    /// Frames of a stack: the last observations that the networks see.
+    pub frames: usize,
     /// The space of raw observations.
     pub observation_space: Space,
     /// The space of actions.
@@ -41,18 +46,23 @@ impl<E: Engine> Model<E> {
         let unfit = |e| Invalid::new("policy.kind", config.policy.name(), format!("{e}"));
         let dist = config.policy.build(action).map_err(unfit)?;
         let head = dist.head();
+        let frames = config.env.frame_stack;
         let (low, high) = input_bounds(config, observation);
         let encoder = Encoder::of(observation);
         encoder.check_normalization(config.normalize.observations)?;
+        if let (NetworkConfig::Tabular(_), 2..) = (&config.network, frames) {
+            let reason = "must be 1 with network tabular, which looks one state up";
+            return Err(Invalid::new("env.frame_stack", frames, reason).into());
+        }
         let shape = Shape {
-            inputs: encoder.width(),
-            image: encoder.image(),
+            inputs: frames * encoder.width(),
+            images: stacked_images(&encoder, frames)?,
             outputs: head.network,
             free: head.free,
             log_std: head.init,
             value: config.has_critic(),
-            low,
-            high,
+            low: low.repeat(frames),
+            high: high.repeat(frames),
             memory: config.memory.clone(),
         };
         let net: ActorCritic<E> = config.network.build(&shape).map_err(in_section("network"))?;
@@ -69,6 +79,7 @@ impl<E: Engine> Model<E> {
             net: Arc::new(net),
             dist,
             encoder,
+            frames,
             observation_space: observation.clone(),
             action_space: action.clone(),
             action_bounds: action.action_bounds(),
@@ -112,7 +123,8 @@ impl<E: Engine> Model<E> {
         self.net.layout()
     }
 
-    /// Entries of an encoded observation, as networks and rollouts have it; a raw one has
+    /// Inputs of the networks: the entries of `frames` encoded observations, the oldest first.
+    /// Rollouts keep one at a time, with `encoder.width()` entries; a raw one has
     /// `encoder.raw_width()`.
     #[must_use]
     pub fn obs_width(&self) -> usize {
@@ -129,6 +141,17 @@ impl<E: Engine> Model<E> {
     #[must_use]
     pub fn memory_width(&self) -> usize {
         self.net.memory_len()
+    }
+
+    /// Room for up to `t` steps of `n` environments.
+    #[must_use]
+    pub fn rollout(&self, t: usize, n: usize) -> Rollout<E> {
+        let (numbers, pixels) = self.encoder.columns();
+        Rollout::new(t, n, numbers, self.dist.discrete(), self.dist.continuous())
+            .with_pixels(pixels)
+            .with_earlier(self.frames - 1)
+            .with_masks(self.mask_width)
+            .with_memory(self.memory_width())
     }
 
     /// Longest sequence that is differentiated through; none without memory.
@@ -170,7 +193,22 @@ pub(crate) fn clip_to_space(space: &Space, actions: &mut [f32]) {
     }
 }
 
-/// Bounds of what the network sees, entry by entry: those of the space, of a one-hot row, bits or
+/// The images in what the network sees: frames lie on one another channel by channel where the
+/// observation is an image and nothing else.
+fn stacked_images(encoder: &Encoder, frames: usize) -> Result<Vec<PlacedImage>, Invalid> {
+    if let Some(size) = encoder.image() {
+        let size = ImageSize { channels: frames * size.channels, ..size };
+        return Ok(vec![PlacedImage { at: 0, size }]);
+    }
+    let images = encoder.images();
+    if frames > 1 && !images.is_empty() {
+        let reason = "must be 1 where an image is one entry of several";
+        return Err(Invalid::new("env.frame_stack", frames, reason));
+    }
+    Ok(images)
+}
+
+/// Bounds of what the network sees of a frame, entry by entry: those of the space, of a one-hot row, bits or
 /// pixels, or of the normaliser's clip.
 fn input_bounds(config: &Config, observation: &Space) -> (Vec<f32>, Vec<f32>) {
     let clip = config.normalize.clip as f32;
@@ -233,12 +271,13 @@ impl<E: Engine> Inference<E> {
     /// Memory for tiles of `model`.
     #[must_use]
     pub fn new(model: &Model<E>, kernel: Kernel) -> Self {
-        let tile = if model.encoder.image().is_some() { TILE * model.obs_width() } else { 0 };
+        let kept_otherwise = model.encoder.image().is_some() || model.frames > 1;
+        let tile = if kept_otherwise { TILE * model.obs_width() } else { 0 };
         Self { kernel, cache: Buffer::zeros(model.net.cache_len(TILE)), tile: Buffer::zeros(tile) }
     }
 
-    /// Policy outputs `[rows, head_width]` of observations `[rows, d]`; `memory` is
-    /// `[rows, memory_width]`, before them and then after.
+    /// Policy outputs `[rows, head_width]` of observations `[rows, d]`; `memory` has as many rows
+    /// that begin with what is remembered, before them and then after.
     pub fn policy<'a>(
         &mut self,
         model: &Model<E>,
@@ -298,17 +337,18 @@ impl<E: Engine> Inference<E> {
         memory: &mut [E],
         forward: &mut dyn FnMut(&[E], usize, Rows<'_>, Memory<'_, E>, &mut [E]),
     ) {
-        let (d, stride) = (model.obs_width(), model.memory_width());
+        let d = model.obs_width();
         let all = obs.len() / d;
+        let stride = memory.len() / all.max(1);
         for tile in (0..all).step_by(TILE) {
             let rows = TILE.min(all - tile);
             let data = &mut memory[tile * stride..(tile + rows) * stride];
             let memory = Memory { data, stride };
             match obs.part(tile * d..(tile + rows) * d) {
                 Inputs::Numbers(x) => forward(x, tile, rows.into(), memory, &mut self.cache),
-                pixels @ Inputs::Pixels(_) => {
+                others => {
                     let x = &mut self.tile[..rows * d];
-                    pixels.fill(x);
+                    others.fill(x);
                     forward(x, tile, rows.into(), memory, &mut self.cache);
                 }
             }

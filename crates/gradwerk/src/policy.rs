@@ -9,9 +9,12 @@ use crate::normalize::{Normalizers, ObsMap};
 use crate::run::file;
 use crate::run::spaces::{load_space, save_space};
 use crate::run::state::{State, StateError};
-use gradwerk_env::{EnvFactory, EnvSettings, Space, mask};
+use gradwerk_env::{EnvFactory, EnvSettings, Space, WithPrevious, mask};
 use gradwerk_math::{Buffer, Kernel, Stream};
+use past::Past;
 use std::path::Path;
+
+mod past;
 
 /// A policy with its weights, its observation normaliser and the spaces it was made for.
 #[derive(Clone, Debug)]
@@ -21,11 +24,15 @@ pub struct Policy {
     weights: Weights<f32>,
     obs_map: ObsMap,
     normalizers: Normalizers,
+    /// Encoded observations, and the same with the frames before them.
+    frames: Vec<f32>,
     seen: Vec<f32>,
     heads: Vec<f32>,
     inference: Inference<f32>,
-    /// What each row of the batches remembers, `[rows, memory_width]`; empty before the first.
+    /// What each row of the batches remembers, `[rows, memory_width]`: for the networks, and then
+    /// of the frames before; empty before the first.
     memory: Vec<f32>,
+    past: Past,
     /// Values that come with the heads where there is a memory.
     value: Vec<f32>,
     interface: Option<String>,
@@ -53,7 +60,9 @@ impl Policy {
         normalizers: Normalizers,
     ) -> Self {
         let observations = normalizers.observations.as_ref();
-        let obs_map = ObsMap::new(model.obs_width(), observations, config.normalize.clip);
+        let width = model.encoder.width();
+        let obs_map = ObsMap::new(width, observations, config.normalize.clip);
+        let past = Past::new(model.frames, width);
         let inference = Inference::new(&model, kernel);
         let config = config.clone();
         Self {
@@ -62,10 +71,12 @@ impl Policy {
             weights,
             obs_map,
             normalizers,
+            frames: Vec::new(),
             seen: Vec::new(),
             heads: Vec::new(),
             inference,
             memory: Vec::new(),
+            past,
             value: Vec::new(),
             interface: None,
         }
@@ -126,11 +137,11 @@ impl Policy {
     /// Numbers that the policy remembers per row; 0 if it acts on what it sees alone.
     #[must_use]
     pub fn memory_width(&self) -> usize {
-        self.model.memory_width()
+        self.model.memory_width() + self.past.len()
     }
 
-    /// What each row of the batches remembers, `[rows, memory_width]`: empty before the first
-    /// batch. A policy with memory goes on with every batch of observations that it acts on or
+    /// What each row of the batches remembers, `[rows, memory_width]`, earlier observations
+    /// included (`env.frame_stack`): empty before the first batch. A policy with memory goes on with every batch of observations that it acts on or
     /// that [`Policy::log_probs`] is asked of; row `i` is taken for the same episode as row `i` of
     /// the batch before.
     #[must_use]
@@ -164,7 +175,8 @@ impl Policy {
     /// If the batches have no such row.
     pub fn forget_row(&mut self, row: usize) {
         if !self.memory.is_empty() {
-            forget(&mut self.memory, self.model.memory_width(), row);
+            let width = self.memory_width();
+            forget(&mut self.memory, width, row);
         }
     }
 
@@ -233,7 +245,6 @@ impl Policy {
             return None;
         }
         let mut values = vec![0.0; self.encode(obs)];
-        self.remember(values.len());
         let mut memory = self.memory.clone();
         let (model, weights) = (&self.model, &self.weights);
         self.inference.value(model, weights, &self.seen, &mut memory, &mut values);
@@ -273,15 +284,31 @@ impl Policy {
         Ok(self.act(obs, mask, |i| Some(streams[i].clone())))
     }
 
-    /// Encode raw observations into `self.seen`; returns the number of rows.
+    /// Encode raw observations into `self.frames`, and with those before them into `self.seen`;
+    /// returns the number of rows.
     fn encode(&mut self, obs: &[f32]) -> usize {
         let encoder = &self.model.encoder;
         let d = encoder.raw_width();
         assert_eq!(obs.len() % d, 0, "observations of {d} entries");
-        let rows = obs.len() / d;
-        self.seen.resize(rows * encoder.width(), 0.0);
-        encoder.encode(&self.obs_map, obs, &mut self.seen);
+        let (rows, width) = (obs.len() / d, encoder.width());
+        self.frames.resize(rows * width, 0.0);
+        encoder.encode(&self.obs_map, obs, &mut self.frames);
+        self.remember(rows);
+        self.seen.resize(rows * self.model.obs_width(), 0.0);
+        let stacks = self.seen.chunks_exact_mut(self.model.obs_width());
+        for (i, (frame, stack)) in self.frames.chunks_exact(width).zip(stacks).enumerate() {
+            let range = past_of(i, &self.model, &self.past);
+            self.past.stack(&self.memory[range], frame, stack);
+        }
         rows
+    }
+
+    /// The observations at hand become earlier ones.
+    fn advance(&mut self) {
+        for (i, stack) in self.seen.chunks_exact(self.model.obs_width()).enumerate() {
+            let range = past_of(i, &self.model, &self.past);
+            self.past.advance(stack, &mut self.memory[range]);
+        }
     }
 
     /// Actions drawn from the policy as they were drawn, not taken to the space, and
@@ -348,15 +375,15 @@ impl Policy {
     fn forward(&mut self, obs: &[f32], mask: &[bool]) -> usize {
         let rows = self.encode(obs);
         self.heads.resize(rows * self.model.head_width(), 0.0);
-        self.remember(rows);
         self.value.resize(rows, 0.0);
         let (model, weights, memory) = (&self.model, &self.weights, &mut self.memory);
-        if memory.is_empty() {
+        if model.memory_width() == 0 {
             self.inference.policy(model, weights, &self.seen, memory, &mut self.heads);
         } else {
             let out = (&mut self.heads[..], &mut self.value[..]);
             self.inference.both(model, weights, &self.seen, memory, out);
         }
+        self.advance();
         let dist = &self.model.dist;
         dist.mask_rows(mask.chunks_exact(dist.mask().max(1)), &mut self.heads);
         rows
@@ -463,7 +490,7 @@ impl Policy {
         }
         let kernel = Kernel::detect();
         let weights = Weights::new(&model, theta, kernel);
-        let mut normalizers = Normalizers::new(&config.normalize, model.obs_width());
+        let mut normalizers = Normalizers::new(&config.normalize, model.encoder.width());
         normalizers.load(state)?;
         let policy = Self::new(&config, model, weights, kernel, normalizers);
         Ok(policy.with_interface(state.get_meta("interface").ok()))
@@ -480,15 +507,17 @@ impl Policy {
         (settings, cut_at)
     }
 
-    /// Check that the policy can act in an environment.
+    /// An environment as the policy sees it: with the previous action and reward, if it was trained
+    /// with them.
     ///
     /// # Errors
-    /// If the spaces differ; both are named.
-    pub fn check_env(&self, env: &dyn EnvFactory) -> Result<(), Error> {
+    /// If the policy cannot act there, because the spaces differ; both are named.
+    pub fn as_seen<'a>(&self, env: &'a dyn EnvFactory) -> Result<WithPrevious<'a>, Error> {
+        let env = self.config.as_seen(env)?;
         let (obs, action) = (env.observation_space(), env.action_space());
         let own = &self.model;
         if obs == own.observation_space && action == own.action_space {
-            return Ok(());
+            return Ok(env);
         }
         Err(Error::Usage(format!(
             "the policy was made for observations {} and actions {} (of {}), but {} has {obs} and {action}",
@@ -498,4 +527,10 @@ impl Policy {
             env.id(),
         )))
     }
+}
+
+/// Where the frames before row `row` lie in the memory.
+fn past_of(row: usize, model: &Model<f32>, past: &Past) -> std::ops::Range<usize> {
+    let end = (row + 1) * (model.memory_width() + past.len());
+    end - past.len()..end
 }

@@ -1,67 +1,13 @@
 //! The columns of one rollout, time-major: index `t * n + i` for step `t` of environment `i`.
 
 use crate::dist::{ActionRow, ActionRowMut, ActionRowsMut};
-use crate::encode::brightness;
 use gradwerk_env::End;
 use gradwerk_math::Real;
 use std::ops::Range;
 
-/// Rows of encoded observations as they are kept; what a network reads of a tile is written when
-/// the tile is needed.
-#[derive(Clone, Copy, Debug)]
-pub enum Inputs<'a, E> {
-    /// Numbers, as the network reads them.
-    Numbers(&'a [E]),
-    /// Images, a byte per pixel, to be shown from 0 to 1.
-    Pixels(&'a [u8]),
-}
+mod inputs;
 
-impl<E: Real> Inputs<'_, E> {
-    /// How many entries.
-    #[must_use]
-    #[allow(clippy::len_without_is_empty)] // nobody asks
-    pub fn len(self) -> usize {
-        match self {
-            Self::Numbers(numbers) => numbers.len(),
-            Self::Pixels(pixels) => pixels.len(),
-        }
-    }
-
-    /// The entries of a range.
-    #[must_use]
-    pub fn part(self, entries: Range<usize>) -> Self {
-        match self {
-            Self::Numbers(numbers) => Self::Numbers(&numbers[entries]),
-            Self::Pixels(pixels) => Self::Pixels(&pixels[entries]),
-        }
-    }
-
-    /// Write them as a network reads them.
-    ///
-    /// # Panics
-    /// If `out` has another length.
-    pub fn fill(self, out: &mut [E]) {
-        match self {
-            Self::Numbers(numbers) => out.copy_from_slice(numbers),
-            Self::Pixels(pixels) => {
-                assert_eq!(out.len(), pixels.len(), "out: one entry per pixel");
-                out.iter_mut().zip(pixels).for_each(|(out, &pixel)| *out = brightness(pixel));
-            }
-        }
-    }
-}
-
-impl<'a, E> From<&'a [E]> for Inputs<'a, E> {
-    fn from(numbers: &'a [E]) -> Self {
-        Self::Numbers(numbers)
-    }
-}
-
-impl<'a, E> From<&'a Vec<E>> for Inputs<'a, E> {
-    fn from(numbers: &'a Vec<E>) -> Self {
-        Self::Numbers(numbers)
-    }
-}
+pub use inputs::Inputs;
 
 /// Experience of `n` environments over `t` steps, in the shapes `[T, N]` and `[T, N, d]`.
 ///
@@ -72,6 +18,9 @@ pub struct Rollout<E> {
     pub t: usize,
     /// Environments, N.
     pub n: usize,
+    /// Frames of each environment that are kept from before the rollout: one less than networks
+    /// see at once.
+    pub earlier: usize,
     /// Entries of an encoded observation in `obs`; 0 of images.
     pub obs_width: usize,
     /// Bytes of an image in `pixels`; 0 of other observations.
@@ -84,9 +33,10 @@ pub struct Rollout<E> {
     pub mask_width: usize,
     /// Numbers that the networks remember; 0 without memory.
     pub memory_width: usize,
-    /// Encoded observations `s_t` (normalised, or one-hot), `[T, N, d]`.
+    /// Encoded observations (normalised, or one-hot), `[earlier + T, N, d]`. Every frame lies here
+    /// once, whatever the number of them that a network sees.
     pub obs: Vec<E>,
-    /// Images `s_t`, `[T, N, channels, height, width]`.
+    /// Images, `[earlier + T, N, channels, height, width]`.
     pub pixels: Vec<u8>,
     /// Discrete action components as sampled.
     pub discrete: Vec<u32>,
@@ -152,23 +102,20 @@ impl<E: Real> Rollout<E> {
         self
     }
 
-    /// Encoded observations of a range of rows.
+    /// With room for so many frames of each environment from before the rollout.
     #[must_use]
-    pub fn inputs(&self, rows: Range<usize>) -> Inputs<'_, E> {
-        let cut = |width: usize| rows.start * width..rows.end * width;
-        if self.pixel_width > 0 {
-            Inputs::Pixels(&self.pixels[cut(self.pixel_width)])
-        } else {
-            Inputs::Numbers(&self.obs[cut(self.obs_width)])
-        }
+    pub fn with_earlier(mut self, frames: usize) -> Self {
+        self.earlier = frames;
+        self.set_len(self.t);
+        self
     }
 
     /// Make the columns `t` steps long; allocates only when longer than ever before.
     pub fn set_len(&mut self, t: usize) {
-        let rows = t * self.n;
+        let (rows, frames) = (t * self.n, (self.earlier + t) * self.n);
         self.t = t;
-        self.obs.resize(rows * self.obs_width, E::ZERO);
-        self.pixels.resize(rows * self.pixel_width, 0);
+        self.obs.resize(frames * self.obs_width, E::ZERO);
+        self.pixels.resize(frames * self.pixel_width, 0);
         self.discrete.resize(rows * self.discrete_width, 0);
         self.continuous.resize(rows * self.continuous_width, E::ZERO);
         self.mask.resize(rows * self.mask_width, true);
@@ -256,13 +203,19 @@ impl<E: Real> Rollout<E> {
 
     /// Copy the rollout of environments `first..first + part.n` into its columns of this one.
     pub fn copy_columns(&mut self, first: usize, part: &Self) {
-        for t in 0..part.t {
-            let (to, from) = (t * self.n + first, t * part.n);
-            let copy = |w: usize| (to * w..(to + part.n) * w, from * w..(from + part.n) * w);
-            let (a, b) = copy(self.obs_width);
+        let (to, from) = (self.n, part.n);
+        let copy = move |t: usize, w: usize| {
+            let to = t * to + first;
+            (to * w..(to + from) * w, t * from * w..(t + 1) * from * w)
+        };
+        for t in 0..part.earlier + part.t {
+            let (a, b) = copy(t, self.obs_width);
             self.obs[a].copy_from_slice(&part.obs[b]);
-            let (a, b) = copy(self.pixel_width);
+            let (a, b) = copy(t, self.pixel_width);
             self.pixels[a].copy_from_slice(&part.pixels[b]);
+        }
+        for t in 0..part.t {
+            let copy = |w: usize| copy(t, w);
             let (a, b) = copy(self.discrete_width);
             self.discrete[a].copy_from_slice(&part.discrete[b]);
             let (a, b) = copy(self.continuous_width);

@@ -6,7 +6,6 @@ use crate::collect::{Context, Episode, Plan};
 use crate::columns::Columns;
 use crate::config::{Config, Invalid};
 use crate::diagnose::{BaselineProbe, BaselineQuality, Diagnosis};
-use crate::dist::Widths;
 use crate::estimate::{Normalize, Steps};
 use crate::learner::{Batch, Learner};
 use crate::model::Model;
@@ -134,6 +133,7 @@ impl Trainer {
         }
         env.observation_space().validate()?;
         env.action_space().validate()?;
+        let env = &config.as_seen(env)?;
         let mut model = Model::build(config, &env.observation_space(), &env.action_space())?;
         if env.has_masks() {
             model = model.with_masks()?;
@@ -146,9 +146,7 @@ impl Trainer {
             threads: runtime.threads,
         })?;
         let (t, n) = source.shape(config.env.num_envs);
-        let (d, wd, wc) = (model.obs_width(), model.dist.discrete(), model.dist.continuous());
-        let (mask_width, memory_width) = (model.mask_width, model.memory_width());
-        let (numbers, pixels) = model.encoder.columns();
+        let (d, rollout) = (model.encoder.width(), model.rollout(t, n));
         let mut normalizers = Normalizers::new(&config.normalize, d);
         if let (Some(moments), Some(known)) =
             (&mut normalizers.observations, source.moments(&model))
@@ -169,10 +167,7 @@ impl Trainer {
         let mut trainer = Self {
             pool: Pool::new(runtime.threads),
             source,
-            rollout: Rollout::new(t, n, numbers, wd, wc)
-                .with_pixels(pixels)
-                .with_masks(mask_width)
-                .with_memory(memory_width),
+            rollout,
             columns,
             learner,
             algorithm,

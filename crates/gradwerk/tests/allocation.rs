@@ -170,11 +170,21 @@ fn updates_do_not_allocate() {
             }
         }
     }
+    for (algo, episodes) in [("ppo", false), ("off_policy_pg", false), ("reinforce", true)] {
+        let mut config = config(algo, "Pendulum-v1", episodes);
+        (config.env.frame_stack, config.env.previous_action) = (4, true);
+        config.env.previous_reward = true;
+        let calls = calls(&config, 2, 1, 6);
+        if calls > 0 {
+            failures.push(format!("{algo} on stacks: {calls} calls"));
+        }
+    }
     for name in NETWORKS.iter().filter(|name| **name != "tabular") {
         let network = NetworkConfig::named(name).unwrap();
         let mut config = Config { network, ..config("a2c", "CartPole-v1", false) };
         let calls = if ["nature-cnn", "impala", "small-cnn"].contains(name) {
             config.normalize.observations = false;
+            config.env.frame_stack = 2;
             // 192 rows, so that two chunks share them: convolutions take their time.
             (config.env.num_envs, config.rollout.steps) = (8, 24);
             calls_in(&*custom("flicker", Some(500), || Flicker), &config, 2, 1, 6)

@@ -122,10 +122,16 @@ struct Rolled {
     invalid: usize,
 }
 
-fn roll(env: &dyn EnvFactory, plan: Plan) -> Rolled {
-    let config = Config { seed: 3, ..Config::default() };
+/// A policy that acts on what it sees, and one that remembers.
+fn configs() -> [Config; 2] {
+    let plain = Config { seed: 3, ..Config::default() };
+    let memory = serde_json::from_str(r#"{"kind":"gru","units":5,"segment":8}"#).unwrap();
+    [plain.clone(), Config { memory, ..plain }]
+}
+
+fn roll(config: &Config, env: &dyn EnvFactory, plan: Plan) -> Rolled {
     let model: Model<f32> =
-        Model::build(&config, &env.observation_space(), &env.action_space()).unwrap();
+        Model::build(config, &env.observation_space(), &env.action_space()).unwrap();
     let weights = Weights::new(&model, model.init(3), Kernel::Portable);
     let batch = env.make(3, EpisodeKeys::Training { first: 0 }, N, &SETTINGS);
     let mut shard = Shard::new(0, batch, &model, plan, Kernel::Portable);
@@ -168,8 +174,12 @@ fn roll(env: &dyn EnvFactory, plan: Plan) -> Rolled {
 
 #[test]
 fn the_transitions_are_those_of_the_same_environment_without_such_rows() {
-    let at_once = roll(Factory.inner(), Plan::Steps(200));
-    let own_row = roll(&Factory, Plan::Steps(200));
+    configs().iter().for_each(same_transitions);
+}
+
+fn same_transitions(config: &Config) {
+    let at_once = roll(config, Factory.inner(), Plan::Steps(200));
+    let own_row = roll(config, &Factory, Plan::Steps(200));
     assert!(own_row.invalid > 10, "{} rows of resets", own_row.invalid);
     let ends = |end| own_row.rows.iter().flatten().filter(|row| row.end == end).count();
     assert!(ends(End::Terminated) > 3 && ends(End::Truncated) > 3);
@@ -185,17 +195,20 @@ fn the_transitions_are_those_of_the_same_environment_without_such_rows() {
 #[test]
 fn whole_episodes_are_the_same_bit_for_bit() {
     let plan = Plan::Episodes { quota: 3, longest: 30 };
-    let at_once = roll(Factory.inner(), plan);
-    let own_row = roll(&Factory, plan.with_resets(true));
-    assert_eq!((own_row.finished, at_once.finished), (3 * N, 3 * N));
-    assert_eq!(own_row.rows, at_once.rows);
-    assert_eq!(own_row.sums, at_once.sums);
+    for config in &configs() {
+        let at_once = roll(config, Factory.inner(), plan);
+        let own_row = roll(config, &Factory, plan.with_resets(true));
+        assert_eq!((own_row.finished, at_once.finished), (3 * N, 3 * N));
+        assert_eq!(own_row.rows, at_once.rows);
+        assert_eq!(own_row.sums, at_once.sums);
+    }
 }
 
 /// Parameters differ in their last bits, for a sum over rows runs in another order.
 #[test]
 fn training_and_evaluation_leave_them_out() {
     let mut config = Config::preset("next-step", "reinforce").unwrap();
+    config.memory = configs()[1].memory.clone();
     (config.env.num_envs, config.env.time_limit) = (N, Some(30));
     config.rollout.episodes = 2 * N;
     let train = |env: &dyn EnvFactory| {

@@ -258,8 +258,8 @@ impl Env for Platform {
         }
         let goal = self.length();
         scene.line(&[at(goal, 0.0), at(goal, 2.5)], 2.0, Color(0, 158, 115));
-        let on_ground = self.edges.iter().any(|edges| between(*edges, self.at));
-        let height = if on_ground { 0.5 } else { -2.0 };
+        let in_gap = self.at > self.edges[self.platform()][1] && self.at < goal;
+        let height = if in_gap { -2.0 } else { 0.5 };
         scene.dot(at(self.at, height), 0.5 * scale, Color(86, 180, 233));
         Some(scene)
     }

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{ConvSpec, ConvStack, ImageLayer, Window};
 use crate::config::{Kind, Parts, at_least_one};
 use crate::layer_norm::LayerNorm;
-use crate::{Activation, ActorCritic, Engine, InitScheme, MlpConfig, Network, NnError, Shape};
+use crate::parallel::{Parallel, Part};
+use crate::{
+    Activation, ActorCritic, Engine, InitScheme, MlpConfig, Network, NnError, PlacedImage, Shape,
+};
 
 /// Settings of a network that sees images: its own, and those that all such networks have.
 macro_rules! image_network {
@@ -211,25 +214,55 @@ fn build<E: Engine>(
     shape: &Shape,
 ) -> Result<ActorCritic<E>, NnError> {
     let unfit = |why: String| NnError::setting("kind", name, why);
-    let Some(image) = shape.image else {
+    if shape.images.is_empty() {
         let inputs = shape.inputs;
         return Err(unfit(format!(
             "needs an image (channels x height x width) to look at, the observation is a vector \
              of {inputs} numbers: choose mlp"
         )));
+    }
+    let stack = |image: &PlacedImage| {
+        let (layers, activation) = (layers.to_vec(), dense.activation);
+        let spec = ConvSpec { image: image.size, layers, activation, init: dense.hidden_init() };
+        ConvStack::new(&spec).map_err(unfit)
     };
-    assert_eq!(image.len(), shape.inputs, "inputs are the numbers of the image");
-    let (layers, activation) = (layers.to_vec(), dense.activation);
-    let spec = ConvSpec { image, layers, activation, init: dense.hidden_init() };
-    let stack = ConvStack::new(&spec).map_err(unfit)?;
-    let inputs = Network::<E>::outputs(&stack);
-    let shape = Shape { inputs, image: None, ..shape.clone() };
+    let stacks = shape.images.iter().map(stack).collect::<Result<Vec<_>, _>>()?;
+    let inputs = front_outputs::<E>(shape, &stacks);
+    let branch = Shape { inputs, images: Vec::new(), ..shape.clone() };
     let front = || -> Parts<E> {
-        let mut parts: Parts<E> = vec![("conv", Box::new(stack.clone()))];
+        let mut parts: Parts<E> = vec![("conv", look(shape, &stacks))];
         if layer_norm {
             parts.push(("norm", Box::new(LayerNorm::new(inputs))));
         }
         parts
     };
-    Ok(dense.network(&shape, &front))
+    Ok(dense.network(&branch, &front))
+}
+
+/// What the dense layers read: the convolutions' features, and the other numbers as they are.
+fn front_outputs<E: Engine>(shape: &Shape, stacks: &[ConvStack]) -> usize {
+    let seen: usize = shape.images.iter().map(|image| image.size.len()).sum();
+    let features: usize = stacks.iter().map(Network::<E>::outputs).sum();
+    shape.inputs - seen + features
+}
+
+/// A convolution for every image, named by its number unless it is the whole observation.
+fn look<E: Engine>(shape: &Shape, stacks: &[ConvStack]) -> Box<dyn Network<E>> {
+    if let ([image], [stack]) = (&*shape.images, stacks) {
+        if image.size.len() == shape.inputs {
+            return Box::new(stack.clone());
+        }
+    }
+    let (mut parts, mut at) = (Vec::new(), 0);
+    for (k, (image, stack)) in shape.images.iter().zip(stacks).enumerate() {
+        if image.at > at {
+            parts.push(Part::Same(image.at - at));
+        }
+        parts.push(Part::Through(k.to_string(), Box::new(stack.clone())));
+        at = image.at + image.size.len();
+    }
+    if shape.inputs > at {
+        parts.push(Part::Same(shape.inputs - at));
+    }
+    Box::new(Parallel::new(parts))
 }

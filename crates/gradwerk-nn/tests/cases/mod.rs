@@ -3,7 +3,7 @@
 use gradwerk_math::{Purpose, Stream};
 use gradwerk_nn::{
     Activation, ActorCritic, Engine, ImageSize, ImpalaConfig, InitScheme, MEMORIES, MemoryConfig,
-    MlpConfig, NETWORKS, NatureCnnConfig, NetworkConfig, Shape, SmallCnnConfig,
+    MlpConfig, NETWORKS, NatureCnnConfig, NetworkConfig, PlacedImage, Shape, SmallCnnConfig,
 };
 
 /// The default of every network, and variants that the defaults leave out.
@@ -61,6 +61,18 @@ fn images(config: &NetworkConfig) -> Option<[ImageSize; 3]> {
     }
 }
 
+/// Inputs and images of the three tasks: an image alone, one among other numbers, and two with numbers
+/// before, between and behind them.
+fn placed([first, second, third]: [ImageSize; 3]) -> [(usize, Vec<PlacedImage>); 3] {
+    let at = |at: usize, size: ImageSize| PlacedImage { at, size };
+    let behind = 2 + third.len() + 3;
+    [
+        (first.len(), vec![at(0, first)]),
+        (second.len() + 5, vec![at(0, second)]),
+        (behind + first.len() + 1, vec![at(2, third), at(behind, first)]),
+    ]
+}
+
 /// Three tasks that suit the network: some see images; a table takes observations between 0 and 1, and
 /// the tiles of 17 entries would fill any memory.
 pub fn shapes(config: &NetworkConfig) -> [Shape; 3] {
@@ -75,12 +87,12 @@ pub fn shapes(config: &NetworkConfig) -> [Shape; 3] {
         Shape { inputs: wide, outputs: 6, free: 6, value: false, ..shape.clone() },
         shape,
     ];
-    for (shape, image) in shapes.iter_mut().zip(images(config).into_iter().flatten()) {
-        (shape.inputs, shape.image) = (image.len(), Some(image));
+    for (shape, images) in shapes.iter_mut().zip(images(config).into_iter().flat_map(placed)) {
+        (shape.inputs, shape.images) = images;
     }
     shapes.map(|shape| {
         // Networks of images do not read bounds, and thousands of them would hide a message.
-        let (low, high) = if shape.image.is_some() { (vec![], vec![]) } else { bounds(&shape) };
+        let (low, high) = if !shape.images.is_empty() { (vec![], vec![]) } else { bounds(&shape) };
         Shape { low, high, ..shape }
     })
 }
@@ -104,7 +116,7 @@ pub fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
 pub fn weights<E: Engine>(network: &ActorCritic<E>, shape: &Shape, index: u64) -> Vec<E> {
     let mut theta: Vec<E> = normals(network.layout().len(), index);
     for entry in network.layout().entries() {
-        let wide = shape.image.is_some() && entry.shape.len() == 2;
+        let wide = !shape.images.is_empty() && entry.shape.len() == 2;
         let scale = if wide { (2.0 / entry.shape[0] as f64).sqrt() } else { 0.25 };
         theta[entry.range()].iter_mut().for_each(|t| *t *= E::from_f64(scale));
     }

@@ -10,6 +10,7 @@
 - :func:`make`: a :class:`Trainer` to be updated by hand;
 - :func:`load`, :func:`evaluate`: act, and measure how well;
 - :func:`gae`, :func:`vtrace`, :func:`reward_to_go`, ...: the estimators as functions on arrays;
+- :class:`Distribution`: log-probabilities, entropies, divergences and samples;
 - :func:`verify`: every estimator against the exact gradient;
 - :mod:`gradwerk.native`: native environments as a Gymnasium vector environment.
 
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from gradwerk._callbacks import Callback
 from gradwerk._core import (
     VERSION as __version__,
+    Distribution,
     Policy,
     gae,
     load,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Callback",
+    "Distribution",
     "Policy",
     "Run",
     "Trainer",

@@ -7,6 +7,33 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = [
+    "Config",
+    "Distribution",
+    "Environment",
+    "Flag",
+    "NativeEnvs",
+    "Policy",
+    "Trainer",
+    "VERSION",
+    "check_native",
+    "env_id",
+    "evaluate",
+    "gae",
+    "load",
+    "metrics",
+    "n_step_return",
+    "native_ids",
+    "resolve",
+    "resume",
+    "reward_to_go",
+    "setting_keys",
+    "total_return",
+    "train",
+    "verify",
+    "vtrace",
+]
+
 VERSION: Final[str]
 
 @final
@@ -35,6 +62,51 @@ class Config:
     @property
     def eval_every(self) -> int:
         """Steps between periodic evaluations, 0 if there are none."""
+
+@final
+class Distribution:
+    """A distribution over the actions of a space, given by rows ``y`` of numbers (head outputs).
+
+    The same functions that the losses use, in double precision (actions of a ``Box`` are single).
+
+    >>> Distribution(gymnasium.spaces.Discrete(3)).entropy([[0.0, 0.0, 0.0]])   # doctest: +SKIP
+    array([1.09861229])
+    """
+
+    def __new__(
+        cls, space: Any, kind: str = "auto", **settings: float | bool
+    ) -> Distribution:
+        """
+        Args:
+            space: a Gymnasium space of actions.
+            kind: the distribution (``gradwerk list dists``); ``auto`` is what training takes.
+            settings: its settings, as ``[policy]`` of a configuration has them.
+        """
+
+    @property
+    def kind(self) -> str:
+        """The distribution."""
+
+    @property
+    def params(self) -> int:
+        """Numbers per row."""
+
+    def log_prob(
+        self, y: ArrayLike, action: Any, mask: Any = None
+    ) -> NDArray[np.float64]:
+        """``log pi(a|y)`` of an action per row (as :meth:`sample` returns it), in nats."""
+
+    def entropy(self, y: ArrayLike, mask: Any = None) -> NDArray[np.float64]:
+        """The entropy of each row, in nats."""
+
+    def kl(self, y: ArrayLike, other: ArrayLike, mask: Any = None) -> NDArray[np.float64]:
+        """``KL(pi(.|y) || pi(.|other))`` of each row, in nats."""
+
+    def sample(self, y: ArrayLike, seed: int = 0, mask: Any = None) -> Any:
+        """An action drawn from each row, as it is drawn: not clipped to the space."""
+
+    def mode(self, y: ArrayLike, mask: Any = None) -> Any:
+        """The most probable action of each row."""
 
 @final
 class Environment:
@@ -80,7 +152,7 @@ class Policy:
         obs: Any,
         deterministic: bool = True,
         mask: Any = None,
-        state: None = None,
+        state: ArrayLike | None = None,
         seed: int | None = None,
     ) -> Any:
         """Actions for an observation, or for a batch with a leading axis.
@@ -91,19 +163,30 @@ class Policy:
             deterministic: the most probable action; else a sample.
             mask: which values of the discrete components are valid, an entry per value; a row per
                 observation of a batch.
-            state: memory of recurrent policies; this one has none.
+            state: what a policy with memory (``state_width > 0``) returned with the action before;
+                None at the start of an episode.
             seed: sample with these random numbers instead of going on with the policy's own.
+
+        Returns:
+            The action, or the batch of them; of a policy with memory, a pair of that and the state
+            for the next call.
 
         Raises:
             ValueError: an observation that is not one of the space, or a mask that does not fit.
         """
 
-    def value(self, obs: Any) -> Any:
+    def value(self, obs: Any, state: ArrayLike | None = None) -> Any:
         """The critic's estimate of the return from an observation on (an array for a batch), in
         units of the raw reward; None without a critic."""
 
-    def log_prob(self, obs: Any, action: Any, mask: Any = None) -> NDArray[np.float32]:
+    def log_prob(
+        self, obs: Any, action: Any, mask: Any = None, state: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
         """``log pi(a|s)`` of a batch of actions, in nats."""
+
+    @property
+    def state_width(self) -> int:
+        """Numbers that it remembers from step to step; 0 if it acts on what it sees alone."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that acting needs to one safetensors file."""
@@ -221,6 +304,9 @@ def check_native(id: str) -> None:
 def native_ids() -> list[str]:
     """Names of the native environments."""
 
+def setting_keys() -> list[tuple[str, str, str]]:
+    """Every setting: its key (dots as two underscores), its type as Python writes it, its help."""
+
 def resolve(
     env_id: str,
     algo: str | None,
@@ -236,7 +322,6 @@ def train(
     env: Environment | None,
     options: dict[str, Any],
     hooks: Any,
-    wants_updates: bool,
     flag: Flag,
 ) -> tuple[str, str]:
     """Train in a new run directory; returns the summary as JSON, and how the run ended."""
@@ -247,7 +332,6 @@ def resume(
     steps: int | None,
     options: dict[str, Any],
     hooks: Any,
-    wants_updates: bool,
     flag: Flag,
 ) -> tuple[str, str]:
     """Go on with a run; returns what ``train`` returns."""
@@ -256,10 +340,7 @@ def evaluate(
     policy: Policy,
     env_id: str,
     env: Environment | None,
-    episodes: int,
-    seed: int,
-    stochastic: bool,
-    threads: int | None,
+    episodes: dict[str, Any],
     flag: Flag,
 ) -> dict[str, Any]:
     """Play keyed episodes with a policy."""

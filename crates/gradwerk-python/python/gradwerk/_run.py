@@ -8,14 +8,18 @@ import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from gradwerk import _core
 from gradwerk._callbacks import AnyCallback, Hooks, interruptible
 from gradwerk._core import Config, Flag, Policy
 from gradwerk._environments import OBJECT, AnyEnv, Found, find
+
+if TYPE_CHECKING:
+    import numpy as np
+    from typing_extensions import Unpack
+
+    from gradwerk._settings import Settings
 
 AnyPath = str | os.PathLike[str]
 
@@ -85,11 +89,11 @@ def configure(
     found: Found,
     algo: Algo,
     config: AnyPath | None,
-    settings: dict[str, Any],
+    settings: Mapping[str, object],
     **flags: Any,
 ) -> Config:
     """The settings of a run, lowest layer first: defaults, preset, file, arguments."""
-    given = dict(settings)
+    given: dict[str, Any] = dict(settings)
     for key, value in flags.items():
         if value is None:
             continue
@@ -138,7 +142,7 @@ def train(
     init: AnyPath | None = None,
     threads: int | None = None,
     kernel: str | None = None,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Run:
     """Train a policy in a new run directory.
 
@@ -181,7 +185,7 @@ def train(
         options = _options(run_dir, until, stop_at, init, threads, kernel)
 
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
-            return _core.train(resolved, found.python, options, hooks, hooks.wants_updates, flag)
+            return _core.train(resolved, found.python, options, hooks, flag)
 
         return _carry_out(go, callback)
     finally:
@@ -217,8 +221,7 @@ def resume(
         options = _options(None, None, stop_at, None, threads, None)
 
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
-            wants = hooks.wants_updates
-            return _core.resume(run_dir, found.python, steps, options, hooks, wants, flag)
+            return _core.resume(run_dir, found.python, steps, options, hooks, flag)
 
         return _carry_out(go, callback)
     finally:
@@ -259,11 +262,15 @@ def evaluate(
         policy = _core.load(Path(policy))
     found = find(_again(policy.env_id, env), None, masks)
     flag = Flag()
+    asked = {
+        "episodes": episodes,
+        "seed": seed,
+        "stochastic": not deterministic,
+        "threads": threads,
+    }
     try:
         with interruptible(flag):
-            return _core.evaluate(
-                policy, found.id, found.python, episodes, seed, not deterministic, threads, flag
-            )
+            return _core.evaluate(policy, found.id, found.python, asked, flag)
     finally:
         found.close()
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gradwerk._core import Trainer as _Trainer
 from gradwerk._environments import AnyEnv, find
 from gradwerk._run import Algo, AnyPath, configure
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from gradwerk._settings import Settings
 
 #: A run in memory, made by :func:`make`.
 Trainer = _Trainer
@@ -23,7 +28,7 @@ def make(
     config: AnyPath | None = None,
     threads: int | None = None,
     kernel: str | None = None,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Trainer:
     """A trainer in memory: no directory, no checkpoints, one :meth:`Trainer.update` at a time.
 

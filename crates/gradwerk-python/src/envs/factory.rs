@@ -17,8 +17,8 @@ const EVALUATION: usize = 16;
 
 /// Where environments come from.
 enum Source {
-    /// A function without arguments that makes one.
-    Factory(Py<PyAny>),
+    /// A function without arguments that makes one, and those that it made and nobody uses.
+    Factory(Py<PyAny>, Spares),
     /// One that is there.
     Instance(Py<PyAny>),
     /// A vector environment that is there.
@@ -28,7 +28,7 @@ enum Source {
 impl Source {
     fn of(kind: &str, object: Py<PyAny>) -> PyResult<Self> {
         match kind {
-            "factory" => Ok(Self::Factory(object)),
+            "factory" => Ok(Self::Factory(object, Spares::default())),
             "instance" => Ok(Self::Instance(object)),
             "vector" => Ok(Self::Vector(object)),
             _ => Err(PyValueError::new_err(format!("{kind}: no kind of environment"))),
@@ -38,7 +38,7 @@ impl Source {
     /// The slots that it has, if their number is fixed.
     fn fixed(&self, py: Python<'_>) -> PyResult<Option<usize>> {
         match self {
-            Self::Factory(_) => Ok(None),
+            Self::Factory(..) => Ok(None),
             Self::Instance(_) => Ok(Some(1)),
             Self::Vector(env) => env.getattr(py, "num_envs")?.extract(py).map(Some),
         }
@@ -55,8 +55,6 @@ pub struct PyEnvironment {
     mode: Option<AutoReset>,
     /// Slots of the training and of an evaluation, where they are fixed.
     fixed: (Option<usize>, Option<usize>),
-    /// Environments made by the factory and not in use.
-    spares: Spares,
 }
 
 type Given = (String, Py<PyAny>);
@@ -75,8 +73,7 @@ impl PyEnvironment {
     ) -> PyResult<Self> {
         let training = Source::of(&training.0, training.1)?;
         let evaluation = evaluation.map(|(kind, object)| Source::of(&kind, object)).transpose()?;
-        let spares = Spares::default();
-        if let Source::Factory(_) = training {
+        if let Source::Factory(_, spares) = &training {
             spares.lock().unwrap_or_else(PoisonError::into_inner).push(probe.clone().unbind());
         }
         let mode = match training {
@@ -99,7 +96,6 @@ impl PyEnvironment {
             training,
             evaluation,
             mode,
-            spares,
         })
     }
 
@@ -118,7 +114,7 @@ impl PyEnvironment {
     /// Whether it can be evaluated while it is trained on.
     #[getter]
     fn has_evaluation(&self) -> bool {
-        self.evaluation.is_some() || matches!(self.training, Source::Factory(_))
+        self.evaluation.is_some() || matches!(self.training, Source::Factory(..))
     }
 
     /// Whether actions are masked.
@@ -127,19 +123,34 @@ impl PyEnvironment {
         EnvFactory::has_masks(self)
     }
 
-    /// Close the environments that the factory made and that are not in use.
+    /// Close the environments that the factories made and that are not in use.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        let envs = std::mem::take(&mut *spares);
-        drop(spares);
-        envs.iter().try_for_each(|env| env.call_method0(py, "close").map(|_| ()))
+        for source in [Some(&self.training), self.evaluation.as_ref()].into_iter().flatten() {
+            let Source::Factory(_, spares) = source else { continue };
+            let envs = std::mem::take(&mut *spares.lock().unwrap_or_else(PoisonError::into_inner));
+            envs.iter().try_for_each(|env| env.call_method0(py, "close").map(|_| ()))?;
+        }
+        Ok(())
     }
+}
+
+/// As many environments as wanted, spare ones first.
+fn take(py: Python<'_>, make: &Py<PyAny>, spares: &Spares, n: usize) -> PyResult<Vec<Py<PyAny>>> {
+    let mut envs = {
+        let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = spares.len().saturating_sub(n);
+        spares.split_off(first)
+    };
+    while envs.len() < n {
+        envs.push(make.call0(py)?);
+    }
+    Ok(envs)
 }
 
 /// An environment of a source to ask about itself.
 fn probe_of<'py>(py: Python<'py>, source: &Source) -> PyResult<Bound<'py, PyAny>> {
     match source {
-        Source::Factory(make) => Ok(make.call0(py)?.into_bound(py)),
+        Source::Factory(make, _) => Ok(make.call0(py)?.into_bound(py)),
         Source::Instance(env) | Source::Vector(env) => Ok(env.bind(py).clone()),
     }
 }
@@ -202,7 +213,7 @@ fn check_same(py: Python<'_>, source: &Source, interface: &Interface) -> PyResul
     let env = probe_of(py, source)?;
     let observation = space_of(&env, &format!("{prefix}observation_space"), false)?;
     let action = space_of(&env, &format!("{prefix}action_space"), true)?;
-    if matches!(source, Source::Factory(_)) {
+    if matches!(source, Source::Factory(..)) {
         env.call_method0("close")?;
     }
     if (&observation, &action) == (&interface.observation, &interface.action) {
@@ -224,27 +235,13 @@ impl PyEnvironment {
         self.interface.failure.take()
     }
 
-    /// As many environments as wanted, spare ones first.
-    fn take(&self, py: Python<'_>, make: &Py<PyAny>, n: usize) -> PyResult<Vec<Py<PyAny>>> {
-        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = spares.len().saturating_sub(n);
-        let mut envs = spares.split_off(first);
-        drop(spares);
-        while envs.len() < n {
-            envs.push(make.call0(py)?);
-        }
-        Ok(envs)
-    }
-
     fn scalar(
         &self,
         py: Python<'_>,
         envs: PyResult<Vec<Py<PyAny>>>,
         rules: Rules,
-        returns: bool,
+        spares: Spares,
     ) -> Box<dyn VecEnv> {
-        // What the user brought is not ours to hand out again, or to close.
-        let spares = if returns { Arc::clone(&self.spares) } else { Spares::default() };
         Box::new(ScalarEnvs::new(py, Arc::clone(&self.interface), envs, rules, spares))
     }
 
@@ -255,11 +252,15 @@ impl PyEnvironment {
         n: usize,
         rules: Rules,
     ) -> Box<dyn VecEnv> {
-        let failed = |error| self.scalar(py, Err(error), rules, false);
+        // What the user brought is not ours to hand out again, or to close.
+        let nowhere = Spares::default;
+        let failed = |error| self.scalar(py, Err(error), rules, nowhere());
         match source {
-            Source::Factory(make) => self.scalar(py, self.take(py, make, n), rules, true),
+            Source::Factory(make, spares) => {
+                self.scalar(py, take(py, make, spares, n), rules, Arc::clone(spares))
+            }
             Source::Instance(env) if n == 1 => {
-                self.scalar(py, Ok(vec![env.clone_ref(py)]), rules, false)
+                self.scalar(py, Ok(vec![env.clone_ref(py)]), rules, nowhere())
             }
             Source::Instance(_) => failed(PyValueError::new_err(format!(
                 "env.num_envs = {n}, but there is one environment: pass a function that makes them"

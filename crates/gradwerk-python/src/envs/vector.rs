@@ -174,7 +174,7 @@ impl VectorEnvs {
         let (low, high) = self.interface.action_space.action_bounds();
         for i in 0..self.size {
             let (d, c) = (i * wd..(i + 1) * wd, i * wc..(i + 1) * wc);
-            if i < self.slots && active[i] {
+            if active.get(i) == Some(&true) {
                 self.discrete[d.clone()].copy_from_slice(&actions.discrete[d]);
                 self.continuous[c.clone()].copy_from_slice(&actions.continuous[c]);
                 continue;

@@ -12,7 +12,6 @@ use super::reinforce::check_coefficients;
 use super::{AlgoSettings, Algorithm, Tick, UpdateStats, refuse_baselines};
 use crate::Error;
 use crate::config::{Config, Invalid, require};
-use crate::dist::Widths;
 use crate::estimate::{
     Baseline, Ess, EstimatorConfig, Form, ImportanceConfig, ImportanceScratch, Steps, Weighting,
     effective_sample_size, estimate_off_policy, log_weights,
@@ -224,15 +223,16 @@ impl<E: Engine> OffPolicyPg<E> {
     /// among threads; the state must not.
     fn clear_invalid(&mut self, slot: usize) {
         let r = &mut self.store;
-        let (d, wd, wc) = (r.obs_width, r.discrete_width, r.continuous_width);
+        let (wd, wc) = (r.discrete_width, r.continuous_width);
         let wm = r.mask_width;
         for row in (0..r.t).flat_map(|t| (0..self.n).map(move |i| (t, i))) {
             let row = row.0 * r.n + slot * self.n + row.1;
             if r.valid[row] {
                 continue;
             }
-            r.obs[row * d..(row + 1) * d].fill(E::ZERO);
-            r.pixels[row * r.pixel_width..(row + 1) * r.pixel_width].fill(0);
+            let (numbers, pixels) = r.frames_mut(row..row + 1);
+            numbers.fill(E::ZERO);
+            pixels.fill(0);
             r.discrete[row * wd..(row + 1) * wd].fill(0);
             r.continuous[row * wc..(row + 1) * wc].fill(E::ZERO);
             r.mask[row * wm..(row + 1) * wm].fill(true);
@@ -394,11 +394,8 @@ impl<E: Engine> Algorithm<E> for OffPolicyPg<E> {
     fn reserve(&mut self, learner: &mut Learner<E>, t: usize, n: usize) {
         self.n = n;
         let n = n * self.slots;
-        let (model, rows) = (&learner.model, t * n);
-        let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
-        let (numbers, pixels) = model.encoder.columns();
-        let store = Rollout::new(t, n, numbers, wd, wc).with_pixels(pixels);
-        self.store = store.with_masks(model.mask_width).with_memory(model.memory_width());
+        let rows = t * n;
+        self.store = learner.model.rollout(t, n);
         for column in [&mut self.discount, &mut self.carry, &mut self.log_prob, &mut self.log_ratio]
         {
             column.reserve(rows);

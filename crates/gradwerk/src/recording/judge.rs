@@ -78,7 +78,7 @@ pub fn judge(
     if !(gamma > 0.0 && gamma <= 1.0) {
         return Err(Error::Usage(format!("gamma = {gamma}: must be in (0, 1]")));
     }
-    policy.check_env(env)?;
+    let env = &policy.as_seen(env)?;
     recording.check_env(env, policy.config().env.frame_skip)?;
     recording.check_log_mu()?;
     recording.check_dist(&policy.model().dist)?;

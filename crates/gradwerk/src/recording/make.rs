@@ -23,7 +23,7 @@ pub fn record(
     pool: &Pool,
     interrupt: &AtomicBool,
 ) -> Result<Option<Recording>, Error> {
-    policy.check_env(env)?;
+    let env = &policy.as_seen(env)?;
     let dist = &policy.model().dist;
     if options.stochastic && !dist.samples_are_actions() {
         return Err(Error::Usage(format!("{} policy, stochastic: {SAMPLES}", dist.name())));

@@ -16,7 +16,8 @@ pub(crate) struct Replay {
     recording: Recording,
     digest: String,
     inference: Inference<f32>,
-    /// Encoded final observations of the truncated episodes, and the rows that they follow.
+    /// Encoded final observations of the truncated episodes, stacked, and the rows that they
+    /// follow.
     final_obs: Vec<f32>,
     /// The same of images.
     final_pixels: Vec<u8>,
@@ -110,15 +111,28 @@ impl Replay {
                 self.copy_row(from, time * n + i, time, encoder, map, rollout);
             }
         }
-        let raw = self.recording.widths().0;
-        let finals = self.recording.final_obs.len() / raw;
-        let (numbers, pixels) = encoder.columns();
-        self.final_obs.resize(finals * numbers, 0.0);
-        self.final_pixels.resize(finals * pixels, 0);
-        let raw = &self.recording.final_obs;
-        encoder.store(map, raw, &mut self.final_obs, &mut self.final_pixels);
+        self.stack_finals(encoder, map, rollout);
+        let finals = self.final_row.len();
         self.final_value.resize(finals, 0.0);
         self.final_memory.resize(finals * rollout.memory_width, 0.0);
+    }
+
+    /// Encode the final observations, with the frames before them.
+    fn stack_finals(&mut self, encoder: &Encoder, map: &ObsMap, rollout: &Rollout<f32>) {
+        let (numbers, pixels) = (rollout.obs_width, rollout.pixel_width);
+        let (before, n) = (rollout.earlier, rollout.n);
+        let frames = self.final_row.len() * (before + 1);
+        self.final_obs.resize(frames * numbers, 0.0);
+        self.final_pixels.resize(frames * pixels, 0);
+        let raw = self.recording.final_obs.chunks_exact(encoder.raw_width());
+        for (k, (raw, row)) in raw.zip(&self.final_row).enumerate() {
+            let cut = |width: usize| k * (before + 1) * width..(k + 1) * (before + 1) * width;
+            let obs = &mut self.final_obs[cut(numbers)];
+            let bytes = &mut self.final_pixels[cut(pixels)];
+            let last = (&mut obs[before * numbers..], &mut bytes[before * pixels..]);
+            encoder.store(map, raw, last.0, last.1);
+            rollout.complete_stack((row + n, rollout.time[*row] + 1), obs, bytes);
+        }
     }
 
     fn copy_row(
@@ -132,9 +146,7 @@ impl Replay {
     ) {
         let r = &self.recording;
         let (raw, (wd, wc)) = r.widths();
-        let row = |width: usize| to * width..(to + 1) * width;
-        let (numbers, pixels) = (row(rollout.obs_width), row(rollout.pixel_width));
-        let (numbers, pixels) = (&mut rollout.obs[numbers], &mut rollout.pixels[pixels]);
+        let (numbers, pixels) = rollout.frames_mut(to..to + 1);
         encoder.store(map, &r.obs[from * raw..(from + 1) * raw], numbers, pixels);
         let action = rollout.action_mut(to);
         action.discrete.copy_from_slice(&r.discrete[from * wd..(from + 1) * wd]);
@@ -165,10 +177,16 @@ impl Replay {
             return;
         }
         if rollout.memory_width == 0 {
-            let Rollout { obs, pixels, value, .. } = rollout;
-            self.inference.value(model, weights, kept(obs, pixels), &mut [], value);
+            let mut value = std::mem::take(&mut rollout.value);
+            let seen = rollout.inputs(0..rollout.rows());
+            self.inference.value(model, weights, seen, &mut [], &mut value);
+            rollout.value = value;
         }
-        let (finals, memory) = (kept(&self.final_obs, &self.final_pixels), &mut self.final_memory);
+        let finals = match rollout.pixel_width {
+            0 => Inputs::Numbers(&self.final_obs),
+            _ => Inputs::Pixels(&self.final_pixels),
+        };
+        let memory = &mut self.final_memory;
         self.inference.value(model, weights, finals, memory, &mut self.final_value);
         let last = rollout.rows() - rollout.n;
         rollout.next_value[..last].copy_from_slice(&rollout.value[rollout.n..]);
@@ -203,9 +221,4 @@ impl Replay {
             }
         }
     }
-}
-
-/// Observations as they are kept: images where there are any.
-fn kept<'a>(numbers: &'a [f32], pixels: &'a [u8]) -> Inputs<'a, f32> {
-    if pixels.is_empty() { Inputs::Numbers(numbers) } else { Inputs::Pixels(pixels) }
 }

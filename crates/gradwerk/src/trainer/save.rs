@@ -58,8 +58,9 @@ impl Trainer {
 /// Go on with the environments of all shards where [`save_envs`] left them.
 pub(super) fn load_envs(shards: &mut [Shard], state: &State, d: usize) -> Result<(), Error> {
     let total = shards.iter().map(|shard| shard.rollout.n).sum();
-    let memory = shards.first().map_or(0, |shard| shard.rollout.memory_width);
-    let mut all = read_envs(state, total, d, memory)?;
+    let widths = |shard: &Shard| (shard.rollout.memory_width, shard.rollout.earlier * d);
+    let (memory, earlier) = shards.first().map_or((0, 0), widths);
+    let mut all = read_envs(state, total, d, (memory, earlier))?;
     for shard in shards.iter_mut() {
         let n = shard.rollout.n;
         let rest = ShardState {
@@ -68,7 +69,8 @@ pub(super) fn load_envs(shards: &mut [Shard], state: &State, d: usize) -> Result
             steps: all.steps.split_off(n),
             time: all.time.split_off(n),
             total: all.total.split_off(n),
-            memory: all.memory.split_off(n * shard.rollout.memory_width),
+            memory: all.memory.split_off(n * memory),
+            earlier: all.earlier.split_off(n * earlier),
         };
         shard.load(std::mem::replace(&mut all, rest))?;
     }
@@ -88,6 +90,7 @@ pub(super) fn save_envs(
         all.time.extend(shard.time);
         all.total.extend(shard.total);
         all.memory.extend(shard.memory);
+        all.earlier.extend(shard.earlier);
     }
     let slots = &all.slots;
     let length = |s: &SlotState| s.snapshot.as_ref().map_or(NO_SNAPSHOT, |b| b.len() as u64);
@@ -108,10 +111,16 @@ pub(super) fn save_envs(
     state.put_vector("env.steps", all.steps)?;
     state.put_vector("env.time", all.time)?;
     state.put_vector("env.return", all.total)?;
-    state.put_vector("env.memory", all.memory)
+    state.put_vector("env.memory", all.memory)?;
+    state.put_vector("env.earlier", all.earlier)
 }
 
-fn read_envs(state: &State, n: usize, d: usize, memory: usize) -> Result<ShardState, Error> {
+fn read_envs(
+    state: &State,
+    n: usize,
+    d: usize,
+    (memory, earlier): (usize, usize),
+) -> Result<ShardState, Error> {
     let episode = state.get::<u64>("env.episode", &[n])?;
     let inner_time = state.get::<u32>("env.inner_time", &[n])?;
     let rng = state.get::<u32>("env.rng", &[n])?;
@@ -139,6 +148,7 @@ fn read_envs(state: &State, n: usize, d: usize, memory: usize) -> Result<ShardSt
         time: state.get::<u32>("env.time", &[n])?.to_vec(),
         total: state.get::<f64>("env.return", &[n])?.to_vec(),
         memory: state.get::<f32>("env.memory", &[n * memory])?.to_vec(),
+        earlier: state.get::<f32>("env.earlier", &[n * earlier])?.to_vec(),
     })
 }
 

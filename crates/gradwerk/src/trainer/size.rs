@@ -44,7 +44,7 @@ fn check_within(
         );
         return Err(Invalid::new(key, value, reason));
     };
-    let bytes = u64::from(rows) * row_bytes(model);
+    let bytes = u64::from(rows) * row_bytes(model) + n as u64 * earlier_bytes(model);
     if bytes > memory {
         let reason = format!(
             "with env.num_envs = {n}, a rollout of {rows} rows needs at least {}, this machine has {}",
@@ -91,6 +91,13 @@ fn row_bytes(model: &Model<f32>) -> u64 {
     let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
     2 * (4 * (numbers + wd + wc + model.memory_width()) + pixels + model.mask_width) as u64
         + 4 * COLUMNS
+}
+
+/// Bytes per environment of the frames from before the rollout: there, joined, and raw.
+fn earlier_bytes(model: &Model<f32>) -> u64 {
+    let (numbers, pixels) = model.encoder.columns();
+    let frame = 2 * (4 * numbers + pixels) + 4 * model.encoder.raw_width();
+    (model.frames as u64 - 1) * frame as u64
 }
 
 fn gib(bytes: u64) -> String {

@@ -15,6 +15,9 @@ const FIRST_VALUES: &[&str] = &[
     "policy.log_std_init",
 ];
 
+/// Settings of what an observation is.
+const SHOWN: &[&str] = &["env.frame_stack", "env.previous_action", "env.previous_reward"];
+
 /// Settings that only a value function feels: a policy without one was trained with any.
 const OF_VALUES: &[&str] = &["normalize.rewards", "normalize.value_targets"];
 
@@ -72,5 +75,5 @@ impl Trainer {
 /// value function are left to the parameters' shapes: a run without one needs none.
 fn matters(key: &str) -> bool {
     let part = ["network.", "policy.", "normalize."].iter().any(|start| key.starts_with(start));
-    part && key != "network.value_hidden" && !FIRST_VALUES.contains(&key)
+    (part || SHOWN.contains(&key)) && key != "network.value_hidden" && !FIRST_VALUES.contains(&key)
 }

@@ -9,7 +9,8 @@ use gradwerk_math::Buffer;
 use gradwerk_math::simd::{Elementary, Job};
 use gradwerk_nn::kernels::{Gemm, Start};
 use gradwerk_nn::{
-    ActorCritic, ImageSize, Memory, MlpConfig, NatureCnnConfig, NetworkConfig, Params, Shape, TILE,
+    ActorCritic, ImageSize, Memory, MlpConfig, NatureCnnConfig, NetworkConfig, Params, PlacedImage,
+    Shape, TILE,
 };
 use std::hint::black_box;
 
@@ -84,10 +85,9 @@ fn nature_cnn() -> Work {
         name: format!("kernels/{NAME}"),
         summary: "gradient of the nature-cnn on 84x84x4, shared trunk, minibatch 256".into(),
         run: Box::new(|clock, runtime| {
-            let image = ImageSize { channels: 4, height: 84, width: 84 };
-            let inputs = image.len();
-            let image = Some(image);
-            let shape = Shape { inputs, image, outputs: 6, value: true, ..Shape::default() };
+            let size = ImageSize { channels: 4, height: 84, width: 84 };
+            let (inputs, images) = (size.len(), vec![PlacedImage { at: 0, size }]);
+            let shape = Shape { inputs, images, outputs: 6, value: true, ..Shape::default() };
             let config = NetworkConfig::NatureCnn(NatureCnnConfig::default());
             gradient(NAME, &config, &shape, 256, clock, runtime)
         }),

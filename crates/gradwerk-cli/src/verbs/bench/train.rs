@@ -53,6 +53,14 @@ const WORKS: &[(&str, &str, &str)] = &[
          network = { kind = 'mlp', activation = 'relu' }\n\
          algo = { kind = 'ppo', minibatch = 256, epochs = 2 }",
     ),
+    (
+        "cartpole-gru-64x128",
+        "CartPole ppo, one shared GRU of 64, 64 x 128, segments of 16, minibatch 2048, 4 epochs",
+        "env = { id = 'CartPole-v1', num_envs = 64 }\nrollout.steps = 128\n\
+         network = { kind = 'mlp', hidden = [], shared = true }\n\
+         memory = { kind = 'gru', units = 64, segment = 16 }\n\
+         algo = { kind = 'ppo', minibatch = 2048, epochs = 4 }",
+    ),
 ];
 
 /// Name, channels, side of the images, and the settings that differ from the defaults: training on

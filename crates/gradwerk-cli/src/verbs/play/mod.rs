@@ -13,7 +13,7 @@ use actor::Actor;
 use film::Film;
 use gradwerk::run::driver;
 use gradwerk::{Error, Policy};
-use gradwerk_env::{EnvFactory, EnvSettings};
+use gradwerk_env::{EnvFactory, EnvSettings, WithPrevious};
 use screen::Screen;
 use serde::Serialize;
 use stage::{Played, Stage};
@@ -131,7 +131,7 @@ impl Play {
     }
 
     /// The environment, who plays it, and under which settings.
-    fn cast(&self) -> Result<(&'static dyn EnvFactory, Actor, EnvSettings), Error> {
+    fn cast(&self) -> Result<(WithPrevious<'static>, Actor, EnvSettings), Error> {
         let limited = |settings: EnvSettings, longest| EnvSettings {
             time_limit: settings.time_limit.or(Some(longest)),
             ..settings
@@ -140,15 +140,15 @@ impl Play {
         let Some(policy) = policy else {
             let env = gradwerk_env::find(&self.what).map_err(|error| self.unknown(&error))?;
             let settings = limited(env.default_settings(), LONGEST);
-            return Ok((env, self.own_actor(env)?, settings));
+            let as_it_is = WithPrevious::new(env, false, false)?;
+            return Ok((as_it_is, self.own_actor(env)?, settings));
         };
         let config = policy.config();
-        let env = gradwerk_env::find(&config.env.id)?;
-        policy.check_env(env)?;
+        let env = policy.as_seen(gradwerk_env::find(&config.env.id)?)?;
         let settings = config.env_settings(env.default_time_limit());
         let settings = limited(settings, config.eval.longest);
         let actor = match self.human {
-            true => self.own_actor(env)?,
+            true => self.own_actor(&env)?,
             false => Actor::policy(policy, self.stochastic, self.seed),
         };
         Ok((env, actor, settings))

@@ -3,7 +3,9 @@
 use super::actor::Actor;
 use gradwerk::Error;
 use gradwerk_env::picture::Scene;
-use gradwerk_env::{Actions, End, EnvFactory, EnvSettings, EpisodeKeys, StepRows, VecEnv};
+use gradwerk_env::{
+    Actions, End, EnvFactory, EnvSettings, EpisodeKeys, StepRows, VecEnv, WithPrevious,
+};
 
 /// A finished episode.
 #[derive(Clone, Copy)]
@@ -16,7 +18,7 @@ pub struct Played {
 
 /// The environment in its current episode.
 pub struct Stage {
-    factory: &'static dyn EnvFactory,
+    factory: WithPrevious<'static>,
     settings: EnvSettings,
     seed: u64,
     actor: Actor,
@@ -34,12 +36,12 @@ pub struct Stage {
 impl Stage {
     /// Before the first episode.
     pub fn new(
-        factory: &'static dyn EnvFactory,
+        factory: WithPrevious<'static>,
         settings: EnvSettings,
         seed: u64,
         actor: Actor,
     ) -> Self {
-        let env = open(factory, settings, seed, 0);
+        let env = open(&factory, settings, seed, 0);
         let obs = vec![0.0; env.observation_space().width()];
         let mut stage = Self {
             factory,
@@ -62,7 +64,7 @@ impl Stage {
     /// Start an episode, which its number and the seed decide.
     pub fn begin(&mut self, episode: u64) {
         // A batch of its own: the last picture of an episode is not that of the next one's start.
-        self.env = open(self.factory, self.settings, self.seed, episode);
+        self.env = open(&self.factory, self.settings, self.seed, episode);
         self.env.reset(&mut self.obs);
         (self.episode, self.length, self.total, self.reward) = (episode, 0, 0.0, 0.0);
         (self.end, self.did) = (End::Continue, "start".into());
