@@ -288,7 +288,7 @@ impl<E: Engine> Inference<E> {
     ) {
         let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
         let outputs = model.head_width();
-        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
             let y = &mut y[tile * outputs..][..rows.count * outputs];
             net.forward_policy(kernel, params, x, rows, memory, cache, y);
         });
@@ -304,7 +304,7 @@ impl<E: Engine> Inference<E> {
         v: &mut [E],
     ) {
         let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
-        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
             let v = &mut v[tile..][..rows.count];
             net.forward_value(kernel, params, x, rows, memory, cache, v);
         });
@@ -322,7 +322,7 @@ impl<E: Engine> Inference<E> {
     ) {
         let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
         let (outputs, values) = (model.head_width(), usize::from(model.has_critic()));
-        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
             let y = &mut y[tile * outputs..][..rows.count * outputs];
             let v = &mut v[tile * values..][..rows.count * values];
             net.forward(kernel, params, x, rows, memory, cache, y, v);
@@ -335,7 +335,7 @@ impl<E: Engine> Inference<E> {
         model: &Model<E>,
         obs: Inputs<'_, E>,
         memory: &mut [E],
-        forward: &mut dyn FnMut(&[E], usize, Rows<'_>, Memory<'_, E>, &mut [E]),
+        mut forward: impl FnMut(&[E], usize, Rows<'_>, Memory<'_, E>, &mut [E]),
     ) {
         let d = model.obs_width();
         let all = obs.len() / d;
