@@ -48,6 +48,13 @@ WORKS = [
     ("FrozenLake-v1", "ppo", None),
     ("FrozenLake-v1", "reinforce", None),
     ("Taxi-v4", "ppo", None),
+    ("CartPoleNoVel-v1", "ppo", 475),
+    ("PendulumNoVel-v1", "ppo", None),
+    ("memory/t-maze-50", "ppo", None),
+    ("memory/repeat-copy", "ppo", None),
+    ("hybrid/platform", "ppo", None),
+    ("Pendulum-v1", "ppo-squashed-gaussian", -200),
+    ("Pendulum-v1", "ppo-beta", -200),
 ]
 
 
@@ -102,8 +109,10 @@ def row(env: str, algo: str, solved: float | None, runs: list[dict]) -> str:
     if solved is not None:
         median = statistics.median(times) if len(times) == len(runs) else float("nan")
         reached = f"{median:.2f} s ({len(times)}/{len(runs)} to {solved})"
+    digits = 1 if max(map(abs, scores)) > 10 else 3
+    mean, worst = statistics.mean(scores), min(scores)
     return (
-        f"| {env} | {algo} | {statistics.mean(scores):.1f} | {min(scores):.1f} "
+        f"| {env} | {algo} | {mean:.{digits}f} | {worst:.{digits}f} "
         f"| {runs[0]['steps']:,} | {statistics.median(walls):.2f} ({max(walls):.2f}) | {reached} |"
     )
 
