@@ -55,6 +55,9 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "PendulumNoVel-v1-ppo",
     "memory-t-maze-50-ppo",
     "memory-repeat-copy-ppo",
+    "HalfCheetah-v5-ppo",
+    "Hopper-v5-ppo",
+    "InvertedPendulum-v5-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
