@@ -65,6 +65,9 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "grid-door-key-8-ppo",
     "grid-four-rooms-11-ppo",
     "cards-pyramid-ppo",
+    "HalfCheetah-v5-ppo",
+    "Hopper-v5-ppo",
+    "InvertedPendulum-v5-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
