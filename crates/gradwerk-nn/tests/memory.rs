@@ -3,7 +3,7 @@
 
 mod cases;
 
-use cases::{configs, difference_step, normals, weights, with_memory};
+use cases::{configs, difference_step, normals, weights, with_features, with_memory};
 use gradwerk_nn::{
     ActorCritic, Engine, Kernel, Memory, NetworkConfig, Params, Rows, Sequences, Shape,
 };
@@ -69,7 +69,8 @@ impl<E: Engine> Case<E> {
 
 fn every_case(mut test: impl FnMut(&NetworkConfig, &Shape, String)) {
     for config in configs() {
-        for shape in with_memory(&config) {
+        let features = with_features(&config).into_iter().filter(|s| !s.memory.is_none());
+        for shape in with_memory(&config).into_iter().chain(features) {
             test(&config, &shape, format!("{config:?} {shape:?}"));
         }
     }

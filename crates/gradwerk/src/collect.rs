@@ -320,7 +320,8 @@ impl Shard {
     fn draw(&mut self, ctx: &Context<'_>, t: usize, envs: Range<usize>) {
         self.streams.clear();
         self.streams.extend(envs.clone().map(|i| {
-            Stream::new(ctx.seed, Purpose::Action, (self.first + i) as u64, self.steps[i])
+            let step = ctx.model.dist.noise_step(self.steps[i]);
+            Stream::new(ctx.seed, Purpose::Action, (self.first + i) as u64, step)
         }));
         let (width, start) = (ctx.model.head_width(), t * self.rollout.n);
         let heads = envs.start * width..envs.end * width;

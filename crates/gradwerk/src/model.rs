@@ -45,7 +45,6 @@ impl<E: Engine> Model<E> {
     pub fn build(config: &Config, observation: &Space, action: &Space) -> Result<Self, Error> {
         let unfit = |e| Invalid::new("policy.kind", config.policy.name(), format!("{e}"));
         let dist = config.policy.build(action).map_err(unfit)?;
-        let head = dist.head();
         let frames = config.env.frame_stack;
         let (low, high) = input_bounds(config, observation);
         let encoder = Encoder::of(observation);
@@ -54,17 +53,26 @@ impl<E: Engine> Model<E> {
             let reason = "must be 1 with network tabular, which looks one state up";
             return Err(Invalid::new("env.frame_stack", frames, reason).into());
         }
-        let shape = Shape {
+        let mut shape = Shape {
             inputs: frames * encoder.width(),
             images: stacked_images(&encoder, frames)?,
-            outputs: head.network,
-            free: head.free,
-            log_std: head.init,
+            outputs: dist.head().network,
+            free: 0,
+            log_std: dist.head().init,
+            features: dist.head().features > 0,
             value: config.has_critic(),
             low: low.repeat(frames),
             high: high.repeat(frames),
             memory: config.memory.clone(),
         };
+        let dist = if shape.features {
+            let width = config.network.feature_width(&shape).map_err(in_section("network"))?;
+            dist.with_features(width)
+        } else {
+            dist
+        };
+        let head = dist.head();
+        shape.free = head.free;
         let net: ActorCritic<E> = config.network.build(&shape).map_err(in_section("network"))?;
         let is_bias = |name: &str| name.starts_with("policy.") && name.ends_with(".bias");
         let has_bias = net.layout().entries().iter().any(|entry| is_bias(&entry.name));

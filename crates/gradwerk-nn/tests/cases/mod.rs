@@ -105,6 +105,15 @@ pub fn with_memory(config: &NetworkConfig) -> Vec<Shape> {
     memories.zip(shapes).map(|(memory, shape)| Shape { memory, ..shape }).collect()
 }
 
+/// Two of the tasks again, one with a memory if there can be one, with the policy's last hidden
+/// features, for networks that have them.
+pub fn with_features(config: &NetworkConfig) -> Vec<Shape> {
+    let [first, second, _] = shapes(config);
+    let memory = with_memory(config).pop();
+    let tasks = [Some(first), memory.or(Some(second))].into_iter().flatten();
+    tasks.filter(|_| config.has_features()).map(|s| Shape { features: true, ..s }).collect()
+}
+
 pub fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
     let mut stream = Stream::new(9, Purpose::Test, index, 0);
     // Drawn in single precision, so that both engines get the same numbers.
