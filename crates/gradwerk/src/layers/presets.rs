@@ -52,6 +52,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "Pendulum-v1-npg",
     "Pendulum-v1-trpo",
     "CartPoleNoVel-v1-ppo",
+    "CartPoleNoVel-v1-ppo-stack",
     "PendulumNoVel-v1-ppo",
     "memory-t-maze-50-ppo",
     "memory-repeat-copy-ppo",
