@@ -25,6 +25,23 @@ cargo test --workspace --doc --locked
 step "documentation: broken links are errors"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
+step "the Python originals"
+venv=target/check-venv
+if [ ! -x "$venv/bin/python" ]; then
+  # Debian ships the venv module in a package of its own.
+  python3 -m venv "$venv" 2>/dev/null || {
+    apt-get update -qq && apt-get install -y -qq python3-venv
+    python3 -m venv --clear "$venv"
+  }
+fi
+# Does nothing where all of it is there.
+"$venv/bin/python" -m pip install -q --disable-pip-version-check -r tests/python/requirements.txt
+# gradwerk finds MuJoCo in the active Python.
+export VIRTUAL_ENV="$PWD/$venv"
+
+step "tests with MuJoCo"
+cargo nextest run -p gradwerk-mujoco --locked --run-ignored only
+
 step "the binary, its presets and the examples"
 # Release builds, as users run them.
 cargo build --release --locked -p gradwerk-cli
@@ -37,15 +54,6 @@ for example in crates/gradwerk/examples/*.rs; do
 done
 
 step "parity with the Python originals"
-venv=target/check-venv
-if [ ! -x "$venv/bin/stubtest" ]; then
-  # Debian ships the venv module in a package of its own.
-  python3 -m venv "$venv" 2>/dev/null || {
-    apt-get update -qq && apt-get install -y -qq python3-venv
-    python3 -m venv --clear "$venv"
-  }
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check -r tests/python/requirements.txt
-fi
 "$venv/bin/python" -m pytest -q tests/python
 
 step "the Python package: wheel, stubs, tests"

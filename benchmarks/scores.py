@@ -48,6 +48,13 @@ WORKS = [
     ("FrozenLake-v1", "ppo", None),
     ("FrozenLake-v1", "reinforce", None),
     ("Taxi-v4", "ppo", None),
+    ("CartPoleNoVel-v1", "ppo", 475),
+    ("PendulumNoVel-v1", "ppo", None),
+    ("memory/t-maze-50", "ppo", None),
+    ("memory/repeat-copy", "ppo", None),
+    ("hybrid/platform", "ppo", None),
+    ("Pendulum-v1", "ppo-squashed-gaussian", -200),
+    ("Pendulum-v1", "ppo-beta", -200),
 ]
 
 
@@ -77,9 +84,9 @@ def time_to(threshold: float, run_dir: Path) -> tuple[float, int] | None:
 
 
 def one(env: str, algo: str, seed: int, solved: float | None, folder: Path) -> dict:
-    run_dir = folder / f"{env}-{algo}-{seed}"
-    preset = f"preset={env}-{algo}"
-    arguments = [env, "--set", preset, "--seed", str(seed), "--threads", str(THREADS)]
+    name = f"{env}-{algo}".replace("/", "-")
+    run_dir = folder / f"{name}-{seed}"
+    arguments = [env, "--set", f"preset={name}", "--seed", str(seed), "--threads", str(THREADS)]
     trained = gradwerk("train", *arguments, "--run-dir", str(run_dir))
     played = gradwerk("eval", str(run_dir), "--episodes", str(EPISODES), "--seed", "0")
     reached = time_to(solved, run_dir) if solved is not None else None
@@ -102,8 +109,10 @@ def row(env: str, algo: str, solved: float | None, runs: list[dict]) -> str:
     if solved is not None:
         median = statistics.median(times) if len(times) == len(runs) else float("nan")
         reached = f"{median:.2f} s ({len(times)}/{len(runs)} to {solved})"
+    digits = 1 if max(map(abs, scores)) > 10 else 3
+    mean, worst = statistics.mean(scores), min(scores)
     return (
-        f"| {env} | {algo} | {statistics.mean(scores):.1f} | {min(scores):.1f} "
+        f"| {env} | {algo} | {mean:.{digits}f} | {worst:.{digits}f} "
         f"| {runs[0]['steps']:,} | {statistics.median(walls):.2f} ({max(walls):.2f}) | {reached} |"
     )
 

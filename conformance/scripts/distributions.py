@@ -77,6 +77,31 @@ def gaussian(y, a, other):
     }
 
 
+GSDE = [
+    (["0.5", "-0.5", "-1.5", "0.75", "-1.25"], ["0.25"], ["0.25", "-0.75", "-1.25", "0.5", "-1"]),
+    (["0.5", -1, "-0.5", "-1", "1.5"], [1, "-0.5"], ["0.25", "-0.75", 0, "-0.5", "-0.5"]),
+    (
+        [1, "-0.5", -2, -1, "0.25", "-0.5", "-1.5", "-0.25", "0.5", "-0.75", "1.25"],
+        ["0.25", "0.75"],
+        ["0.75", 0, "-1.5", -1, "-0.25", "-0.75", -1, "0.25", "0.75", "-0.5", 1],
+    ),
+]
+
+
+def gsde(y, a, other):
+    """Normal, with the variance 1e-6 + sum_j h_j^2 exp(2 log_std_ji); y = mean | log_std | h."""
+    d = len(a)
+    k = (len(y) - d) // (d + 1)
+
+    def variance(y, i):
+        h = y[d + k * d :]
+        return mpf(10) ** -6 + sum((h[j] * exp(y[d + j * d + i])) ** 2 for j in range(k))
+
+    plain = lambda y: list(y[:d]) + [log(variance(y, i)) / 2 for i in range(d)]
+    functions = gaussian(plain(y), a, plain(other))
+    return {name: lambda y, f=f: f(plain(y)) for name, f in functions.items()}
+
+
 def choices(sizes, y, a, other):
     """Independent softmaxes over blocks of the row, of these sizes."""
     starts = [sum(sizes[:k]) for k in range(len(sizes))]
@@ -259,6 +284,8 @@ for y, a, other in CATEGORICAL:
     case("categorical", one, y, [a], other, discrete=True)
 for row in GAUSSIAN:
     case("gaussian", gaussian, *row)
+for row in GSDE:
+    case("gsde", gsde, *row)
 for sizes, *row in MULTI_CATEGORICAL:
     blocks = lambda y, a, other: choices(sizes, y, a, other)
     case("multi-categorical", blocks, *row, discrete=True, extra=f"sizes = {sizes}\n")

@@ -117,6 +117,21 @@ def full_gaussian(case):
     return dist.logpdf(case["continuous"]), dist.entropy(), kl
 
 
+def gsde(case):
+    """Normal, with the variance 1e-6 + sum_j h_j^2 exp(2 log_std_ji); y = mean | log_std | h."""
+    d = len(case["continuous"])
+
+    def moments(row):
+        k = (len(row) - d) // (d + 1)
+        std, h = np.exp(row[d : d + k * d]).reshape(k, d), np.array(row[d + k * d :])
+        return np.array(row[:d]), 1e-6 + h**2 @ std**2
+
+    (mean, v), (other, w) = moments(case["y"]), moments(case["other"])
+    dist = stats.norm(mean, np.sqrt(v))
+    kl = (np.log(w / v) + (v + (mean - other) ** 2) / w - 1) / 2
+    return dist.logpdf(case["continuous"]).sum(), dist.entropy().sum(), kl.sum()
+
+
 KINDS = {
     "categorical": categorical,
     "multi-categorical": multi_categorical,
@@ -126,6 +141,7 @@ KINDS = {
     "truncated-normal": continuous,
     "squashed-gaussian": continuous,
     "full-gaussian": full_gaussian,
+    "gsde": gsde,
 }
 
 

@@ -72,6 +72,12 @@ def state_of(env):
     return state
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """MuJoCo's warnings go to a file in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize("env_id", TASKS)
 def test_parity(trace, env_id):
     env = gymnasium.make(env_id)

@@ -134,6 +134,8 @@ struct PreviousBatch {
     widths: (usize, usize),
     /// Lengths of the discrete and the continuous part of an action row.
     action_widths: (usize, usize),
+    /// Slots whose step is only a reset.
+    reset_rows: Vec<bool>,
     /// Observations without what is added.
     obs: Vec<f32>,
     final_obs: Vec<f32>,
@@ -150,6 +152,7 @@ impl PreviousBatch {
             space,
             action,
             reward,
+            reset_rows: Vec::with_capacity(inner.num_envs()),
             obs: vec![0.0; entries],
             final_obs: vec![0.0; entries],
             inner,
@@ -162,13 +165,26 @@ impl PreviousBatch {
         (i * own..(i + 1) * own, i * width..(i + 1) * width)
     }
 
-    /// Write the observations of slots that all stand at the start of an episode.
-    fn show_starts(&self, obs: &mut [f32]) {
-        obs.fill(0.0);
-        for i in 0..self.num_envs() {
-            let (own, row) = self.ranges(i);
-            obs[row][..own.len()].copy_from_slice(&self.obs[own]);
-        }
+    /// Show a slot that begins an episode.
+    fn begin(&self, i: usize, obs: &mut [f32]) {
+        let (own, row) = self.ranges(i);
+        obs[row.clone()].fill(0.0);
+        obs[row][..own.len()].copy_from_slice(&self.obs[own]);
+    }
+
+    /// Show what followed the action of a slot.
+    fn show(&self, i: usize, actions: Actions<'_>, rows: &mut StepRows<'_>) {
+        let (own, row) = self.ranges(i);
+        let (seen, after) = if rows.end[i].is_end() {
+            self.begin(i, rows.obs);
+            (&self.final_obs[own], &mut rows.final_obs[row])
+        } else {
+            (&self.obs[own], &mut rows.obs[row])
+        };
+        let (observation, added) = after.split_at_mut(seen.len());
+        observation.copy_from_slice(seen);
+        let action = actions.row(i, self.action_widths);
+        self.tell(action.discrete, action.continuous, rows.reward[i], added);
     }
 
     /// Write what was done and what it brought.
@@ -206,55 +222,41 @@ impl VecEnv for PreviousBatch {
 
     fn reset(&mut self, obs: &mut [f32]) {
         self.inner.reset(&mut self.obs);
-        self.show_starts(obs);
+        (0..self.num_envs()).for_each(|i| self.begin(i, obs));
     }
-
     fn resetting(&self) -> &[bool] {
         self.inner.resetting()
     }
-
     fn begin_round(&mut self, obs: &mut [f32]) {
         self.inner.begin_round(&mut self.obs);
-        self.show_starts(obs);
-    }
-
-    fn take_failure(&mut self) -> Option<EnvError> {
-        self.inner.take_failure()
-    }
-
-    fn restores(&self) -> bool {
-        self.inner.restores()
+        (0..self.num_envs()).for_each(|i| self.begin(i, obs));
     }
 
     fn step(&mut self, actions: Actions<'_>, active: &[bool], rows: &mut StepRows<'_>) {
+        self.reset_rows.clear();
+        self.reset_rows.extend_from_slice(self.inner.resetting());
         let mut inner = StepRows {
             obs: &mut self.obs,
             reward: &mut *rows.reward,
             end: &mut *rows.end,
             final_obs: &mut self.final_obs,
         };
-        // Native environments have none, so that this takes no memory.
-        let resetting = self.inner.resetting().to_vec();
         self.inner.step(actions, active, &mut inner);
         for i in (0..active.len()).filter(|&i| active[i]) {
-            let (own, row) = self.ranges(i);
-            let ended = rows.end[i].is_end();
-            let obs = &mut rows.obs[row.clone()];
-            obs.fill(0.0);
-            obs[..own.len()].copy_from_slice(&self.obs[own.clone()]);
-            if resetting.get(i) == Some(&true) {
-                continue;
+            if self.reset_rows.get(i) == Some(&true) {
+                self.begin(i, rows.obs);
+            } else {
+                self.show(i, actions, rows);
             }
-            let after = if ended { &mut rows.final_obs[row] } else { obs };
-            if ended {
-                after[..own.len()].copy_from_slice(&self.final_obs[own.clone()]);
-            }
-            let action = actions.row(i, self.action_widths);
-            let added = &mut after[own.len()..];
-            self.tell(action.discrete, action.continuous, rows.reward[i], added);
         }
     }
 
+    fn take_failure(&mut self) -> Option<EnvError> {
+        self.inner.take_failure()
+    }
+    fn restores(&self) -> bool {
+        self.inner.restores()
+    }
     fn film(&mut self) {
         self.inner.film();
     }

@@ -35,18 +35,18 @@ impl Places {
     #[must_use]
     pub fn look() -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        Self::from(variable(LIBRARY_VARIABLE), variable(MODELS_VARIABLE), &ask_pythons)
+        Self::from(variable(LIBRARY_VARIABLE), variable(MODELS_VARIABLE), &search_pythons)
     }
 
-    /// As [`Places::look`], with the values of the variables and who knows where packages are.
+    /// As [`Places::look`], with the values of the variables and who searches packages.
     fn from(
         library: Option<OsString>,
         models: Option<OsString>,
-        packages: &dyn Fn(&str) -> Vec<PathBuf>,
+        search: &dyn Fn(&str, Wanted) -> Option<PathBuf>,
     ) -> Self {
         let library = match library {
             Some(path) => named_library(Path::new(&path)),
-            None => first(packages("mujoco"), |folder| library_in(&folder)).ok_or_else(|| {
+            None => search("mujoco", library_in).ok_or_else(|| {
                 let how = format!("{LIBRARY_VARIABLE} = the path of libmujoco");
                 Missing(format!(
                     "MuJoCo is not installed in the active Python: {INSTALL}, or set {how}"
@@ -55,7 +55,7 @@ impl Places {
         };
         let models = match models {
             Some(path) => named_models(Path::new(&path)),
-            None => first(packages("gymnasium"), |folder| models_in(&folder)).ok_or_else(|| {
+            None => search("gymnasium", models_in).ok_or_else(|| {
                 let how = format!("{MODELS_VARIABLE} = the folder with half_cheetah.xml");
                 Missing(format!("the models of the MuJoCo tasks are missing (they come with Gymnasium): {INSTALL}, or set {how}"))
             }),
@@ -64,9 +64,8 @@ impl Places {
     }
 }
 
-fn first(folders: Vec<PathBuf>, look: impl Fn(PathBuf) -> Option<PathBuf>) -> Option<PathBuf> {
-    folders.into_iter().find_map(look)
-}
+/// What is wanted from the folder of a package, if it is there.
+type Wanted = fn(&Path) -> Option<PathBuf>;
 
 fn named_library(path: &Path) -> Result<PathBuf, Missing> {
     if path.is_file() {
@@ -118,9 +117,10 @@ fn is_library(name: &str) -> bool {
     }
 }
 
-/// Where the active Pythons have this package: that of `VIRTUAL_ENV`, then those on the path.
-fn ask_pythons(package: &str) -> Vec<PathBuf> {
-    pythons().iter().filter_map(|python| ask(python, package)).collect()
+/// What is wanted from the package of the first active Python that has it: that of `VIRTUAL_ENV`,
+/// then those on the path.
+fn search_pythons(package: &str, wanted: Wanted) -> Option<PathBuf> {
+    pythons().iter().find_map(|python| wanted(&ask(python, package)?))
 }
 
 fn pythons() -> Vec<PathBuf> {
@@ -147,8 +147,8 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn nowhere(_: &str) -> Vec<PathBuf> {
-        Vec::new()
+    fn nowhere(_: &str, _: Wanted) -> Option<PathBuf> {
+        None
     }
 
     fn library_name() -> &'static str {
@@ -186,8 +186,8 @@ mod tests {
         fs::create_dir_all(&empty).unwrap();
         fs::create_dir_all(&models).unwrap();
         fs::write(full.join(library_name()), "").unwrap();
-        let packages = |_: &str| vec![empty.clone(), full.clone()];
-        let places = Places::from(None, None, &packages);
+        let search = |_: &str, wanted: Wanted| [&empty, &full].into_iter().find_map(|f| wanted(f));
+        let places = Places::from(None, None, &search);
         assert_eq!(places.library.unwrap(), full.join(library_name()));
         assert_eq!(places.models.unwrap(), models);
     }

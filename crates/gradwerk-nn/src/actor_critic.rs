@@ -2,7 +2,10 @@
 
 use gradwerk_math::Kernel;
 
-use crate::{Engine, Layout, Memory, MemoryConfig, Network, Params, PlacedImage, Rows, kernels};
+use crate::fork::Fork;
+use crate::{
+    Engine, Layout, Memory, MemoryConfig, Mlp, Network, Params, PlacedImage, Rows, kernels,
+};
 
 /// The sizes that a task gives to a network.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +21,9 @@ pub struct Shape {
     pub free: usize,
     /// First value of the free outputs.
     pub log_std: f64,
+    /// Whether the policy's outputs are followed by its last hidden features: all that its last
+    /// layer reads.
+    pub features: bool,
     /// Whether there is a value function.
     pub value: bool,
     /// Lower bounds of the observation's entries, infinite where there are none. Only feature maps
@@ -33,6 +39,12 @@ impl Shape {
     /// Name, number and first value of the free outputs, if there are any.
     pub(crate) fn free_outputs(&self) -> Option<(String, usize, f64)> {
         (self.free > 0).then(|| ("log_std".to_owned(), self.free, self.log_std))
+    }
+
+    /// The policy's last layer, followed by what it reads if that is asked for.
+    pub(crate) fn policy_head<E: Engine>(&self, head: Mlp) -> Box<dyn Network<E>> {
+        let head = Box::new(head);
+        if self.features { Box::new(Fork::new(head)) } else { head }
     }
 }
 

@@ -94,6 +94,8 @@ impl Default for LinearConfig {
 pub(crate) trait Kind {
     /// Whether a memory fits behind its hidden layers.
     const TAKES_MEMORY: bool = false;
+    /// Whether there is something dense that the policy's last layer reads.
+    const HAS_FEATURES: bool = true;
     /// Whether the settings make sense for any task.
     fn validate(&self) -> Result<(), NnError>;
     /// Build the network, or name the setting that does not fit the task.
@@ -145,15 +147,22 @@ macro_rules! networks {
                 match self { $(Self::$variant(_) => $config::TAKES_MEMORY,)+ }
             }
 
+            /// Whether the policy can put out its last hidden features ([`Shape::features`]).
+            #[must_use]
+            pub fn has_features(&self) -> bool {
+                match self { $(Self::$variant(_) => $config::HAS_FEATURES,)+ }
+            }
+
             /// Build the network for a task.
             ///
             /// # Errors
             /// As [`NetworkConfig::validate`] and [`MemoryConfig::validate`]; if `shape` has no
             /// inputs or outputs; if a feature map lacks finite bounds or would have too many
-            /// features; if the network cannot have a memory.
+            /// features; if the network cannot have a memory, or has no features to put out.
             pub fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
                 self.validate()?;
                 self.fits(&shape.memory)?;
+                self.can_show(shape.features)?;
                 at_least_one("inputs", shape.inputs)?;
                 at_least_one("outputs", shape.outputs)?;
                 finite("log_std", shape.log_std)?;
@@ -186,10 +195,10 @@ networks! {
     "small-cnn" => SmallCnn(SmallCnnConfig),
 }
 
-/// Names of the networks that can have a memory.
-fn with_memory() -> Vec<&'static str> {
-    let takes = |name: &str| NetworkConfig::named(name).is_ok_and(|kind| kind.takes_memory());
-    NETWORKS.iter().copied().filter(|name| takes(name)).collect()
+/// Names of the networks that are `able`, comma separated.
+fn names_of(able: fn(&NetworkConfig) -> bool) -> String {
+    let is = |name: &str| NetworkConfig::named(name).is_ok_and(|kind| able(&kind));
+    NETWORKS.iter().copied().filter(|name| is(name)).collect::<Vec<_>>().join(", ")
 }
 
 impl NetworkConfig {
@@ -199,9 +208,29 @@ impl NetworkConfig {
         if memory.is_none() || self.takes_memory() {
             return Ok(());
         }
-        let (network, able) = (self.name(), with_memory().join(", "));
+        let (network, able) = (self.name(), names_of(Self::takes_memory));
         let why = format!("the network {network} cannot have a memory; those that can are {able}");
         Err(NnError::setting("memory.kind", memory.name(), why))
+    }
+
+    /// `Ok` unless features are asked for that the network has not.
+    fn can_show(&self, features: bool) -> Result<(), NnError> {
+        if !features || self.has_features() {
+            return Ok(());
+        }
+        let able = names_of(Self::has_features);
+        let why = format!("has no hidden features for the policy; those that have are {able}");
+        Err(NnError::setting("kind", self.name(), why))
+    }
+
+    /// How many hidden features the policy puts out where they are asked for
+    /// ([`Shape::features`]): the width of what its last layer reads.
+    ///
+    /// # Errors
+    /// As [`NetworkConfig::build`].
+    pub fn feature_width(&self, shape: &Shape) -> Result<usize, NnError> {
+        let shape = Shape { outputs: 1, free: 0, features: true, ..shape.clone() };
+        Ok(self.build::<f32>(&shape)?.policy_outputs() - 1)
     }
 
     /// Whether policy and value function have layers in common.
@@ -334,7 +363,11 @@ impl MlpConfig {
             ..self.policy(shape)
         };
         let branch = |spec: MlpSpec| self.join(front(), spec, shape);
-        ActorCritic::new(trunk, branch(policy), shape.value.then(|| branch(value)))
+        let policy = match shape.features {
+            true => self.join_with_features(front(), &policy, shape),
+            false => branch(policy),
+        };
+        ActorCritic::new(trunk, policy, shape.value.then(|| branch(value)))
     }
 
     /// `front`, the hidden layers, the memory and the last layer of `spec`, as far as there are
@@ -345,22 +378,54 @@ impl MlpConfig {
         spec: MlpSpec,
         shape: &Shape,
     ) -> Box<dyn Network<E>> {
-        let inputs = spec.hidden.last().copied().unwrap_or(spec.inputs);
-        let Some(memory) = shape.memory.build(inputs, self.init) else {
+        if shape.memory.is_none() {
             return join_dense(front, spec);
-        };
-        let mut parts = front;
-        if !spec.hidden.is_empty() {
-            let hidden = MlpSpec { outputs: None, free: None, ..spec.clone() };
-            parts.push(("dense", Box::new(Mlp::new(&hidden))));
         }
-        let inputs = memory.outputs();
-        parts.push(("memory", memory));
+        let (mut parts, inputs) = self.hidden_parts(front, &spec, shape);
         if spec.outputs.is_some() {
             let head = MlpSpec { inputs, hidden: Vec::new(), ..spec };
             parts.push(("head", Box::new(Mlp::new(&head))));
         }
         Box::new(Chain::new(parts))
+    }
+
+    /// [`MlpConfig::join`], with what the last layer reads behind its outputs.
+    fn join_with_features<E: Engine>(
+        &self,
+        front: Parts<E>,
+        spec: &MlpSpec,
+        shape: &Shape,
+    ) -> Box<dyn Network<E>> {
+        let (mut parts, inputs) = self.hidden_parts(front, spec, shape);
+        let head = Mlp::new(&MlpSpec { inputs, hidden: Vec::new(), ..spec.clone() });
+        let head = shape.policy_head(head);
+        if parts.is_empty() {
+            return head;
+        }
+        parts.push(("head", head));
+        Box::new(Chain::new(parts))
+    }
+
+    /// `front`, the hidden layers and the memory, as far as there are any, and the width of what
+    /// they put out.
+    fn hidden_parts<E: Engine>(
+        &self,
+        front: Parts<E>,
+        spec: &MlpSpec,
+        shape: &Shape,
+    ) -> (Parts<E>, usize) {
+        let mut parts = front;
+        let mut inputs = spec.inputs;
+        if let Some(&width) = spec.hidden.last() {
+            let hidden = MlpSpec { outputs: None, free: None, ..spec.clone() };
+            parts.push(("dense", Box::new(Mlp::new(&hidden))));
+            inputs = width;
+        }
+        if let Some(memory) = shape.memory.build(inputs, self.init) {
+            inputs = memory.outputs();
+            parts.push(("memory", memory));
+        }
+        (parts, inputs)
     }
 }
 
@@ -436,9 +501,8 @@ mod tests {
     fn networks_without_hidden_layers_refuse_memories() {
         let memory = MemoryConfig::named("gru").unwrap();
         let shape = Shape { inputs: 2, outputs: 2, memory, ..Shape::default() };
-        let able = with_memory();
-        assert_eq!(able, ["mlp", "nature-cnn", "impala", "small-cnn"]);
-        for name in NETWORKS.iter().filter(|name| !able.contains(name)) {
+        let takes = |name: &str| NetworkConfig::named(name).unwrap().takes_memory();
+        for name in NETWORKS.iter().filter(|name| !takes(name)) {
             let error = NetworkConfig::named(name).unwrap().build::<f32>(&shape).unwrap_err();
             let expected = format!(
                 "memory.kind = gru: the network {name} cannot have a memory; those that can are \

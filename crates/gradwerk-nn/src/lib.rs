@@ -62,6 +62,7 @@ mod conv;
 mod engine;
 mod error;
 mod features;
+mod fork;
 pub mod gradcheck;
 mod image;
 mod init;

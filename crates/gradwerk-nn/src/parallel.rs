@@ -99,14 +99,14 @@ impl<E: Engine> Parallel<E> {
 }
 
 /// The columns `at` of rows of `width` numbers, together.
-fn gather<E: Copy>(from: &[E], width: usize, at: &Range<usize>, to: &mut [E]) {
+pub(crate) fn gather<E: Copy>(from: &[E], width: usize, at: &Range<usize>, to: &mut [E]) {
     for (row, to) in from.chunks_exact(width).zip(to.chunks_exact_mut(at.len())) {
         to.copy_from_slice(&row[at.clone()]);
     }
 }
 
 /// The other way.
-fn scatter<E: Copy>(from: &[E], to: &mut [E], width: usize, at: &Range<usize>) {
+pub(crate) fn scatter<E: Copy>(from: &[E], to: &mut [E], width: usize, at: &Range<usize>) {
     for (from, row) in from.chunks_exact(at.len()).zip(to.chunks_exact_mut(width)) {
         row[at.clone()].copy_from_slice(from);
     }

@@ -4,7 +4,7 @@
 
 mod cases;
 
-use cases::{configs, normals, shapes, weights, with_memory};
+use cases::{configs, normals, shapes, weights, with_features, with_memory};
 use gradwerk_nn::{ActorCritic, Kernel, Memory, Params, Rows, Sequences, Shape};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,7 +59,8 @@ fn calls(network: &ActorCritic<f32>, shape: &Shape, kernel: Kernel) -> u64 {
 fn derivatives_allocate_nothing() {
     for config in configs() {
         let plain = shapes(&config);
-        for shape in plain.into_iter().chain(with_memory(&config)) {
+        let more = with_memory(&config).into_iter().chain(with_features(&config));
+        for shape in plain.into_iter().chain(more) {
             let network = config.build(&shape).unwrap();
             for kernel in Kernel::available() {
                 assert_eq!(calls(&network, &shape, kernel), 0, "{config:?} {shape:?} {kernel}");

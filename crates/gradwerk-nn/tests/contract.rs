@@ -3,16 +3,17 @@
 
 mod cases;
 
-use cases::{configs, normals, shapes, weights, with_memory};
+use cases::{configs, difference_step, normals, shapes, weights, with_features, with_memory};
 use gradwerk_nn::{
     ActorCritic, Engine, ImageSize, Kernel, Memory, MlpConfig, NETWORKS, NetworkConfig, Params,
     PlacedImage, Shape,
 };
 
-/// All tasks of a network, without and with a memory.
+/// All tasks of a network, without and with a memory or features.
 fn tasks(config: &NetworkConfig) -> Vec<Shape> {
     let mut tasks = shapes(config).to_vec();
     tasks.extend(with_memory(config));
+    tasks.extend(with_features(config));
     tasks
 }
 
@@ -207,15 +208,16 @@ fn derivatives_of_the_whole_are_correct() {
             } else {
                 weights(&case.network, &shape, 4)
             };
+            let step = difference_step(&shape);
             let moved = |h: f64| {
                 let mut moved = Case::<f64>::new(&config, &shape, 6, Kernel::Portable);
                 moved.theta.iter_mut().zip(&u).for_each(|(t, u)| *t += h * u);
                 moved.network.pack(Kernel::Portable, &moved.theta, &mut moved.packed);
                 moved.forward(0, 6)
             };
-            let (plus, minus) = (moved(1e-6), moved(-1e-6));
+            let (plus, minus) = (moved(step), moved(-step));
             let slope = |p: &[f64], m: &[f64]| -> Vec<f64> {
-                p.iter().zip(m).map(|(p, m)| (p - m) / 2e-6).collect()
+                p.iter().zip(m).map(|(p, m)| (p - m) / (2.0 * step)).collect()
             };
             let (y_slope, v_slope) = (slope(&plus.0, &minus.0), slope(&plus.1, &minus.1));
             let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
@@ -231,6 +233,56 @@ fn derivatives_of_the_whole_are_correct() {
             let close = jvp.iter().zip(&y_slope).all(|(a, b)| (a - b).abs() < 1e-6);
             assert!(close && jvp.len() == y_slope.len(), "{what}: {jvp:?} {y_slope:?}");
         }
+    }
+}
+
+/// The outputs keep their bits, and the means are the last layer's function of the features.
+#[test]
+fn features_follow_the_outputs() {
+    let mut tried = 0;
+    for config in configs() {
+        for shape in with_features(&config) {
+            let what = format!("{config:?} {shape:?}");
+            let without = Shape { features: false, ..shape.clone() };
+            let [with, without] = [shape.clone(), without]
+                .map(|s| Case::<f64>::new(&config, &s, 4, Kernel::Portable));
+            let (own, width) = (without.network.policy_outputs(), with.network.policy_outputs());
+            assert_eq!(with.theta, without.theta, "{what}");
+            assert_eq!(config.feature_width(&shape).unwrap(), width - own, "{what}");
+            let (y, v, _) = with.forward(0, 4);
+            let (expected, values, _) = without.forward(0, 4);
+            assert_eq!(v, values, "{what}");
+            let entries = with.network.layout().entries();
+            let of_head = |e: &&gradwerk_nn::Entry| e.name.starts_with("policy.");
+            let last = |tail| entries.iter().filter(of_head).rfind(|e| e.name.ends_with(tail));
+            let [weight, bias] =
+                [".weight", ".bias"].map(|tail| &with.theta[last(tail).unwrap().range()]);
+            for (y, expected) in y.chunks_exact(width).zip(expected.chunks_exact(own)) {
+                assert_eq!(&y[..own], expected, "{what}");
+                let columns = bias.len();
+                for (k, &bias) in bias.iter().enumerate() {
+                    let column = weight.iter().skip(k).step_by(columns);
+                    let sum: f64 = y[own..].iter().zip(column).map(|(h, w)| h * w).sum();
+                    assert!((bias + sum - y[k]).abs() < 1e-9, "{what}: {} {}", bias + sum, y[k]);
+                }
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 2 * 8, "{tried} tasks");
+}
+
+#[test]
+fn networks_without_features_refuse() {
+    for name in ["tile-coding", "tabular"] {
+        let config = NetworkConfig::named(name).unwrap();
+        let shape = Shape { features: true, ..shapes(&config)[0].clone() };
+        let error = config.build::<f32>(&shape).unwrap_err().to_string();
+        let expected = format!(
+            "kind = {name}: has no hidden features for the policy; those that have are mlp, \
+             linear, polynomial, fourier, rbf, nature-cnn, impala, small-cnn"
+        );
+        assert_eq!(error, expected);
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod cases;
 
-use cases::{configs, normals, weights, with_memory};
+use cases::{configs, difference_step, normals, weights, with_features, with_memory};
 use gradwerk_nn::{
     ActorCritic, Engine, Kernel, Memory, NetworkConfig, Params, Rows, Sequences, Shape,
 };
@@ -69,7 +69,8 @@ impl<E: Engine> Case<E> {
 
 fn every_case(mut test: impl FnMut(&NetworkConfig, &Shape, String)) {
     for config in configs() {
-        for shape in with_memory(&config) {
+        let features = with_features(&config).into_iter().filter(|s| !s.memory.is_none());
+        for shape in with_memory(&config).into_iter().chain(features) {
             test(&config, &shape, format!("{config:?} {shape:?}"));
         }
     }
@@ -158,13 +159,14 @@ fn derivatives_through_time_are_correct() {
         let case = Case::<f64>::new(config, shape, Kernel::Portable);
         let (network, whole) = (&case.network, case.whole());
         let u = weights(network, shape, 4);
+        let step = difference_step(shape);
         let moved = |h: f64| {
             let theta: Vec<f64> = case.theta.iter().zip(&u).map(|(t, u)| t + h * u).collect();
             case.forward(&theta, &case.x, ragged(), &case.memory)
         };
-        let (plus, minus) = (moved(1e-6), moved(-1e-6));
+        let (plus, minus) = (moved(step), moved(-step));
         let slope = |p: &[f64], m: &[f64]| -> Vec<f64> {
-            p.iter().zip(m).map(|(p, m)| (p - m) / 2e-6).collect()
+            p.iter().zip(m).map(|(p, m)| (p - m) / (2.0 * step)).collect()
         };
         let (y_slope, v_slope) = (slope(&plus.y, &minus.y), slope(&plus.v, &minus.v));
         let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };

@@ -244,12 +244,6 @@ impl Shard {
         }
     }
 
-    fn find_live(&mut self) {
-        self.live.copy_from_slice(&self.active);
-        let resetting = self.env.resetting().iter();
-        self.live.iter_mut().zip(resetting).for_each(|(live, resetting)| *live &= !resetting);
-    }
-
     /// Encode the frames from before the rollout with the map of this one.
     fn show_earlier(&mut self, map: &ObsMap) {
         let (raw, frames) = (self.encoder.raw_width(), self.rollout.earlier);
@@ -270,6 +264,12 @@ impl Shard {
             earlier.copy_within(raw.., 0);
             earlier[(frames - 1) * raw..].copy_from_slice(obs);
         }
+    }
+
+    fn find_live(&mut self) {
+        self.live.copy_from_slice(&self.active);
+        let resetting = self.env.resetting().iter();
+        self.live.iter_mut().zip(resetting).for_each(|(live, resetting)| *live &= !resetting);
     }
 
     fn goes_on(&self, plan: Plan, t: usize) -> bool {
@@ -320,7 +320,8 @@ impl Shard {
     fn draw(&mut self, ctx: &Context<'_>, t: usize, envs: Range<usize>) {
         self.streams.clear();
         self.streams.extend(envs.clone().map(|i| {
-            Stream::new(ctx.seed, Purpose::Action, (self.first + i) as u64, self.steps[i])
+            let step = ctx.model.dist.noise_step(self.steps[i]);
+            Stream::new(ctx.seed, Purpose::Action, (self.first + i) as u64, step)
         }));
         let (width, start) = (ctx.model.head_width(), t * self.rollout.n);
         let heads = envs.start * width..envs.end * width;

@@ -45,7 +45,6 @@ impl<E: Engine> Model<E> {
     pub fn build(config: &Config, observation: &Space, action: &Space) -> Result<Self, Error> {
         let unfit = |e| Invalid::new("policy.kind", config.policy.name(), format!("{e}"));
         let dist = config.policy.build(action).map_err(unfit)?;
-        let head = dist.head();
         let frames = config.env.frame_stack;
         let (low, high) = input_bounds(config, observation);
         let encoder = Encoder::of(observation);
@@ -54,17 +53,26 @@ impl<E: Engine> Model<E> {
             let reason = "must be 1 with network tabular, which looks one state up";
             return Err(Invalid::new("env.frame_stack", frames, reason).into());
         }
-        let shape = Shape {
+        let mut shape = Shape {
             inputs: frames * encoder.width(),
             images: stacked_images(&encoder, frames)?,
-            outputs: head.network,
-            free: head.free,
-            log_std: head.init,
+            outputs: dist.head().network,
+            free: 0,
+            log_std: dist.head().init,
+            features: dist.head().features > 0,
             value: config.has_critic(),
             low: low.repeat(frames),
             high: high.repeat(frames),
             memory: config.memory.clone(),
         };
+        let dist = if shape.features {
+            let width = config.network.feature_width(&shape).map_err(in_section("network"))?;
+            dist.with_features(width)
+        } else {
+            dist
+        };
+        let head = dist.head();
+        shape.free = head.free;
         let net: ActorCritic<E> = config.network.build(&shape).map_err(in_section("network"))?;
         let is_bias = |name: &str| name.starts_with("policy.") && name.ends_with(".bias");
         let has_bias = net.layout().entries().iter().any(|entry| is_bias(&entry.name));
@@ -288,7 +296,7 @@ impl<E: Engine> Inference<E> {
     ) {
         let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
         let outputs = model.head_width();
-        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
             let y = &mut y[tile * outputs..][..rows.count * outputs];
             net.forward_policy(kernel, params, x, rows, memory, cache, y);
         });
@@ -304,7 +312,7 @@ impl<E: Engine> Inference<E> {
         v: &mut [E],
     ) {
         let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
-        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
             let v = &mut v[tile..][..rows.count];
             net.forward_value(kernel, params, x, rows, memory, cache, v);
         });
@@ -322,7 +330,7 @@ impl<E: Engine> Inference<E> {
     ) {
         let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
         let (outputs, values) = (model.head_width(), usize::from(model.has_critic()));
-        self.tiles(model, obs.into(), memory, &mut |x, tile, rows, memory, cache| {
+        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
             let y = &mut y[tile * outputs..][..rows.count * outputs];
             let v = &mut v[tile * values..][..rows.count * values];
             net.forward(kernel, params, x, rows, memory, cache, y, v);
@@ -335,7 +343,7 @@ impl<E: Engine> Inference<E> {
         model: &Model<E>,
         obs: Inputs<'_, E>,
         memory: &mut [E],
-        forward: &mut dyn FnMut(&[E], usize, Rows<'_>, Memory<'_, E>, &mut [E]),
+        mut forward: impl FnMut(&[E], usize, Rows<'_>, Memory<'_, E>, &mut [E]),
     ) {
         let d = model.obs_width();
         let all = obs.len() / d;

@@ -32,6 +32,12 @@ pub trait Player: Clone + Send {
         streams: &[Stream],
     ) -> Result<(ActionBatch, Vec<f32>), Error>;
 
+    /// The number that keys what is random in step `step` of an episode
+    /// ([`Policy::noise_step`]).
+    fn noise_step(&self, step: u64) -> u64 {
+        step
+    }
+
     /// Row `row` begins an episode; what was remembered of another one is forgotten.
     fn forget(&mut self, row: usize) {
         let _ = row;
@@ -74,6 +80,10 @@ impl Player for PolicyPlayer {
         } else {
             Ok((self.policy.predict_masked(obs, masks)?, Vec::new()))
         }
+    }
+
+    fn noise_step(&self, step: u64) -> u64 {
+        self.policy.noise_step(step)
     }
 
     fn forget(&mut self, row: usize) {
@@ -247,7 +257,8 @@ impl<P: Player> Table<P> {
         self.env.masks(masks);
         self.check_masks(masks)?;
         let stream = |(&episode, &time): (&usize, &u32)| {
-            Stream::new(self.seed, Purpose::EvalAction, episode as u64, u64::from(time))
+            let step = self.player.noise_step(time.into());
+            Stream::new(self.seed, Purpose::EvalAction, episode as u64, step)
         };
         let streams: Vec<Stream> = self.episode.iter().zip(&self.time).map(stream).collect();
         let (mut actions, log_mu) = self.player.act(obs, masks, &streams)?;

@@ -128,6 +128,13 @@ impl Policy {
         &self.weights
     }
 
+    /// The number that keys the random numbers of step `step`: the same for as many steps in a row as
+    /// the policy keeps its noise ([`Widths::redraw_every`]).
+    #[must_use]
+    pub fn noise_step(&self, step: u64) -> u64 {
+        self.model.dist.noise_step(step)
+    }
+
     /// Compute with other instructions from now on.
     pub fn set_kernel(&mut self, kernel: Kernel) {
         self.inference.kernel = kernel;

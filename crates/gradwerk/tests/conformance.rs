@@ -1,7 +1,7 @@
 //! Runs every case of `conformance/*.toml` whose subject this crate implements, in both
 //! precisions.
 
-use gradwerk::dist::{ActionRow, DistConfig, Distribution};
+use gradwerk::dist::{ActionRow, DistConfig, Distribution, GsdeConfig};
 use gradwerk::estimate::{EstimatorConfig, Scratch, Steps, estimate};
 use gradwerk_env::Space;
 use gradwerk_math::Real;
@@ -182,7 +182,13 @@ fn run_distribution<R: Real>(case: &DistributionCase) {
         (_, 0) => Space::Discrete { n: case.y.len() },
         (_, dim) => Space::uniform_box(dim, case.bounds[0], case.bounds[1]),
     };
-    let dist = DistConfig::from_name(&case.kind).unwrap().build(&space).unwrap();
+    let config = match DistConfig::from_name(&case.kind).unwrap() {
+        DistConfig::Gsde(gsde) => DistConfig::Gsde(GsdeConfig { learn_features: true, ..gsde }),
+        other => other,
+    };
+    // A row of gSDE has d means, f times d deviations and f features.
+    let dim = case.continuous.len();
+    let dist = config.build(&space).unwrap().with_features((case.y.len() - dim) / (dim + 1));
     let (y, other, continuous) = (real(&case.y), real(&case.other), real(&case.continuous));
     let a = ActionRow { discrete: &case.discrete, continuous: &continuous };
     // Differences such as y - max or a - mean cancel: scale the tolerance by their operands.

@@ -2,7 +2,7 @@
 
 use gradwerk::dist::{
     ActionRow, ActionRowMut, ActionRows, ActionRowsMut, AnyDist, DISTRIBUTIONS, DistConfig,
-    Distribution, Evaluated, MAX_ROWS, Widths,
+    Distribution, Evaluated, GsdeConfig, MAX_ROWS, Widths,
 };
 use gradwerk_env::Space;
 use gradwerk_math::{Purpose, Real, Stream};
@@ -32,13 +32,22 @@ fn configs() -> Vec<DistConfig> {
             let without = text.replace("\nlog_std_init = 0.2", "");
             toml::from_str(if name == "beta" { &without } else { &text }).unwrap()
         });
-    DISTRIBUTIONS.iter().map(|entry| (entry.config)()).chain(continuous).collect()
+    DISTRIBUTIONS.iter().map(|entry| whole_gradient((entry.config)())).chain(continuous).collect()
+}
+
+/// gSDE leaves derivatives by the features out unless it is told otherwise.
+fn whole_gradient(config: DistConfig) -> DistConfig {
+    match config {
+        DistConfig::Gsde(gsde) => DistConfig::Gsde(GsdeConfig { learn_features: true, ..gsde }),
+        other => other,
+    }
 }
 
 fn all() -> Vec<AnyDist> {
     let (spaces, configs) = (spaces(), configs());
     let on_all = |config: &DistConfig| -> Vec<AnyDist> {
-        let dists: Vec<AnyDist> = spaces.iter().filter_map(|s| config.build(s).ok()).collect();
+        let dists = spaces.iter().filter_map(|s| config.build(s).ok());
+        let dists: Vec<AnyDist> = dists.map(|d| d.with_features(5)).collect();
         assert!(!dists.is_empty(), "{config:?} acts on none of the tested spaces");
         dists
     };
@@ -390,7 +399,7 @@ fn nan_is_never_hidden() {
 fn head_and_widths_agree() {
     for dist in all() {
         let head = dist.head();
-        assert_eq!(head.network + head.free, dist.params());
+        assert_eq!(head.network + head.free + head.features, dist.params());
         assert!(head.bias_from <= dist.params());
     }
 }
@@ -427,7 +436,7 @@ fn errors_name_the_choices() {
     let error = DistConfig::from_name("cauchy").unwrap_err().to_string();
     let want = "unknown distribution `cauchy`, expected one of auto, categorical, gaussian, \
                 bernoulli, multi-categorical, multi-bernoulli, composite, full-gaussian, \
-                squashed-gaussian, beta, truncated-normal";
+                squashed-gaussian, beta, truncated-normal, gsde";
     assert_eq!(error, want);
     let error = toml::from_str::<DistConfig>("kind = \"cauchy\"").unwrap_err().to_string();
     assert!(error.contains("cauchy") && error.contains("gaussian"), "{error}");
@@ -436,7 +445,7 @@ fn errors_name_the_choices() {
     assert_eq!(
         error.to_string(),
         "categorical policy on Box(1): expected one of gaussian, \
-         full-gaussian, squashed-gaussian, beta, truncated-normal"
+         full-gaussian, squashed-gaussian, beta, truncated-normal, gsde"
     );
     let error = DistConfig::from_name("gaussian").unwrap().build(&Space::Discrete { n: 3 });
     let want = "gaussian policy on Discrete(3): expected one of categorical";
@@ -444,7 +453,7 @@ fn errors_name_the_choices() {
     let half = Space::Box { low: vec![0.0, 0.0], high: vec![1.0, f32::INFINITY] };
     let error = DistConfig::from_name("beta").unwrap().build(&half).unwrap_err().to_string();
     let want = "beta policy needs bounded actions, but component 1 lies in [0, inf]: expected one \
-                of gaussian, full-gaussian";
+                of gaussian, full-gaussian, gsde";
     assert_eq!(error, want);
     let text = "kind = \"composite\"\ncontinuous = \"cauchy\"";
     let error = toml::from_str::<DistConfig>(text).unwrap_err().to_string();

@@ -1,6 +1,6 @@
 //! The losses' gradients against finite differences of the losses, and at their kinks.
 
-use gradwerk::dist::{ActionRow, ActionRowMut, AnyDist, DISTRIBUTIONS, Distribution, Widths};
+use gradwerk::dist::{ActionRow, ActionRowMut, AnyDist, DISTRIBUTIONS, Distribution, Gsde, Widths};
 use gradwerk::loss::{
     PolicyRows, PolicySums, Surrogate, ValueLoss, ValueRows, ValueSums, head_gradient,
     value_gradient,
@@ -86,9 +86,18 @@ fn dists() -> Vec<AnyDist> {
         Space::uniform_box(3, -1.0, 1.0),
     ];
     let build = |space: &Space| -> Vec<AnyDist> {
-        DISTRIBUTIONS.iter().filter_map(|entry| (entry.config)().build(space).ok()).collect()
+        let dists = DISTRIBUTIONS.iter().filter_map(|entry| (entry.config)().build(space).ok());
+        dists.map(|dist| with_whole_gradient(dist.with_features(3))).collect()
     };
     spaces.iter().flat_map(build).collect()
+}
+
+/// gSDE leaves derivatives by the features out unless it is told otherwise.
+fn with_whole_gradient(dist: AnyDist) -> AnyDist {
+    match dist {
+        AnyDist::Gsde(gsde) => AnyDist::Gsde(Gsde { learn_features: true, ..gsde }),
+        other => other,
+    }
 }
 
 const CLIP: Surrogate<f64> = Surrogate::Clip { low: 0.2, high: 0.3 };

@@ -174,6 +174,9 @@ fn recorded(env: &dyn EnvFactory, file: &Path) -> String {
 /// What an error says of a combination that is refused.
 fn refusal(config: &Config, action: &Space) -> Option<&'static str> {
     let shares = serde_json::to_value(&config.network).unwrap()["shared"] == true;
+    if config.policy.name() == "gsde" && !config.network.has_features() {
+        return Some("has no hidden features");
+    }
     match config.algo.name() {
         "npg" | "trpo" if shares => Some("shared"),
         "bc" if !config.policy.build(action).unwrap().samples_are_actions() => {

@@ -58,6 +58,12 @@ fn trainer(config: &Config, env: &dyn EnvFactory, threads: usize) -> Trainer {
     Trainer::with_env(config, env, Runtime { threads, kernel: Kernel::detect() }).unwrap()
 }
 
+fn run(trainer: &mut Trainer, updates: usize) {
+    for _ in 0..updates {
+        trainer.update().unwrap();
+    }
+}
+
 fn score(policy: &Policy, env: &dyn EnvFactory) -> f64 {
     evaluate(policy, env, EvalOptions::default(), &Pool::new(2)).unwrap().mean_return
 }
@@ -89,12 +95,12 @@ fn runs_resume_and_threads_change_nothing() {
         config.normalize.observations = true;
         let env = find(id).unwrap();
         let mut whole = trainer(&config, env, 1);
-        (0..4).for_each(|_| drop(whole.update().unwrap()));
+        run(&mut whole, 4);
         let mut first = trainer(&config, env, 3);
-        (0..2).for_each(|_| drop(first.update().unwrap()));
+        run(&mut first, 2);
         let mut second = trainer(&config, env, 2);
         second.restore(&first.state().unwrap()).unwrap();
-        (0..2).for_each(|_| drop(second.update().unwrap()));
+        run(&mut second, 2);
         assert_eq!(second.state_sha256().unwrap(), whole.state_sha256().unwrap(), "{id}");
     }
 }

@@ -136,7 +136,8 @@ fn loss(learner: &Learner<f64>, theta: &[f64], batch: &Batch<'_, f64>, segment: 
         let (y, v) = walk.row(batch.rollout, row);
         let log_prob = learner.model.dist.log_prob(&y, batch.rollout.action(row));
         sum -= log_prob * batch.advantage[row];
-        sum += VALUE_COEF * 0.5 * (v - batch.target[row]).powi(2);
+        let error = v - batch.target[row];
+        sum += VALUE_COEF * 0.5 * error * error;
     }
     sum / batch.rows.len() as f64
 }

@@ -9,7 +9,7 @@ use gradwerk::normalize::{Moments, ObsMap};
 use gradwerk::{EvalOptions, Pool, Runtime, Trainer, evaluate};
 use gradwerk_env::{
     Actions, Batching, End, EnvError, EnvFactory, EnvSettings, EpisodeKeys, SlotState, Space,
-    StepRows, VecEnv, find,
+    StepRows, VecEnv, WithPrevious, find,
 };
 use gradwerk_math::Kernel;
 
@@ -135,8 +135,9 @@ fn roll(config: &Config, env: &dyn EnvFactory, plan: Plan) -> Rolled {
     let weights = Weights::new(&model, model.init(3), Kernel::Portable);
     let batch = env.make(3, EpisodeKeys::Training { first: 0 }, N, &SETTINGS);
     let mut shard = Shard::new(0, batch, &model, plan, Kernel::Portable);
-    let moments = Moments::new(4);
-    let obs_map = ObsMap::new(4, Some(&moments), 10.0);
+    let width = model.encoder.width();
+    let moments = Moments::new(width);
+    let obs_map = ObsMap::new(width, Some(&moments), 10.0);
     shard.collect(&Context {
         model: &model,
         weights: &weights,
@@ -150,8 +151,10 @@ fn roll(config: &Config, env: &dyn EnvFactory, plan: Plan) -> Rolled {
     let mut rows: [Vec<Row>; N] = Default::default();
     for k in (0..r.rows()).filter(|&k| r.valid[k]) {
         let ActionRow { discrete, .. } = r.action(k);
+        let mut obs = vec![0.0; model.obs_width()];
+        r.inputs(k..k + 1).fill(&mut obs);
         rows[k % N].push(Row {
-            obs: r.obs[k * 4..(k + 1) * 4].iter().map(|x| x.to_bits()).collect(),
+            obs: obs.iter().map(|x| x.to_bits()).collect(),
             action: discrete[0],
             reward: r.reward[k].to_bits(),
             end: r.end[k],
@@ -205,6 +208,21 @@ fn whole_episodes_are_the_same_bit_for_bit() {
 }
 
 /// Parameters differ in their last bits, for a sum over rows runs in another order.
+#[test]
+fn stacks_and_previous_actions_begin_anew_behind_them() {
+    let plan = Plan::Episodes { quota: 3, longest: 30 };
+    let told = |env| WithPrevious::new(env, true, true).unwrap();
+    for mut config in configs() {
+        config.env.frame_stack = 3;
+        let at_once = roll(&config, &told(Factory.inner()), plan);
+        let own_row = roll(&config, &told(&Factory), plan.with_resets(true));
+        // Three frames of four numbers, two choices and a reward.
+        assert_eq!(own_row.rows[0][0].obs.len(), 3 * (4 + 2 + 1));
+        assert_eq!(own_row.rows, at_once.rows);
+        assert_eq!(own_row.sums, at_once.sums);
+    }
+}
+
 #[test]
 fn training_and_evaluation_leave_them_out() {
     let mut config = Config::preset("next-step", "reinforce").unwrap();

@@ -9,11 +9,32 @@ mod grid;
 mod hybrid;
 mod memory;
 
-use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, Space, StepRows, registry};
+use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, StepRows, VecEnv, registry};
 use gradwerk_math::{Purpose, Stream};
 
 /// What to do after an observation; `first` begins an episode.
 pub type Rule = Box<dyn FnMut(&[f32], bool) -> (Vec<u32>, Vec<f32>)>;
+
+/// Who plays.
+enum Player {
+    /// Uniform over the actions that are possible.
+    Chance(Stream),
+    /// A rule of thumb.
+    Rule(Rule),
+}
+
+impl Player {
+    fn act(&mut self, env: &dyn VecEnv, obs: &[f32], first: bool) -> (Vec<u32>, Vec<f32>) {
+        match self {
+            Self::Rule(rule) => rule(obs, first),
+            Self::Chance(rng) => {
+                let mut mask = vec![true; env.mask_width()];
+                env.masks(&mut mask);
+                env.action_space().sample(&mask, rng)
+            }
+        }
+    }
+}
 
 /// The rule for an environment.
 fn rule(id: &str) -> Option<Rule> {
@@ -21,14 +42,8 @@ fn rule(id: &str) -> Option<Rule> {
     families.into_iter().find_map(|rule| rule(id))
 }
 
-/// Uniform over the space.
-fn random(space: &Space) -> Rule {
-    let (space, mut rng) = (space.clone(), Stream::new(1, Purpose::Test, 0, 0));
-    Box::new(move |_, _| space.sample(&[], &mut rng))
-}
-
 /// Returns of the evaluation episodes 0 to `episodes - 1` of seed 0.
-fn returns(factory: &dyn EnvFactory, episodes: u64, mut rule: Rule) -> Vec<f64> {
+fn returns(factory: &dyn EnvFactory, episodes: u64, mut player: Player) -> Vec<f64> {
     let keys = EpisodeKeys::Evaluation { first: 0, stride: 1 };
     let mut env = factory.make(0, keys, 1, &factory.default_settings());
     let mut obs = vec![0.0; env.observation_space().width()];
@@ -37,7 +52,7 @@ fn returns(factory: &dyn EnvFactory, episodes: u64, mut rule: Rule) -> Vec<f64> 
     let mut episode = || {
         let (mut total, mut first) = (0.0, true);
         loop {
-            let (discrete, continuous) = rule(&obs, first);
+            let (discrete, continuous) = player.act(&*env, &obs, first);
             let (mut reward, mut end) = ([0.0], [End::Continue]);
             let mut rows = StepRows {
                 obs: &mut obs,
@@ -70,8 +85,9 @@ fn main() {
     let wanted = |id: &str| args.get(1).is_none_or(|name| id == name);
     for factory in registry::all().iter().filter(|factory| wanted(factory.id())) {
         let Some(rule) = rule(factory.id()) else { continue };
-        let by_chance = returns(*factory, episodes, random(&factory.action_space()));
-        let by_rule = returns(*factory, episodes, rule);
+        let chance = Player::Chance(Stream::new(1, Purpose::Test, 0, 0));
+        let by_chance = returns(*factory, episodes, chance);
+        let by_rule = returns(*factory, episodes, Player::Rule(rule));
         println!("{:28} random {:20} rule {}", factory.id(), mean(&by_chance), mean(&by_rule));
     }
 }

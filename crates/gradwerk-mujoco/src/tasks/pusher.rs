@@ -1,6 +1,6 @@
 //! Pusher-v5.
 
-use super::{USUAL, add_uniform, between, control_cost, length, place};
+use super::{add_uniform, between, control_cost, length, place};
 use crate::find::Missing;
 use crate::model::Model;
 use crate::simulation::Simulation;
@@ -44,7 +44,6 @@ impl Task for Pusher {
         time_limit: 100,
         solved_at: Some(0.0),
         fields: &["xpos"],
-        ..USUAL
     };
 
     fn new(model: &Arc<Model>) -> Result<Self, Missing> {

@@ -248,10 +248,10 @@ fn front_outputs<E: Engine>(shape: &Shape, stacks: &[ConvStack]) -> usize {
 
 /// A convolution for every image, named by its number unless it is the whole observation.
 fn look<E: Engine>(shape: &Shape, stacks: &[ConvStack]) -> Box<dyn Network<E>> {
-    if let ([image], [stack]) = (&*shape.images, stacks) {
-        if image.size.len() == shape.inputs {
-            return Box::new(stack.clone());
-        }
+    if let ([image], [stack]) = (&*shape.images, stacks)
+        && image.size.len() == shape.inputs
+    {
+        return Box::new(stack.clone());
     }
     let (mut parts, mut at) = (Vec::new(), 0);
     for (k, (image, stack)) in shape.images.iter().zip(stacks).enumerate() {

@@ -167,7 +167,7 @@ fn linear_on<E: Engine>(map: impl FeatureMap + 'static, shape: &Shape) -> ActorC
     };
     let policy = head(shape.outputs, shape.free_outputs());
     let value = shape.value.then(|| -> Box<dyn Network<E>> { Box::new(head(1, None)) });
-    ActorCritic::new(Some(Box::new(Features::new(map))), Box::new(policy), value)
+    ActorCritic::new(Some(Box::new(Features::new(map))), shape.policy_head(policy), value)
 }
 
 /// `Ok` if a map has a number of features that can be worked with.

@@ -13,6 +13,8 @@ use crate::{ActorCritic, Engine, NnError, Shape};
 pub struct TabularConfig {}
 
 impl Kind for TabularConfig {
+    const HAS_FEATURES: bool = false;
+
     fn validate(&self) -> Result<(), NnError> {
         Ok(())
     }

@@ -32,6 +32,8 @@ impl Default for TileCodingConfig {
 }
 
 impl Kind for TileCodingConfig {
+    const HAS_FEATURES: bool = false;
+
     fn validate(&self) -> Result<(), NnError> {
         at_least_one("tilings", self.tilings)?;
         if self.tiles.is_empty() {

@@ -105,10 +105,26 @@ pub fn with_memory(config: &NetworkConfig) -> Vec<Shape> {
     memories.zip(shapes).map(|(memory, shape)| Shape { memory, ..shape }).collect()
 }
 
+/// Two of the tasks again, one with a memory if there can be one, with the policy's last hidden
+/// features, for networks that have them.
+pub fn with_features(config: &NetworkConfig) -> Vec<Shape> {
+    let [first, second, _] = shapes(config);
+    let memory = with_memory(config).pop();
+    let tasks = [Some(first), memory.or(Some(second))].into_iter().flatten();
+    tasks.filter(|_| config.has_features()).map(|s| Shape { features: true, ..s }).collect()
+}
+
 pub fn normals<E: Engine>(len: usize, index: u64) -> Vec<E> {
     let mut stream = Stream::new(9, Purpose::Test, index, 0);
     // Drawn in single precision, so that both engines get the same numbers.
     (0..len).map(|_| E::from_f32(stream.normal_pair::<f32>()[0])).collect()
+}
+
+/// Step of central differences: with thousands of rectified numbers and maxima, a longer one would
+/// carry some of them over their kinks.
+#[allow(dead_code)] // not every file takes differences
+pub fn difference_step(shape: &Shape) -> f64 {
+    if shape.images.is_empty() { 1e-6 } else { 1e-7 }
 }
 
 /// Random parameters, or a direction among them. Networks of images have so many inputs per layer

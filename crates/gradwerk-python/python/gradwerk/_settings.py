@@ -324,7 +324,7 @@ class Settings(TypedDict, total=False):
     policy: dict[str, Any]
     """The distribution of actions."""
 
-    policy__kind: Literal["auto", "bernoulli", "beta", "categorical", "composite", "full-gaussian", "gaussian", "multi-bernoulli", "multi-categorical", "squashed-gaussian", "truncated-normal"]
+    policy__kind: Literal["auto", "bernoulli", "beta", "categorical", "composite", "full-gaussian", "gaussian", "gsde", "multi-bernoulli", "multi-categorical", "squashed-gaussian", "truncated-normal"]
 
     policy__log_std_init: float
     """Initial logarithm of the standard deviation, in units of the action: 0 starts at standard
@@ -336,6 +336,12 @@ class Settings(TypedDict, total=False):
 
     policy__continuous: Literal["beta", "full-gaussian", "gaussian", "squashed-gaussian", "truncated-normal"]
     """The distribution over all continuous components."""
+
+    policy__learn_features: bool
+    """Whether the features learn from the deviation that they make, or from the mean alone."""
+
+    policy__redraw_every: int
+    """Steps of an environment with the same noise matrix."""
 
     rollout: dict[str, Any]
     """How much is collected before each update."""

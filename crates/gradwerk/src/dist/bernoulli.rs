@@ -63,7 +63,7 @@ impl Widths for Bernoulli {
     }
     /// Both actions start equally probable.
     fn head(&self) -> Head {
-        Head { network: 1, free: 0, init: 0.5, bias_from: 0 }
+        Head { network: 1, free: 0, features: 0, init: 0.5, bias_from: 0 }
     }
 }
 

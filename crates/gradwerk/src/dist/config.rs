@@ -1,13 +1,16 @@
 //! What a distribution asks of the head in front of it, and what can go wrong in choosing one.
 
 /// What produces the row `y`: network outputs, followed by free parameters that are the same
-/// in every state. Together they are `params()` numbers.
+/// in every state, followed by the policy's last hidden features, if the distribution reads them.
+/// Together they are `params()` numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Head {
     /// The first numbers of `y`, computed by the network from the observation.
     pub network: usize,
-    /// The remaining numbers of `y`, plain parameters.
+    /// The next numbers of `y`, plain parameters.
     pub free: usize,
+    /// The remaining numbers of `y`: what the policy's last layer reads.
+    pub features: usize,
     /// Initial value of the free parameters; where there are none, the initial bias of
     /// `y[bias_from..]`.
     pub init: f64,
@@ -19,7 +22,7 @@ impl Head {
     /// All outputs computed by the network, biases 0.
     #[must_use]
     pub fn from_network(outputs: usize) -> Self {
-        Self { network: outputs, free: 0, init: 0.0, bias_from: outputs }
+        Self { network: outputs, free: 0, features: 0, init: 0.0, bias_from: outputs }
     }
 }
 

@@ -161,7 +161,7 @@ impl Widths for FullGaussian {
     }
     fn head(&self) -> Head {
         let network = if self.state_dependent_std { self.params() } else { self.dim };
-        Head { network, free: self.params() - network, init: 0.0, bias_from: self.dim }
+        Head { free: self.params() - network, bias_from: self.dim, ..Head::from_network(network) }
     }
 }
 

@@ -121,7 +121,7 @@ impl Widths for Gaussian {
     fn head(&self) -> Head {
         let network = if self.state_dependent_std { 2 * self.dim } else { self.dim };
         let free = 2 * self.dim - network;
-        Head { network, free, init: self.log_std_init, bias_from: self.dim }
+        Head { network, free, features: 0, init: self.log_std_init, bias_from: self.dim }
     }
 }
 

@@ -92,7 +92,7 @@ impl<C: Component> Independent<C> {
 pub(super) fn location_and_scale(init: f64, state_dependent: bool) -> impl Fn(usize) -> Head {
     move |dim| {
         let network = if state_dependent { 2 * dim } else { dim };
-        Head { network, free: 2 * dim - network, init, bias_from: dim }
+        Head { network, free: 2 * dim - network, features: 0, init, bias_from: dim }
     }
 }
 

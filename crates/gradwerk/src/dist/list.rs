@@ -4,8 +4,8 @@
 use super::{
     ActionRow, ActionRowMut, ActionRows, ActionRowsMut, BernoulliConfig, BetaConfig,
     CategoricalConfig, CompositeConfig, DistError, Distribution, Evaluated, FullGaussianConfig,
-    GaussianConfig, Head, MultiBernoulliConfig, MultiCategoricalConfig, SquashedGaussianConfig,
-    TruncatedNormalConfig, Widths,
+    GaussianConfig, GsdeConfig, Head, MultiBernoulliConfig, MultiCategoricalConfig,
+    SquashedGaussianConfig, TruncatedNormalConfig, Widths,
 };
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream};
@@ -109,6 +109,8 @@ distributions! { $
     "beta" => Beta(BetaConfig);
     /// Normal distributions cut off at the bounds, for bounded continuous actions.
     "truncated-normal" => TruncatedNormal(TruncatedNormalConfig);
+    /// Normal distributions whose deviation follows the network's last hidden features (gSDE).
+    "gsde" => Gsde(GsdeConfig);
 }
 
 impl Default for DistConfig {
@@ -204,6 +206,16 @@ impl AnyDist {
         dispatch!(self, d => visitor.run(d))
     }
 
+    /// For a network with so many hidden features, if the distribution reads any
+    /// ([`Head::features`]).
+    #[must_use]
+    pub fn with_features(self, features: usize) -> Self {
+        match self {
+            Self::Gsde(gsde) => Self::Gsde(super::Gsde { features, ..gsde }),
+            other => other,
+        }
+    }
+
     /// [`Distribution::apply_mask`] row by row: masks of [`Widths::mask`] entries onto `y`,
     /// `[rows, params]`.
     pub fn mask_rows<'a, R: Real>(&self, masks: impl Iterator<Item = &'a [bool]>, y: &mut [R]) {
@@ -228,6 +240,9 @@ impl Widths for AnyDist {
     }
     fn samples_are_actions(&self) -> bool {
         dispatch!(self, d => d.samples_are_actions())
+    }
+    fn redraw_every(&self) -> u64 {
+        dispatch!(self, d => d.redraw_every())
     }
     fn head(&self) -> Head {
         dispatch!(self, d => d.head())

@@ -11,6 +11,7 @@ mod composite;
 mod config;
 mod full_gaussian;
 mod gaussian;
+mod gsde;
 mod independent;
 mod list;
 mod multi_bernoulli;
@@ -25,6 +26,7 @@ pub use composite::{Composite, CompositeConfig, Continuous};
 pub use config::{DistError, Head};
 pub use full_gaussian::{FullGaussian, FullGaussianConfig};
 pub use gaussian::{Gaussian, GaussianConfig};
+pub use gsde::{Gsde, GsdeConfig};
 pub use independent::{Component, Independent};
 pub use list::{AnyDist, DISTRIBUTIONS, DistConfig, DistEntry, DistVisitor};
 pub use multi_bernoulli::{MultiBernoulli, MultiBernoulliConfig};
@@ -116,6 +118,15 @@ pub trait Widths {
     /// does by default.
     fn samples_are_actions(&self) -> bool {
         true
+    }
+    /// Steps of an environment in a row that draw with the same random numbers, counted from the
+    /// first that it ever takes; the beginning of an episode makes no difference.
+    fn redraw_every(&self) -> u64 {
+        1
+    }
+    /// The number by which the random numbers of step `step` are keyed.
+    fn noise_step(&self, step: u64) -> u64 {
+        step - step % self.redraw_every()
     }
     /// What the head in front of the distribution has to produce.
     fn head(&self) -> Head {

@@ -55,6 +55,19 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "PendulumNoVel-v1-ppo",
     "memory-t-maze-50-ppo",
     "memory-repeat-copy-ppo",
+    "games-bricks-ppo",
+    "games-collector-ppo",
+    "games-crossing-ppo",
+    "games-shooter-ppo",
+    "games-bricks-pixels-ppo",
+    "grid-empty-8-ppo",
+    "grid-door-key-5-ppo",
+    "grid-door-key-8-ppo",
+    "grid-four-rooms-11-ppo",
+    "cards-pyramid-ppo",
+    "HalfCheetah-v5-ppo",
+    "Hopper-v5-ppo",
+    "InvertedPendulum-v5-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.

@@ -130,6 +130,7 @@ pub const POLICIES: &[PolicyClass] = &[
     continuous("squashed-gaussian", || default_dist("squashed-gaussian")),
     continuous("beta", || default_dist("beta")),
     continuous("truncated-normal", || default_dist("truncated-normal")),
+    continuous("gsde", || default_dist("gsde")),
     continuous("composite-gaussian", || default_dist("composite")),
 ];
 

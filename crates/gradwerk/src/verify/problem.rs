@@ -1,6 +1,6 @@
 //! The problems of the default set.
 
-use super::quadratic::{BOXED, CHOICE, PLANE, QuadraticProblem};
+use super::quadratic::{BOXED, CHOICE, PLANE, QuadraticProblem, SEEN};
 use crate::Error;
 use gradwerk_env::exact_gaussian::{CONDITIONING, QuadraticBandit, REGULATOR};
 use gradwerk_env::finite::{Mdp, problems};
@@ -193,6 +193,14 @@ pub const PROBLEMS: &[Problem] = &[
         source: Source::Quadratic(&CHOICE),
         gammas: &[1.0],
         policy: "composite-gaussian",
+        enumerable: false,
+    },
+    Problem {
+        name: "quadratic-seen",
+        summary: "quadratic, with an observation that is not 0",
+        source: Source::Quadratic(&SEEN),
+        gammas: &[1.0],
+        policy: "gsde",
         enumerable: false,
     },
 ];

@@ -23,6 +23,8 @@ const SPREAD: f64 = 0.5;
 #[derive(Debug)]
 pub struct QuadraticProblem {
     space: fn() -> Space,
+    /// What is seen.
+    observation: f32,
     /// `g_k` and `c_k`.
     targets: &'static [(f64, [f64; DIM])],
 }
@@ -32,17 +34,22 @@ const TARGETS: [(f64, [f64; DIM]); 2] = [(0.0, [0.5, -0.25]), (0.75, [-0.5, 0.25
 /// Two numbers without bounds.
 pub(super) const PLANE: QuadraticProblem = QuadraticProblem {
     space: || Space::uniform_box(DIM, f32::NEG_INFINITY, f32::INFINITY),
+    observation: 0.0,
     targets: TARGETS.split_at(1).0,
 };
 
+/// The same, seen as an observation that is not 0.
+pub(super) const SEEN: QuadraticProblem = QuadraticProblem { observation: 0.75, ..PLANE };
+
 /// Two numbers with bounds.
 pub(super) const BOXED: QuadraticProblem =
-    QuadraticProblem { space: || Space::uniform_box(DIM, LOW, HIGH), targets: PLANE.targets };
+    QuadraticProblem { space: || Space::uniform_box(DIM, LOW, HIGH), ..PLANE };
 
 /// A choice, and two numbers without bounds.
 pub(super) const CHOICE: QuadraticProblem = QuadraticProblem {
     space: || Space::Tuple(vec![Space::Discrete { n: 2 }, (PLANE.space)()]),
     targets: &TARGETS,
+    ..PLANE
 };
 
 /// Mean and covariance of the numbers.
@@ -98,6 +105,10 @@ fn moments(dist: &AnyDist, y: &[f64]) -> Moments {
         AnyDist::Beta(_) => Moments::independent([0, 1].map(|k| in_box(of_beta(pair(k))))),
         AnyDist::TruncatedNormal(_) => {
             Moments::independent([0, 1].map(|k| in_box(of_truncated(pair(k)))))
+        }
+        AnyDist::Gsde(_) => {
+            let variance = |k: usize| 1e-6 + y[4] * y[4] * Real::exp(2.0 * y[DIM + k]);
+            Moments::independent([0, 1].map(|k| [y[k], variance(k)]))
         }
         other => panic!("the moments of {} are not written down", other.name()),
     }
@@ -168,19 +179,28 @@ impl QuadraticProblem {
         (0..y.len()).map(|k| (at(k, H) - at(k, -H)) / (2.0 * H)).collect()
     }
 
-    /// The agent of a case, and `grad J` at its parameters, `[P]`: the observation is 0, so that the
-    /// bias and what is free are the head outputs.
+    fn observation_space(&self) -> Space {
+        Space::uniform_box(1, self.observation, self.observation)
+    }
+
+    /// The agent of a case, and `grad J` at its parameters, `[P]`: the weights are 0, so that the
+    /// bias and what is free are the head outputs; the observation is the only feature.
     pub(super) fn agent(&self, case: &Case) -> Result<(Agent<f32>, Vec<f64>), Error> {
-        let (observation, action) = (Space::uniform_box(1, 0.0, 0.0), (self.space)());
+        let (observation, action) = (self.observation_space(), (self.space)());
         let mut agent =
             Agent::<f32>::on_spaces(&config(case)?, &observation, &action, Kernel::detect())?;
         let layout = agent.learner.model.layout();
         let places = |name| layout.find(name).into_iter().flat_map(|entry| entry.range());
-        let places: Vec<usize> = places("policy.0.bias").chain(places("policy.log_std")).collect();
-        let y = moved(&vec![0.0; places.len()], SPREAD, 2);
-        let gradient = self.gradient(&numbers(&agent.learner.model.dist), &y);
+        let bias_and_free: Vec<usize> =
+            places("policy.0.bias").chain(places("policy.log_std")).collect();
+        let y = moved(&vec![0.0; bias_and_free.len()], SPREAD, 2);
+        let (dist, seen) = (&agent.learner.model.dist, f64::from(self.observation));
+        let features = std::iter::repeat_n(seen, dist.head().features);
+        let heads: Vec<f64> = y.iter().copied().chain(features).collect();
+        let gradient = self.gradient(&numbers(dist), &heads);
         let (mut theta, mut grad) = (vec![0.0; layout.len()], vec![0.0; layout.len()]);
-        for (k, place) in places.into_iter().enumerate() {
+        places("policy.0.weight").zip(&gradient).for_each(|(k, g)| grad[k] = seen * g);
+        for (k, place) in bias_and_free.into_iter().enumerate() {
             (theta[place], grad[place]) = (y[k], gradient[k]);
         }
         agent.set_theta(&theta);
@@ -196,21 +216,21 @@ fn numbers(dist: &AnyDist) -> AnyDist {
     }
 }
 
-/// The problem as an environment; the observation is always 0.
+/// The problem as an environment; the observation is always the same.
 pub(super) struct QuadraticEnv(pub &'static QuadraticProblem);
 
 impl Env for QuadraticEnv {
     fn observation_space(&self) -> Space {
-        Space::uniform_box(1, 0.0, 0.0)
+        self.0.observation_space()
     }
     fn action_space(&self) -> Space {
         (self.0.space)()
     }
     fn reset(&mut self, _rng: &mut Stream, obs: &mut [f32]) {
-        obs[0] = 0.0;
+        obs[0] = self.0.observation;
     }
     fn step(&mut self, action: Action<'_>, _rng: &mut Stream, obs: &mut [f32]) -> Step {
-        obs[0] = 0.0;
+        obs[0] = self.0.observation;
         Step { reward: reward(self.0, action), end: End::Terminated }
     }
 }

@@ -61,6 +61,13 @@ const WORKS: &[(&str, &str, &str)] = &[
          memory = { kind = 'gru', units = 64, segment = 16 }\n\
          algo = { kind = 'ppo', minibatch = 2048, epochs = 4 }",
     ),
+    (
+        "nature-4x84x84",
+        "games/bricks-pixels ppo, stacks of 4 frames, nature-cnn, 8 x 128, minibatch 256, 4 epochs",
+        "env = { id = 'games/bricks-pixels', num_envs = 8, frame_stack = 4 }\n\
+         rollout.steps = 128\nnetwork.kind = 'nature-cnn'\n\
+         algo = { kind = 'ppo', minibatch = 256, epochs = 4 }",
+    ),
 ];
 
 /// Name, channels, side of the images, and the settings that differ from the defaults: training on

@@ -63,17 +63,18 @@ impl Actor {
         episode: u64,
         time: u64,
     ) -> Result<Option<ActionBatch>, Error> {
-        let stream = |seed: u64| Stream::new(seed, Purpose::EvalAction, episode, time);
+        let stream = |seed: u64, time: u64| Stream::new(seed, Purpose::EvalAction, episode, time);
         if let (Self::Policy(policy, _), 0) = (&mut *self, time) {
             policy.forget();
         }
         match self {
             Self::Policy(policy, None) => policy.predict_masked(obs, mask).map(Some),
             Self::Policy(policy, Some(seed)) => {
-                policy.sample_masked(obs, mask, &[stream(*seed)]).map(Some)
+                let time = policy.noise_step(time);
+                policy.sample_masked(obs, mask, &[stream(*seed, time)]).map(Some)
             }
             Self::Random(seed) => {
-                let (discrete, continuous) = space.sample(mask, &mut stream(*seed));
+                let (discrete, continuous) = space.sample(mask, &mut stream(*seed, time));
                 Ok(Some(ActionBatch { discrete, continuous }))
             }
             Self::Human(term) => keys::read(term, space, mask, names),
