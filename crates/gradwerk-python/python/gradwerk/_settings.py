@@ -105,6 +105,16 @@ class Settings(TypedDict, total=False):
     env__frame_skip: int
     """Times an action is repeated in the environment; the rewards are summed."""
 
+    env__frame_stack: int
+    """Observations that the networks see at once: the last ones of the episode, the oldest first
+    (images channel by channel). Before there are so many, the first one is repeated."""
+
+    env__previous_action: bool
+    """Let the observation tell the previous action; zeros at the start of an episode."""
+
+    env__previous_reward: bool
+    """Let the observation tell the previous reward; 0 at the start of an episode."""
+
     env__time_limit: int
     """Steps of the environment after which an episode is truncated; the environment's own limit if
     absent, no limit if 0."""
