@@ -193,7 +193,10 @@ fn still() -> (Box<dyn EnvFactory>, Received) {
 fn config(memory: &str) -> Config {
     let policy = DistConfig::Gsde(GsdeConfig::default());
     let network = NetworkConfig::Mlp(MlpConfig { hidden: vec![6], ..MlpConfig::default() });
-    let memory = MemoryConfig::named(memory).unwrap();
+    let mut memory = MemoryConfig::named(memory).unwrap();
+    if let MemoryConfig::Gru(layers) | MemoryConfig::Lstm(layers) = &mut memory {
+        layers.segment = 7;
+    }
     let mut config =
         Config { steps: 10_000, seed: 3, policy, network, memory, ..Config::default() };
     (config.env.id, config.env.num_envs, config.rollout.steps) = ("still".into(), 3, 14);

@@ -1,9 +1,10 @@
 //! The policy classes that are verified.
 
-use crate::dist::{CategoricalConfig, DistConfig, GaussianConfig};
+use crate::dist::{CategoricalConfig, DistConfig, GaussianConfig, GsdeConfig};
 use crate::exact::{Choices, Encoding, Validity};
 use gradwerk_env::Space;
 use gradwerk_nn::{LinearConfig, MlpConfig, NetworkConfig};
+use std::num::NonZeroU32;
 
 /// A network, what it reads and which distribution reads its outputs.
 #[derive(Debug)]
@@ -62,6 +63,12 @@ fn gaussian(state_dependent_std: bool) -> DistConfig {
 /// A distribution of the list with its default settings.
 fn default_dist(name: &str) -> DistConfig {
     DistConfig::from_name(name).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// With noise of its own in every step: baselines from other samples are unbiased only where the
+/// samples are independent.
+fn gsde() -> DistConfig {
+    DistConfig::Gsde(GsdeConfig { redraw_every: NonZeroU32::MIN, ..GsdeConfig::default() })
 }
 
 /// A feature map in front of a softmax.
@@ -130,7 +137,7 @@ pub const POLICIES: &[PolicyClass] = &[
     continuous("squashed-gaussian", || default_dist("squashed-gaussian")),
     continuous("beta", || default_dist("beta")),
     continuous("truncated-normal", || default_dist("truncated-normal")),
-    continuous("gsde", || default_dist("gsde")),
+    continuous("gsde", gsde),
     continuous("composite-gaussian", || default_dist("composite")),
 ];
 
