@@ -57,6 +57,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "memory-repeat-copy-ppo",
     "HalfCheetah-v5-ppo",
     "Hopper-v5-ppo",
+    "Walker2d-v5-ppo",
     "InvertedPendulum-v5-ppo",
 };
 
