@@ -68,6 +68,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "cards-pyramid-ppo",
     "HalfCheetah-v5-ppo",
     "Hopper-v5-ppo",
+    "Walker2d-v5-ppo",
     "InvertedPendulum-v5-ppo",
 };
 
