@@ -216,10 +216,12 @@ fn every_preset_is_valid_for_its_environment() {
         let (env, algo) = (&resolved.config.env.id, resolved.config.algo.name());
         let automatic = format!("{}-{algo}", env.replace('/', "-"));
         // One that is not chosen by itself is named after what is special in it.
-        let special = [resolved.config.network.name(), resolved.config.policy.name()];
-        let [network, policy] = special.map(|what| format!("{automatic}-{what}"));
-        let named = [automatic, network, policy];
-        assert!(named.contains(&preset.name.to_owned()), "{}: expected {named:?}", preset.name);
+        let config = &resolved.config;
+        let stack = (config.env.frame_stack > 1).then_some("stack");
+        let special = [Some(config.network.name()), Some(config.policy.name()), stack];
+        let special = special.into_iter().flatten().map(|what| format!("{automatic}-{what}"));
+        let named: Vec<String> = [automatic.clone()].into_iter().chain(special).collect();
+        assert!(named.iter().any(|n| n == preset.name), "{}: expected {named:?}", preset.name);
         assert!(!preset.summary().is_empty(), "{}: no first comment line", preset.name);
     }
 }
