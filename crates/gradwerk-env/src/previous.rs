@@ -93,6 +93,12 @@ impl EnvFactory for WithPrevious<'_> {
     fn exact_resume(&self) -> bool {
         self.env.exact_resume()
     }
+    fn ready(&self) -> Result<(), EnvError> {
+        self.env.ready()
+    }
+    fn simulator(&self) -> Option<String> {
+        self.env.simulator()
+    }
     /// None where something is added: the words are about other observations.
     fn interface(&self) -> Option<String> {
         if self.adds() { None } else { self.env.interface() }
@@ -297,6 +303,42 @@ mod tests {
                 let report = check_env(&env, &env.default_settings(), 1);
                 assert!(report.passed(), "{id}: {report}");
             }
+        }
+    }
+
+    /// An environment that stands on a simulator which is not there.
+    struct Outside;
+
+    impl EnvFactory for Outside {
+        fn id(&self) -> &'static str {
+            "outside"
+        }
+        fn default_time_limit(&self) -> Option<u32> {
+            None
+        }
+        fn observation_space(&self) -> Space {
+            Space::uniform_box(1, -1.0, 1.0)
+        }
+        fn action_space(&self) -> Space {
+            Space::Discrete { n: 2 }
+        }
+        fn ready(&self) -> Result<(), EnvError> {
+            Err(EnvError("the simulator is missing".into()))
+        }
+        fn simulator(&self) -> Option<String> {
+            Some("Simulator 1".into())
+        }
+        fn make(&self, _: u64, _: EpisodeKeys, _: usize, _: &EnvSettings) -> Box<dyn VecEnv> {
+            unreachable!("it is not ready")
+        }
+    }
+
+    #[test]
+    fn what_stands_outside_is_passed_on() {
+        for adds in [false, true] {
+            let env = WithPrevious::new(&Outside, adds, adds).unwrap();
+            assert_eq!(env.ready().unwrap_err().to_string(), "the simulator is missing");
+            assert_eq!(env.simulator().as_deref(), Some("Simulator 1"));
         }
     }
 
