@@ -67,7 +67,8 @@ fn works(set: &[String]) -> Vec<Work> {
     works
 }
 
-/// The works that the names stand for: a whole name, or a family before the slash.
+/// The works that the names stand for: a whole name, or a family before the slash, of which
+/// those that can be done here.
 ///
 /// # Errors
 /// If a name is unknown, or if there are settings for a work that takes none.
@@ -84,7 +85,10 @@ fn choose(names: &[String], set: &[String]) -> Result<Vec<Work>, Error> {
             )));
         }
     }
-    let chosen = |work: &Work| names.iter().any(|name| fits(work, name));
+    let chosen = |work: &Work| {
+        let named = names.contains(&work.name);
+        named || (names.iter().any(|name| family(work, name)) && env::is_ready(work))
+    };
     let chosen: Vec<Work> = works.into_iter().filter(chosen).collect();
     match (set.first(), chosen.iter().find(|work| !family(work, "train"))) {
         (Some(set), Some(work)) => Err(Error::Usage(format!(
@@ -102,7 +106,8 @@ impl Bench {
     /// If a work is unknown, or a run fails.
     pub fn run(self) -> Result<ExitCode, Error> {
         if self.list {
-            let lines = works(&[]).into_iter().map(|w| format!("{:32} {}\n", w.name, w.summary));
+            let ready = works(&[]).into_iter().filter(env::is_ready);
+            let lines = ready.map(|w| format!("{:32} {}\n", w.name, w.summary));
             crate::output::result(&lines.collect::<String>())?;
             return Ok(ExitCode::SUCCESS);
         }
