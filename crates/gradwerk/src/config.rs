@@ -215,9 +215,13 @@ pub(crate) fn require(
     if ok { Ok(()) } else { Err(Invalid::new(key, value, rule)) }
 }
 
-/// For `map_err`: name the section of a setting that the networks' crate refuses.
+/// For `map_err`: name the section of a setting that the networks' crate refuses. What a network
+/// says of its memory has a section of its own.
 pub(crate) fn in_section(section: &str) -> impl Fn(NnError) -> Error {
     move |error| match error {
+        NnError::Setting { field, value, expected } if field.starts_with("memory.") => {
+            Invalid::new(field, value, expected).into()
+        }
         NnError::Setting { field, value, expected } => {
             Invalid::new(format!("{section}.{field}"), value, expected).into()
         }

@@ -106,6 +106,34 @@ fn rollout(learner: &Learner<f64>) -> Rollout<f64> {
     r
 }
 
+/// A rollout and what an estimator might have made of it.
+struct Data<'a> {
+    rollout: &'a Rollout<f64>,
+    advantage: Vec<f64>,
+    target: Vec<f64>,
+    rows: Vec<u32>,
+}
+
+impl<'a> Data<'a> {
+    fn of(rollout: &'a Rollout<f64>) -> Self {
+        let mut rows = Vec::new();
+        rollout.list_valid(&mut rows);
+        Self { rollout, advantage: normals(2, T * N), target: normals(3, T * N), rows }
+    }
+
+    fn batch(&self) -> Batch<'_, f64> {
+        Batch {
+            rollout: self.rollout,
+            advantage: &self.advantage,
+            target: &self.target,
+            rows: &self.rows,
+            episodes: 0,
+            normalize_advantage: false,
+            per_parameter: None,
+        }
+    }
+}
+
 const VALUE_COEF: f64 = 0.7;
 
 fn objective() -> Objective<f64> {
@@ -145,19 +173,9 @@ fn loss(learner: &Learner<f64>, theta: &[f64], batch: &Batch<'_, f64>, segment: 
 fn check_gradient(config: &Config, segment: usize, name: &str) {
     let mut learner = learner(config);
     let rollout = rollout(&learner);
-    let (advantage, target) = (normals(2, T * N), normals(3, T * N));
-    let mut rows = Vec::new();
-    rollout.list_valid(&mut rows);
-    let batch = Batch {
-        rollout: &rollout,
-        advantage: &advantage,
-        target: &target,
-        rows: &rows,
-        episodes: 0,
-        normalize_advantage: false,
-        per_parameter: None,
-    };
-    learner.gradient(&Pool::new(1), &batch, &rows, &objective()).unwrap();
+    let data = Data::of(&rollout);
+    let (batch, rows) = (data.batch(), &data.rows);
+    learner.gradient(&Pool::new(1), &batch, rows, &objective()).unwrap();
     let gradient = learner.last_gradient().to_vec();
     let theta = learner.weights.theta.to_vec();
     for (p, &found) in gradient.iter().enumerate() {
@@ -172,10 +190,10 @@ fn check_gradient(config: &Config, segment: usize, name: &str) {
     }
     // Sequences in another order, cut into other minibatches, sum up to the same.
     let mut order = Shuffled::default();
-    learner.begin_passes(N, &rows, &mut order);
-    order.draw(&rows, &mut Stream::new(1, Purpose::Shuffle, 0, 0));
+    learner.begin_passes(N, rows, &mut order);
+    order.draw(rows, &mut Stream::new(1, Purpose::Shuffle, 0, 0));
     let shuffled: Vec<u32> = order.minibatches(rows.len()).flatten().copied().collect();
-    assert_ne!(shuffled, rows);
+    assert_ne!(shuffled, *rows);
     learner.gradient(&Pool::new(1), &batch, &shuffled, &objective()).unwrap();
     for (a, b) in learner.last_gradient().iter().zip(&gradient) {
         assert!((a - b).abs() < 1e-12, "{name}, segment {segment}: {a} {b}");
@@ -235,19 +253,8 @@ fn live_through(learner: &Learner<f64>, rollout: &mut Rollout<f64>) {
 }
 
 fn gradient(learner: &mut Learner<f64>, rollout: &Rollout<f64>) -> Vec<f64> {
-    let (advantage, target) = (normals(2, T * N), normals(3, T * N));
-    let mut rows = Vec::new();
-    rollout.list_valid(&mut rows);
-    let batch = Batch {
-        rollout,
-        advantage: &advantage,
-        target: &target,
-        rows: &rows,
-        episodes: 0,
-        normalize_advantage: false,
-        per_parameter: None,
-    };
-    learner.gradient(&Pool::new(1), &batch, &rows, &objective()).unwrap();
+    let data = Data::of(rollout);
+    learner.gradient(&Pool::new(1), &data.batch(), &data.rows, &objective()).unwrap();
     learner.last_gradient().to_vec()
 }
 
@@ -344,4 +351,5 @@ fn wrong_settings_name_value_and_rule() {
         c.network = NetworkConfig::named("tabular").unwrap();
     });
     assert!(table.contains("memory") && table.contains("tabular"), "{table}");
+    assert!(table.starts_with("memory.kind = gru: "), "{table}");
 }
