@@ -323,7 +323,8 @@ impl MlpConfig {
         if !self.shared {
             return self.branches(shape, None, front);
         }
-        let trunk = self.join(front(), MlpSpec { outputs: None, ..self.policy(shape) }, shape);
+        let hidden = MlpSpec { outputs: None, ..self.policy(shape) };
+        let trunk = self.join(front(), hidden, &Shape { features: false, ..shape.clone() });
         let memory = MemoryConfig::default();
         let behind = Shape { inputs: trunk.outputs(), memory, ..shape.clone() };
         let heads = Self { hidden: Vec::new(), ..self.clone() };
@@ -362,47 +363,32 @@ impl MlpConfig {
             output_init: self.init.with(self.value_gain),
             ..self.policy(shape)
         };
-        let branch = |spec: MlpSpec| self.join(front(), spec, shape);
-        let policy = match shape.features {
-            true => self.join_with_features(front(), &policy, shape),
-            false => branch(policy),
-        };
-        ActorCritic::new(trunk, policy, shape.value.then(|| branch(value)))
+        let policy = self.join(front(), policy, shape);
+        let plain = Shape { features: false, ..shape.clone() };
+        ActorCritic::new(trunk, policy, shape.value.then(|| self.join(front(), value, &plain)))
     }
 
-    /// `front`, the hidden layers, the memory and the last layer of `spec`, as far as there are
-    /// any; dense layers alone have no name before theirs.
+    /// `front`, the hidden layers, the memory and the last layer of `spec` (with what it reads
+    /// behind its outputs, if `shape` asks for it), as far as there are any; dense layers alone
+    /// have no name before theirs.
     fn join<E: Engine>(
         &self,
         front: Parts<E>,
         spec: MlpSpec,
         shape: &Shape,
     ) -> Box<dyn Network<E>> {
-        if shape.memory.is_none() {
+        if shape.memory.is_none() && !shape.features {
             return join_dense(front, spec);
         }
         let (mut parts, inputs) = self.hidden_parts(front, &spec, shape);
         if spec.outputs.is_some() {
-            let head = MlpSpec { inputs, hidden: Vec::new(), ..spec };
-            parts.push(("head", Box::new(Mlp::new(&head))));
+            let head = Mlp::new(&MlpSpec { inputs, hidden: Vec::new(), ..spec });
+            let head = shape.policy_head(head);
+            if parts.is_empty() {
+                return head;
+            }
+            parts.push(("head", head));
         }
-        Box::new(Chain::new(parts))
-    }
-
-    /// [`MlpConfig::join`], with what the last layer reads behind its outputs.
-    fn join_with_features<E: Engine>(
-        &self,
-        front: Parts<E>,
-        spec: &MlpSpec,
-        shape: &Shape,
-    ) -> Box<dyn Network<E>> {
-        let (mut parts, inputs) = self.hidden_parts(front, spec, shape);
-        let head = Mlp::new(&MlpSpec { inputs, hidden: Vec::new(), ..spec.clone() });
-        let head = shape.policy_head(head);
-        if parts.is_empty() {
-            return head;
-        }
-        parts.push(("head", head));
         Box::new(Chain::new(parts))
     }
 

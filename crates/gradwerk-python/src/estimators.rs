@@ -183,6 +183,18 @@ pub fn vtrace<'py>(
     Ok((columns.show(py, advantage)?, columns.show(py, vs)?))
 }
 
+/// A return in each row.
+fn returns<'py>(
+    py: Python<'py>,
+    given: Given<'_, 'py>,
+    of: impl FnOnce(&Steps<'_, f64>, &mut [f64]),
+) -> PyResult<Bound<'py, PyAny>> {
+    let columns = Columns::of(given)?;
+    let mut out = columns.zeros();
+    of(&columns.steps(), &mut out);
+    columns.show(py, out)
+}
+
 /// Reward-to-go.
 #[pyfunction]
 #[pyo3(signature = (reward, terminated, truncated=None, *, next_value=None, gamma=0.99, valid=None))]
@@ -196,10 +208,7 @@ pub fn reward_to_go<'py>(
     valid: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let given = Given { reward, value: None, next_value, terminated, truncated, valid, gamma };
-    let columns = Columns::of(given)?;
-    let mut out = columns.zeros();
-    estimate::reward_to_go(&columns.steps(), &mut out);
-    columns.show(py, out)
+    returns(py, given, estimate::reward_to_go)
 }
 
 /// The return of the whole trajectory in each of its rows.
@@ -215,10 +224,7 @@ pub fn total_return<'py>(
     valid: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let given = Given { reward, value: None, next_value, terminated, truncated, valid, gamma };
-    let columns = Columns::of(given)?;
-    let mut out = columns.zeros();
-    estimate::total_return(&columns.steps(), &mut out);
-    columns.show(py, out)
+    returns(py, given, estimate::total_return)
 }
 
 /// n-step returns.
@@ -240,10 +246,7 @@ pub fn n_step_return<'py>(
     }
     let next_value = Some(next_value);
     let given = Given { reward, value: None, next_value, terminated, truncated, valid, gamma };
-    let columns = Columns::of(given)?;
-    let mut out = columns.zeros();
-    estimate::n_step_return(&columns.steps(), n, &mut out);
-    columns.show(py, out)
+    returns(py, given, |steps, out| estimate::n_step_return(steps, n, out))
 }
 
 /// Every estimator against the exact gradient; the report as JSON.

@@ -250,8 +250,7 @@ impl<E: Engine> Learner<E> {
 
     /// Get memory for gradients over up to `rows` rows now, so that no gradient has to.
     pub fn reserve(&mut self, rows: usize) {
-        let cutting = Cutting { n: 0, segment: self.model.segment() };
-        while self.chunks.len() < cutting.most_chunks(rows) {
+        while self.chunks.len() < Cutting::most_chunks(self.model.segment(), rows) {
             self.chunks.push(Chunk::new(&self.model));
         }
     }

@@ -148,9 +148,9 @@ impl Policy {
     }
 
     /// What each row of the batches remembers, `[rows, memory_width]`, earlier observations
-    /// included (`env.frame_stack`): empty before the first batch. A policy with memory goes on with every batch of observations that it acts on or
-    /// that [`Policy::log_probs`] is asked of; row `i` is taken for the same episode as row `i` of
-    /// the batch before.
+    /// included (`env.frame_stack`): empty before the first batch. A policy with memory goes on with
+    /// every batch of observations that it acts on or that [`Policy::log_probs`] is asked of; row
+    /// `i` is taken for the same episode as row `i` of the batch before.
     #[must_use]
     pub fn memory(&self) -> &[f32] {
         &self.memory

@@ -13,6 +13,7 @@ mod inverted_pendulum;
 mod pusher;
 mod reacher;
 mod swimmer;
+mod upright;
 mod walker2d;
 
 pub use ant::Ant;

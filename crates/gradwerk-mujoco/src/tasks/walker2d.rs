@@ -1,6 +1,6 @@
 //! Walker2d-v5.
 
-use super::{USUAL, add_uniform, control_cost};
+use super::{USUAL, upright};
 use crate::find::Missing;
 use crate::model::Model;
 use crate::simulation::Simulation;
@@ -36,13 +36,11 @@ impl Task for Walker2d {
     }
 
     fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream) {
-        add_uniform(qpos, 5e-3, rng);
-        add_uniform(qvel, 5e-3, rng);
+        upright::start(qpos, qvel, rng);
     }
 
     fn observe(&self, sim: &Simulation, obs: &mut Row<'_>) {
-        obs.all(&sim.qpos()[1..]);
-        obs.clipped(sim.qvel(), 10.0);
+        upright::observe(sim, obs);
     }
 
     fn position(&self, sim: &Simulation) -> f64 {
@@ -50,7 +48,6 @@ impl Task for Walker2d {
     }
 
     fn judge(&self, sim: &Simulation, action: &[f32], velocity: f64) -> (f64, bool) {
-        let stands = Self::stands(sim);
-        (velocity + f64::from(stands) - control_cost(1e-3, action), !stands)
+        upright::judge(Self::stands(sim), action, velocity)
     }
 }

@@ -12,7 +12,7 @@ pub use failure::Failure;
 pub use mask::read as read_mask;
 
 use crate::codec::Codec;
-use gradwerk_env::Space;
+use gradwerk_env::{EnvError, SlotState, Space};
 use mask::MaskSource;
 
 /// What is the same for every copy of an environment.
@@ -58,6 +58,21 @@ impl Interface {
             _ => self.choices.iter().sum(),
         }
     }
+}
+
+/// The episodes that a resumed batch begins: after those of `slots`, which are lost.
+///
+/// # Errors
+/// If the state is of another number of slots.
+fn next_episodes<'a>(
+    slots: &'a [SlotState],
+    expected: usize,
+) -> Result<impl Iterator<Item = u64> + 'a, EnvError> {
+    let found = slots.len();
+    if found != expected {
+        return Err(EnvError(format!("the state has {found} slots, expected {expected}")));
+    }
+    Ok(slots.iter().map(|slot| slot.episode + 1))
 }
 
 /// Seeds of Gymnasium that every environment takes: 31 bits.

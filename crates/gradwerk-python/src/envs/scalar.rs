@@ -1,7 +1,7 @@
 //! Copies of one environment, stepped one after another and reset as soon as an episode ends.
 
 use super::outcome::{Stepped, of_reset};
-use super::{Interface, mask, seed_of};
+use super::{Interface, mask, next_episodes, seed_of};
 use crate::codec::{ActionRows, Rows};
 use gradwerk_env::{
     Actions, End, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, StepRows, VecEnv,
@@ -239,11 +239,8 @@ impl VecEnv for ScalarEnvs {
     }
 
     fn load(&mut self, slots: &[SlotState], _obs: &[f32]) -> Result<(), EnvError> {
-        if slots.len() != self.slots.len() {
-            let (found, expected) = (slots.len(), self.slots.len());
-            return Err(EnvError(format!("the state has {found} slots, expected {expected}")));
-        }
-        self.slots.iter_mut().zip(slots).for_each(|(slot, was)| slot.episode = was.episode + 1);
+        let episodes = next_episodes(slots, self.slots.len())?;
+        self.slots.iter_mut().zip(episodes).for_each(|(slot, episode)| slot.episode = episode);
         Ok(())
     }
 }

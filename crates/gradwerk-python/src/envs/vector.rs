@@ -2,7 +2,7 @@
 
 use super::outcome::{Stepped, end, of_reset};
 use super::scalar::Rules;
-use super::{Interface, mask, seed_of};
+use super::{Interface, mask, next_episodes, seed_of};
 use crate::arrays;
 use crate::codec::{ActionRows, Rows};
 use gradwerk_env::{Actions, End, EnvError, SlotState, Space, StepRows, VecEnv};
@@ -422,11 +422,8 @@ impl VecEnv for VectorEnvs {
     }
 
     fn load(&mut self, slots: &[SlotState], _obs: &[f32]) -> Result<(), EnvError> {
-        if slots.len() != self.slots {
-            let (found, expected) = (slots.len(), self.slots);
-            return Err(EnvError(format!("the state has {found} slots, expected {expected}")));
-        }
-        self.episode.iter_mut().zip(slots).for_each(|(own, was)| *own = was.episode + 1);
+        let episodes = next_episodes(slots, self.slots)?;
+        self.episode.iter_mut().zip(episodes).for_each(|(own, episode)| *own = episode);
         Ok(())
     }
 }

@@ -28,24 +28,24 @@ impl Cutting {
     }
 
     /// Most chunks for so many rows, whatever the sequences.
-    pub fn most_chunks(self, rows: usize) -> usize {
-        chunks(rows, self.segment.map_or(CHUNK_ROWS, |_| SEQUENCES))
+    pub fn most_chunks(segment: Option<usize>, rows: usize) -> usize {
+        chunks(rows, segment.map_or(CHUNK_ROWS, |_| SEQUENCES))
     }
 
     /// Most rows of a share of so many.
-    pub fn longest_share(self, rows: usize) -> usize {
-        if self.segment.is_some() {
+    pub fn longest_share(segment: Option<usize>, rows: usize) -> usize {
+        if segment.is_some() {
             return rows;
         }
         // A share has at most the average number of tiles and one, and there are smaller batches
         // whose chunks have up to three.
-        (rows.div_ceil(TILE) / self.most_chunks(rows) + 2) * TILE
+        (rows.div_ceil(TILE) / Self::most_chunks(None, rows) + 2) * TILE
     }
 
     /// Into how many chunks a gradient over `rows` is split.
     pub fn chunk_count(self, rows: &[u32]) -> usize {
         match self.segment {
-            None => self.most_chunks(rows.len()),
+            None => Self::most_chunks(None, rows.len()),
             Some(_) => chunks(self.sequences(rows).count(), SEQUENCES),
         }
     }
@@ -124,7 +124,7 @@ mod tests {
         for segment in [Some(1), Some(4), Some(16), None] {
             let cutting = Cutting { n: n as usize, segment };
             let count = cutting.chunk_count(&rows);
-            assert!(count > 1 && count <= cutting.most_chunks(rows.len()), "{segment:?}");
+            assert!(count > 1 && count <= Cutting::most_chunks(segment, rows.len()), "{segment:?}");
             let shares: Vec<&[u32]> = (0..count).map(|i| cutting.share(&rows, i, count)).collect();
             assert_eq!(shares.concat(), rows, "{segment:?}");
             for share in shares {

@@ -70,7 +70,7 @@ impl<E: Engine> Learner<E> {
     /// Get memory for natural gradients over up to `rows` rows now.
     pub fn reserve_natural(&mut self, rows: usize) {
         self.reserve(rows);
-        let longest = Cutting { n: 0, segment: self.model.segment() }.longest_share(rows);
+        let longest = Cutting::longest_share(self.model.segment(), rows);
         for chunk in &mut self.chunks {
             chunk.natural.reserve(&self.model, longest);
         }

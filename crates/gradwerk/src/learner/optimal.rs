@@ -85,7 +85,7 @@ impl<E: Engine> Learner<E> {
         self.reserve(rows);
         let len = self.model.layout().len();
         // A share has its part of the rows and one more, by rounding.
-        let most = Cutting { n: 0, segment: self.model.segment() }.most_chunks(rows);
+        let most = Cutting::most_chunks(self.model.segment(), rows);
         let samples = rows.div_ceil(most).max(CHUNK_ROWS) + 1;
         for chunk in &mut self.chunks {
             chunk.optimal.score = Buffer::zeros(len);
