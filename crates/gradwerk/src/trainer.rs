@@ -146,7 +146,7 @@ impl Trainer {
             threads: runtime.threads,
         })?;
         let (t, n) = source.shape(config.env.num_envs);
-        let (d, rollout) = (model.encoder.width(), model.rollout(t, n));
+        let (d, rollout) = (model.frame.numbers(), model.rollout(t, n));
         let mut normalizers = Normalizers::new(&config.normalize, d);
         if let (Some(moments), Some(known)) =
             (&mut normalizers.observations, source.moments(&model))
