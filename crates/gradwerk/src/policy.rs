@@ -520,7 +520,7 @@ impl Policy {
     /// # Errors
     /// If the policy cannot act there, because the spaces differ; both are named.
     pub fn as_seen<'a>(&self, env: &'a dyn EnvFactory) -> Result<WithPrevious<'a>, Error> {
-        let env = self.config.as_seen(env)?;
+        let env = self.config.as_seen(env);
         let (obs, action) = (env.observation_space(), env.action_space());
         let own = &self.model;
         if obs == own.observation_space && action == own.action_space {

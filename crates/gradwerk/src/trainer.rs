@@ -133,7 +133,7 @@ impl Trainer {
         }
         env.observation_space().validate()?;
         env.action_space().validate()?;
-        let env = &config.as_seen(env)?;
+        let env = &config.as_seen(env);
         let mut model = Model::build(config, &env.observation_space(), &env.action_space())?;
         if env.has_masks() {
             model = model.with_masks()?;
