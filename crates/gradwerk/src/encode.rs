@@ -458,7 +458,7 @@ mod tests {
         encoder.store(&map, &raw, &mut numbers, &mut pixels);
         assert_eq!(pixels, [0, 255, 7, 51, 3, 4, 1, 2, 3, 4, 254, 128]);
         // (0.5 - 1) / 2, (-2 + 1) / sqrt(1/2), the index 1 and two bits.
-        let second = -1.0 * (1.0 / 0.5_f64.sqrt()) as f32;
+        let second = -((1.0 / 0.5_f64.sqrt()) as f32);
         assert_eq!(numbers[..7], [-0.25, second, 0.0, 1.0, 0.0, 1.0, 0.0]);
         let (mut out, mut shown) = ([9.0; 28], [9.0; 28]);
         encoder.encode(&map, &raw, &mut out);

@@ -189,7 +189,8 @@ fn updates_do_not_allocate() {
             ..SmallCnnConfig::default()
         });
         (config.env.frame_stack, config.env.previous_action) = (2, true);
-        (config.env.previous_reward, config.env.time_limit) = (true, Some(12));
+        // As many cuts in every rollout as in the first one.
+        (config.env.previous_reward, config.env.time_limit) = (true, Some(16));
         let calls = calls_in(&*custom("flicker", None, || Flicker), &config, 2, 1, 6);
         if calls > 0 {
             failures.push(format!("{algo} on images, actions and rewards: {calls} calls"));
