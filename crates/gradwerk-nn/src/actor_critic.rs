@@ -4,7 +4,8 @@ use gradwerk_math::Kernel;
 
 use crate::fork::Fork;
 use crate::{
-    Engine, Layout, Memory, MemoryConfig, Mlp, Network, Params, PlacedImage, Rows, kernels,
+    Engine, Layout, Memory, MemoryConfig, Mlp, Network, Params, PlacedChoice, PlacedImage, Rows,
+    kernels,
 };
 
 /// The sizes that a task gives to a network.
@@ -15,6 +16,9 @@ pub struct Shape {
     /// The images among the numbers, each `[channels, height, width]`, in the order in which they
     /// lie; an observation may be a single one and nothing else.
     pub images: Vec<PlacedImage>,
+    /// The choices among the numbers, shown one-hot, in the order in which they lie. A table serves
+    /// choices between the same two images only.
+    pub choices: Vec<PlacedChoice>,
     /// Outputs of the policy that depend on the observation: logits, means, ...
     pub outputs: usize,
     /// Further outputs of the policy that are pure biases: log standard deviations.

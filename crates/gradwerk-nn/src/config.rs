@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
 use crate::conv::{ImpalaConfig, NatureCnnConfig, SmallCnnConfig};
+use crate::embedding::{self, Embedding};
 use crate::features::{
     FourierConfig, PolynomialConfig, RbfConfig, TabularConfig, TileCodingConfig,
 };
@@ -43,6 +44,9 @@ pub struct MlpConfig {
     pub value_hidden: Option<Vec<usize>>,
     /// Nonlinearity after every hidden layer.
     pub activation: Activation,
+    /// Numbers that each choice of the observation (`Discrete`, `MultiDiscrete`) is embedded in: a
+    /// learned vector per value. 0 shows choices one-hot.
+    pub embedding: usize,
     /// Whether policy and value function have their hidden layers and memory in common.
     pub shared: bool,
     /// How weights get their first values.
@@ -63,6 +67,7 @@ impl Default for MlpConfig {
             hidden: vec![64, 64],
             value_hidden: None,
             activation: Activation::Tanh,
+            embedding: 0,
             shared: false,
             init: InitScheme::Orthogonal,
             hidden_gain: None,
@@ -96,6 +101,10 @@ pub(crate) trait Kind {
     const TAKES_MEMORY: bool = false;
     /// Whether there is something dense that the policy's last layer reads.
     const HAS_FEATURES: bool = true;
+    /// Numbers that each choice of the observation is embedded in; 0 for none.
+    fn embedding(&self) -> usize {
+        0
+    }
     /// Whether the settings make sense for any task.
     fn validate(&self) -> Result<(), NnError>;
     /// Build the network, or name the setting that does not fit the task.
@@ -153,16 +162,24 @@ macro_rules! networks {
                 match self { $(Self::$variant(_) => $config::HAS_FEATURES,)+ }
             }
 
+            /// Numbers that each choice of the observation is embedded in; 0 shows it one-hot.
+            #[must_use]
+            pub fn embedding(&self) -> usize {
+                match self { $(Self::$variant(config) => config.embedding(),)+ }
+            }
+
             /// Build the network for a task.
             ///
             /// # Errors
             /// As [`NetworkConfig::validate`] and [`MemoryConfig::validate`]; if `shape` has no
-            /// inputs or outputs; if a feature map lacks finite bounds or would have too many
-            /// features; if the network cannot have a memory, or has no features to put out.
+            /// inputs or outputs, or no choice to embed; if a feature map lacks finite bounds or
+            /// would have too many features; if the network cannot have a memory, or has no
+            /// features to put out.
             pub fn build<E: Engine>(&self, shape: &Shape) -> Result<ActorCritic<E>, NnError> {
                 self.validate()?;
                 self.fits(&shape.memory)?;
                 self.can_show(shape.features)?;
+                self.can_embed(shape)?;
                 at_least_one("inputs", shape.inputs)?;
                 at_least_one("outputs", shape.outputs)?;
                 finite("log_std", shape.log_std)?;
@@ -221,6 +238,15 @@ impl NetworkConfig {
         let able = names_of(Self::has_features);
         let why = format!("has no hidden features for the policy; those that have are {able}");
         Err(NnError::setting("kind", self.name(), why))
+    }
+
+    /// `Ok` unless choices are to be embedded where there are none.
+    fn can_embed(&self, shape: &Shape) -> Result<(), NnError> {
+        if self.embedding() == 0 || !shape.choices.is_empty() {
+            return Ok(());
+        }
+        let why = "must be 0, for the observation has no Discrete or MultiDiscrete entry to embed";
+        Err(NnError::setting("embedding", self.embedding(), why))
     }
 
     /// How many hidden features the policy puts out where they are asked for
@@ -288,7 +314,12 @@ pub(crate) fn widths(field: &str, widths: &[usize]) -> Result<(), NnError> {
 impl Kind for MlpConfig {
     const TAKES_MEMORY: bool = true;
 
+    fn embedding(&self) -> usize {
+        self.embedding
+    }
+
     fn validate(&self) -> Result<(), NnError> {
+        embedding::validate(self.embedding)?;
         widths("hidden", &self.hidden)?;
         widths("value_hidden", self.value_hidden.as_deref().unwrap_or_default())?;
         gain("hidden_gain", self.hidden_gain.unwrap_or(1.0))?;
@@ -305,7 +336,14 @@ impl Kind for MlpConfig {
         if self.shared && self.hidden.is_empty() && shape.memory.is_none() {
             return Err(NnError::setting("hidden", "[]", "needs a layer or a memory to be shared"));
         }
-        Ok(self.network(shape, &Vec::new))
+        if self.embedding == 0 {
+            return Ok(self.network(shape, &Vec::new));
+        }
+        let embed = || Embedding::new(&shape.choices, 0..shape.inputs, self.embedding);
+        let embed = || embed().expect("a choice to embed");
+        let inputs = Network::<E>::outputs(&embed());
+        let front = || -> Parts<E> { vec![("embedding", Box::new(embed()))] };
+        Ok(self.network(&Shape { inputs, ..shape.clone() }, &front))
     }
 }
 
@@ -314,7 +352,7 @@ pub(crate) type Parts<E> = Vec<(&'static str, Box<dyn Network<E>>)>;
 
 impl MlpConfig {
     /// Policy and value function, with common hidden layers if `shared`, else with some of their
-    /// own; `front` makes what comes before the hidden layers (convolutions).
+    /// own; `front` makes what comes before the hidden layers (embeddings, convolutions).
     pub(crate) fn network<E: Engine>(
         &self,
         shape: &Shape,
@@ -443,7 +481,7 @@ impl Kind for LinearConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RecurrentConfig;
+    use crate::{PlacedChoice, RecurrentConfig};
 
     #[test]
     fn every_default_round_trips_and_unknown_keys_are_errors() {
@@ -557,5 +595,27 @@ mod tests {
         let mut theta = vec![0.0; network.layout().len()];
         network.layout().init(1, &mut theta);
         assert_eq!(theta[network.layout().find("policy.log_std").unwrap().range()], [-0.5; 2]);
+    }
+
+    #[test]
+    fn choices_are_embedded_before_the_hidden_layers() {
+        let choices = vec![PlacedChoice { at: 1, n: 5, table: 0 }];
+        let shape = Shape { inputs: 6, outputs: 2, value: true, choices, ..Shape::default() };
+        let config =
+            MlpConfig { hidden: vec![4], embedding: 3, shared: true, ..MlpConfig::default() };
+        let network = NetworkConfig::Mlp(config.clone()).build::<f32>(&shape).unwrap();
+        let shape_of = |name: &str| network.layout().find(name).unwrap().shape.clone();
+        assert_eq!(shape_of("trunk.embedding.0.weight"), [5, 3]);
+        // One number and three of the choice.
+        assert_eq!(shape_of("trunk.dense.0.weight"), [1 + 3, 4]);
+        let message = |embedding: usize, shape: &Shape| {
+            let config = NetworkConfig::Mlp(MlpConfig { embedding, ..config.clone() });
+            config.build::<f32>(shape).unwrap_err().to_string()
+        };
+        let none = Shape { choices: vec![], ..shape.clone() };
+        let expected = "embedding = 3: must be 0, for the observation has no Discrete or \
+                        MultiDiscrete entry to embed";
+        assert_eq!(message(3, &none), expected);
+        assert_eq!(message(4097, &shape), "embedding = 4097: must be from 0 (one-hot) to 4096");
     }
 }

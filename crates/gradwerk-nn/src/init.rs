@@ -26,6 +26,10 @@ pub(crate) fn fill<R: Real>(entry: &Entry, stream: &mut Stream, out: &mut [R]) {
                 }
             }
         }
+        Init::Normal { deviation } => {
+            let numbers = normals(out.len(), stream);
+            out.iter_mut().zip(numbers).for_each(|(x, z)| *x = R::from_f64(deviation * z));
+        }
         Init::FanIn { gain } => {
             // A uniform number on [-a, a] has the variance a^2 / 3.
             let bound = gain * (3.0 / inputs as f64).sqrt();

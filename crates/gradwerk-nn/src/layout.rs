@@ -21,6 +21,11 @@ pub enum Init {
         /// How many matrices of equal width.
         blocks: usize,
     },
+    /// Independent normal numbers with mean 0.
+    Normal {
+        /// Their standard deviation.
+        deviation: f64,
+    },
     /// Uniform with variance `gain^2 / inputs` (LeCun et al. 1998; He et al. 2015 with gain sqrt 2).
     FanIn {
         /// Factor of the standard deviation `1 / sqrt(inputs)`.

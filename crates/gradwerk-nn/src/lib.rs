@@ -59,6 +59,7 @@ mod actor_critic;
 mod chain;
 mod config;
 mod conv;
+mod embedding;
 mod engine;
 mod error;
 mod features;
@@ -82,6 +83,7 @@ pub use activation::Activation;
 pub use actor_critic::{ActorCritic, Shape};
 pub use config::{InitScheme, LinearConfig, MlpConfig, NETWORKS, NetworkConfig};
 pub use conv::{ImpalaConfig, NatureCnnConfig, SmallCnnConfig};
+pub use embedding::PlacedChoice;
 pub use engine::Engine;
 pub use error::NnError;
 pub use features::{

@@ -32,6 +32,12 @@ def test_every_space_at_once(batch, tmp_path):
         assert np.isfinite(policy.log_prob(many, actions)).all()
 
 
+def test_every_space_is_stacked_and_indices_are_embedded():
+    seen = {"env__frame_stack": 3, "network__kind": "small-cnn", "network__embedding": 4}
+    trainer = gw.make(Mixed, **SMALL, num_envs=2, **seen)
+    assert trainer.update()["steps"] > 0
+
+
 def test_a_batch_is_its_rows():
     policy = gw.make(Mixed, **SMALL, num_envs=1).policy
     envs = SyncVectorEnv([Mixed] * 3)

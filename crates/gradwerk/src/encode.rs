@@ -112,6 +112,29 @@ impl Encoder {
         Frame::new(self.width(), &images)
     }
 
+    /// First entry and number of values of every choice in an encoded observation: what an
+    /// embedding is about.
+    #[must_use]
+    pub fn choices(&self) -> Vec<(usize, usize)> {
+        let mut choices = Vec::new();
+        self.choices_from(0, &mut choices);
+        choices
+    }
+
+    fn choices_from(&self, at: usize, choices: &mut Vec<(usize, usize)>) {
+        match self {
+            Self::OneHot { n } => choices.push((at, *n)),
+            Self::Vector { .. } | Self::Bits { .. } | Self::Image { .. } => {}
+            Self::Parts(parts) => {
+                let mut at = at;
+                for (_, part) in parts {
+                    part.choices_from(at, choices);
+                    at += part.width();
+                }
+            }
+        }
+    }
+
     fn images_from(&self, at: usize, images: &mut Vec<PlacedImage>) {
         match self {
             Self::Image { size } => images.push(PlacedImage { at, size: *size }),
@@ -400,6 +423,7 @@ mod tests {
         let mut vectors = Vec::new();
         encoder.for_vectors(&mut |raw, first, width| vectors.push((raw, first, width)));
         assert_eq!(vectors, [(2, 5, 2)]);
+        assert_eq!(encoder.choices(), [(0, 2), (2, 3)]);
     }
 
     #[test]
@@ -470,6 +494,7 @@ mod tests {
         let mut vectors = Vec::new();
         encoder.for_vectors(&mut |raw, first, width| vectors.push((raw, first, width)));
         assert_eq!(vectors, [(0, 0, 2), (11, 7, 1)]);
+        assert_eq!(encoder.choices(), [(6, 3)]);
     }
 
     #[test]

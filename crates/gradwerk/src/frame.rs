@@ -8,7 +8,7 @@
 
 use crate::encode::brightness;
 use gradwerk_math::Real;
-use gradwerk_nn::{ImageSize, PlacedImage};
+use gradwerk_nn::{ImageSize, PlacedChoice, PlacedImage};
 use std::ops::Range;
 
 /// How a stretch of a frame is kept.
@@ -118,6 +118,23 @@ impl Frame {
         self.stretches.iter().filter_map(image).collect()
     }
 
+    /// Choices, given by first entry and number of values, in a stack of so many frames: each has
+    /// one table for all frames.
+    #[must_use]
+    pub fn choices(&self, frames: usize, choices: &[(usize, usize)]) -> Vec<PlacedChoice> {
+        let mut placed = Vec::new();
+        for stretch in &self.stretches {
+            for slot in 0..frames {
+                let start = stretch.in_stack(frames, slot).start;
+                let all = choices.iter().enumerate();
+                placed.extend(all.filter(|(_, (at, _))| stretch.in_frame().contains(at)).map(
+                    |(table, &(at, n))| PlacedChoice { at: start + at - stretch.at, n, table },
+                ));
+            }
+        }
+        placed
+    }
+
     /// Bring numbers per entry of a frame, such as bounds, to their places in a stack of so many.
     #[must_use]
     pub fn repeat<T: Copy>(&self, frames: usize, entries: &[T]) -> Vec<T> {
@@ -184,6 +201,9 @@ mod tests {
         assert_eq!(stack[12..], [1.5, 2.5, 11.5, 12.5]);
         let placed: Vec<_> = frame.images(2).iter().map(|i| (i.at, i.size.channels)).collect();
         assert_eq!(placed, [(2, 4), (10, 2)]);
+        let choices = frame.choices(2, &[(0, 1), (6, 2)]);
+        let choices: Vec<_> = choices.iter().map(|c| (c.at, c.n, c.table)).collect();
+        assert_eq!(choices, [(0, 1, 0), (1, 1, 0), (12, 2, 1), (14, 2, 1)]);
         let entries: Vec<usize> = (0..8).collect();
         assert_eq!(frame.repeat(2, &entries), [0, 0, 1, 2, 3, 4, 1, 2, 3, 4, 5, 5, 6, 7, 6, 7]);
     }

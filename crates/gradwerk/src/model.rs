@@ -59,6 +59,7 @@ impl<E: Engine> Model<E> {
         let mut shape = Shape {
             inputs: frames * frame.width(),
             images: frame.images(frames),
+            choices: frame.choices(frames, &encoder.choices()),
             outputs: dist.head().network,
             free: 0,
             log_std: dist.head().init,

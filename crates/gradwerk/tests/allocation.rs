@@ -11,7 +11,7 @@ use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
 use gradwerk::{Runtime, Trainer};
 use gradwerk_env::{Action, End, Env, EnvFactory, Space, Step, custom, find};
 use gradwerk_math::Stream;
-use gradwerk_nn::{MEMORIES, MemoryConfig, NETWORKS, NetworkConfig, SmallCnnConfig};
+use gradwerk_nn::{MEMORIES, MemoryConfig, MlpConfig, NETWORKS, NetworkConfig, SmallCnnConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -195,6 +195,13 @@ fn updates_do_not_allocate() {
         if calls > 0 {
             failures.push(format!("{algo} on images, actions and rewards: {calls} calls"));
         }
+    }
+    let network = NetworkConfig::Mlp(MlpConfig { embedding: 3, ..MlpConfig::default() });
+    let mut embedded = Config { network, ..config("ppo", "FrozenLake-v1", false) };
+    embedded.normalize.observations = false;
+    match calls(&embedded, 2, 1, 6) {
+        0 => {}
+        calls => failures.push(format!("embedding: {calls} calls")),
     }
     for name in NETWORKS.iter().filter(|name| **name != "tabular") {
         let network = NetworkConfig::named(name).unwrap();

@@ -98,12 +98,23 @@ fn told() -> impl Iterator<Item = (String, Config)> {
     })
 }
 
-/// All variants on every kind of environment, with memories, images among other entries, and
+/// Every algorithm on an index that is embedded.
+fn embedded() -> impl Iterator<Item = (String, Config)> {
+    ALGORITHMS.iter().map(|algo| {
+        let network = MlpConfig { hidden: vec![16], embedding: 3, ..MlpConfig::default() };
+        let network = NetworkConfig::Mlp(network);
+        let config = Config { network, ..small(algo.name, "FrozenLake-v1") };
+        (format!("{} on an embedded index", algo.name), config)
+    })
+}
+
+/// All variants on every kind of environment, with memories, embeddings, images among other entries, and
 /// REINFORCE with baselines that weigh by scores.
 fn runs() -> Vec<(String, Config)> {
     let mut runs: Vec<_> = ENVS.iter().flat_map(|env| variants(env)).collect();
     runs.extend(remembering());
     runs.extend(told());
+    runs.extend(embedded());
     for baseline in BASELINES.iter().filter(|b| b.needs_score) {
         for (kind, env) in [Kind::TotalReturn, Kind::RewardToGo].into_iter().zip(ENVS) {
             let mut config = small("reinforce", env);

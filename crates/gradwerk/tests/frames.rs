@@ -422,9 +422,22 @@ fn values_bootstrap_from_stacks() {
     assert_eq!(values(&config, &*env), values(&plain(&config), &*stacking));
 }
 
+/// Indices as vectors, alone and among images.
+fn embedded() -> impl Iterator<Item = (String, Config)> {
+    ["lake", "scene"].into_iter().map(|id| {
+        let mut config = config("ppo", id);
+        match &mut config.network {
+            NetworkConfig::Mlp(network) => network.embedding = 3,
+            NetworkConfig::SmallCnn(network) => network.embedding = 3,
+            other => unreachable!("{other:?}"),
+        }
+        (format!("ppo on embedded {id}"), config)
+    })
+}
+
 #[test]
 fn bits_do_not_depend_on_threads_and_runs_resume() {
-    for (name, mut config) in runs() {
+    for (name, mut config) in runs().into_iter().chain(embedded()) {
         // Moments of frames, where there are any.
         let vector = ["pole", "pendulum", "hybrid", "scene"].contains(&config.env.id.as_str());
         config.normalize.observations = vector && config.algo.name() != "off_policy_pg";

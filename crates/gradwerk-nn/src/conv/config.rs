@@ -1,10 +1,13 @@
 //! Settings of the networks that see images.
 
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConvSpec, ConvStack, ImageLayer, Window};
 use crate::config::{Kind, Parts, at_least_one};
+use crate::embedding::Embedding;
 use crate::layer_norm::LayerNorm;
 use crate::parallel::{Parallel, Part};
 use crate::{
@@ -26,6 +29,9 @@ macro_rules! image_network {
             pub hidden: Vec<usize>,
             /// Nonlinearity of all layers.
             pub activation: Activation,
+            /// Numbers that each choice of the observation (`Discrete`, `MultiDiscrete`) is embedded
+            /// in: a learned vector per value. 0 shows choices one-hot.
+            pub embedding: usize,
             /// Whether policy and value function have all but their last layers in common.
             pub shared: bool,
             /// Whether the features that the convolutions find are normalised, image by image, to
@@ -51,6 +57,7 @@ macro_rules! image_network {
                     $($field: $default,)*
                     hidden: $hidden,
                     activation: Activation::Relu,
+                    embedding: 0,
                     shared: true,
                     layer_norm: false,
                     init,
@@ -68,6 +75,7 @@ macro_rules! image_network {
                     hidden: self.hidden.clone(),
                     value_hidden: None,
                     activation: self.activation,
+                    embedding: self.embedding,
                     shared: self.shared,
                     init: self.init,
                     hidden_gain: self.hidden_gain,
@@ -79,6 +87,10 @@ macro_rules! image_network {
 
         impl Kind for $config {
             const TAKES_MEMORY: bool = true;
+
+            fn embedding(&self) -> usize {
+                self.embedding
+            }
 
             fn validate(&self) -> Result<(), NnError> {
                 self.validate_layers()?;
@@ -227,10 +239,11 @@ fn build<E: Engine>(
         ConvStack::new(&spec).map_err(unfit)
     };
     let stacks = shape.images.iter().map(stack).collect::<Result<Vec<_>, _>>()?;
-    let inputs = front_outputs::<E>(shape, &stacks);
+    let seen = || look::<E>(shape, &stacks, dense.embedding);
+    let inputs = seen().outputs();
     let branch = Shape { inputs, images: Vec::new(), ..shape.clone() };
     let front = || -> Parts<E> {
-        let mut parts: Parts<E> = vec![("conv", look(shape, &stacks))];
+        let mut parts: Parts<E> = vec![("conv", seen())];
         if layer_norm {
             parts.push(("norm", Box::new(LayerNorm::new(inputs))));
         }
@@ -239,15 +252,9 @@ fn build<E: Engine>(
     Ok(dense.network(&branch, &front))
 }
 
-/// What the dense layers read: the convolutions' features, and the other numbers as they are.
-fn front_outputs<E: Engine>(shape: &Shape, stacks: &[ConvStack]) -> usize {
-    let seen: usize = shape.images.iter().map(|image| image.size.len()).sum();
-    let features: usize = stacks.iter().map(Network::<E>::outputs).sum();
-    shape.inputs - seen + features
-}
-
-/// A convolution for every image, named by its number unless it is the whole observation.
-fn look<E: Engine>(shape: &Shape, stacks: &[ConvStack]) -> Box<dyn Network<E>> {
+/// A convolution for every image, named by its number unless it is the whole observation; choices
+/// are embedded, and the other numbers stay as they are.
+fn look<E: Engine>(shape: &Shape, stacks: &[ConvStack], embedding: usize) -> Box<dyn Network<E>> {
     if let ([image], [stack]) = (&*shape.images, stacks)
         && image.size.len() == shape.inputs
     {
@@ -255,14 +262,19 @@ fn look<E: Engine>(shape: &Shape, stacks: &[ConvStack]) -> Box<dyn Network<E>> {
     }
     let (mut parts, mut at) = (Vec::new(), 0);
     for (k, (image, stack)) in shape.images.iter().zip(stacks).enumerate() {
-        if image.at > at {
-            parts.push(Part::Same(image.at - at));
-        }
+        parts.extend(between(shape, at..image.at, embedding));
         parts.push(Part::Through(k.to_string(), Box::new(stack.clone())));
         at = image.at + image.size.len();
     }
-    if shape.inputs > at {
-        parts.push(Part::Same(shape.inputs - at));
-    }
+    parts.extend(between(shape, at..shape.inputs, embedding));
     Box::new(Parallel::new(parts))
+}
+
+/// What becomes of the numbers `run` between two images, if there are any.
+fn between<E: Engine>(shape: &Shape, run: Range<usize>, embedding: usize) -> Option<Part<E>> {
+    let choices = if embedding > 0 { &*shape.choices } else { &[] };
+    match Embedding::new(choices, run.clone(), embedding) {
+        Some(network) => Some(Part::Through("embedding".into(), Box::new(network))),
+        None => (!run.is_empty()).then(|| Part::Same(run.len())),
+    }
 }

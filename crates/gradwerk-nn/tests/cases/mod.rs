@@ -3,7 +3,8 @@
 use gradwerk_math::{Purpose, Stream};
 use gradwerk_nn::{
     Activation, ActorCritic, Engine, ImageSize, ImpalaConfig, InitScheme, MEMORIES, MemoryConfig,
-    MlpConfig, NETWORKS, NatureCnnConfig, NetworkConfig, PlacedImage, Shape, SmallCnnConfig,
+    MlpConfig, NETWORKS, NatureCnnConfig, NetworkConfig, PlacedChoice, PlacedImage, Shape,
+    SmallCnnConfig,
 };
 
 /// The default of every network, and variants that the defaults leave out.
@@ -17,12 +18,22 @@ pub fn configs() -> Vec<NetworkConfig> {
         ]
     });
     let fan_in = MlpConfig { init: InitScheme::FanIn, hidden_gain: Some(1.0), ..hidden() };
-    let mlps = variants.chain([fan_in]).map(NetworkConfig::Mlp);
+    let mlps = variants.chain([fan_in]).chain(embeddings()).map(NetworkConfig::Mlp);
     defaults.chain(mlps).chain(image_variants()).collect()
 }
 
+/// Embeddings before hidden layers, or before the heads alone.
+fn embeddings() -> [MlpConfig; 3] {
+    let shared = MlpConfig { hidden: vec![9], shared: true, ..MlpConfig::default() };
+    [
+        MlpConfig { embedding: 3, ..shared.clone() },
+        MlpConfig { embedding: 1, shared: false, ..shared.clone() },
+        MlpConfig { embedding: 2, hidden: vec![], shared: false, ..shared },
+    ]
+}
+
 /// Separate branches, layer normalisation, no dense layers, every way to step over an image.
-fn image_variants() -> [NetworkConfig; 4] {
+fn image_variants() -> [NetworkConfig; 6] {
     let nature = NatureCnnConfig { hidden: vec![9], shared: false, ..NatureCnnConfig::default() };
     let impala = ImpalaConfig {
         channels: vec![5],
@@ -42,6 +53,8 @@ fn image_variants() -> [NetworkConfig; 4] {
     };
     let apart = SmallCnnConfig { shared: false, activation: Activation::Gelu, ..small.clone() };
     [
+        NetworkConfig::Impala(ImpalaConfig { embedding: 2, ..impala.clone() }),
+        NetworkConfig::SmallCnn(SmallCnnConfig { embedding: 3, ..apart.clone() }),
         NetworkConfig::NatureCnn(nature),
         NetworkConfig::Impala(impala),
         NetworkConfig::SmallCnn(small),
@@ -73,7 +86,19 @@ fn placed([first, second, third]: [ImageSize; 3]) -> [(usize, Vec<PlacedImage>);
     ]
 }
 
-/// Three tasks that suit the network: some see images; a table takes observations between 0 and 1, and
+/// A choice of two, and one of three in two places, among the numbers before or behind the last
+/// image of a task, for networks that embed them; a task without other numbers gets some.
+fn place_choices(shape: &mut Shape) {
+    let start = shape.images.last().map_or(0, |image| image.at + image.size.len());
+    shape.inputs = shape.inputs.max(start + 10);
+    let choice = |at: usize, n: usize, table: usize| PlacedChoice { at: start + at, n, table };
+    let before =
+        (start > 0 && shape.images[0].at > 0).then_some(PlacedChoice { at: 0, n: 2, table: 2 });
+    shape.choices = before.into_iter().collect();
+    shape.choices.extend([choice(0, 3, 0), choice(4, 2, 1), choice(6, 3, 0)]);
+}
+
+/// Three tasks that suit the network: some see images or choices; a table takes observations between 0 and 1, and
 /// the tiles of 17 entries would fill any memory.
 pub fn shapes(config: &NetworkConfig) -> [Shape; 3] {
     let shape = Shape { inputs: 4, outputs: 2, value: true, ..Shape::default() };
@@ -89,6 +114,9 @@ pub fn shapes(config: &NetworkConfig) -> [Shape; 3] {
     ];
     for (shape, images) in shapes.iter_mut().zip(images(config).into_iter().flat_map(placed)) {
         (shape.inputs, shape.images) = images;
+    }
+    if config.embedding() > 0 {
+        shapes.iter_mut().for_each(place_choices);
     }
     shapes.map(|shape| {
         // Networks of images do not read bounds, and thousands of them would hide a message.

@@ -202,6 +202,10 @@ class Settings(TypedDict, total=False):
     network__activation: Literal["gelu", "relu", "silu", "tanh"]
     """Nonlinearity after every hidden layer."""
 
+    network__embedding: int
+    """Numbers that each choice of the observation (`Discrete`, `MultiDiscrete`) is embedded in: a
+    learned vector per value. 0 shows choices one-hot."""
+
     network__hidden: Sequence[int]
     """Widths of the policy's hidden layers (of the common ones if `shared`)."""
 
