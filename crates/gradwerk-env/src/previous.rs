@@ -99,6 +99,9 @@ impl EnvFactory for WithPrevious<'_> {
     fn simulator(&self) -> Option<String> {
         self.env.simulator()
     }
+    fn takes_options(&self) -> bool {
+        self.env.takes_options()
+    }
     /// None where something is added: the words are about other observations.
     fn interface(&self) -> Option<String> {
         if self.adds() { None } else { self.env.interface() }

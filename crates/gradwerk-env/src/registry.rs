@@ -121,6 +121,10 @@ pub trait EnvFactory: Send + Sync {
     fn simulator(&self) -> Option<String> {
         None
     }
+    /// Whether it was made with the options of the run's settings (`env.options`).
+    fn takes_options(&self) -> bool {
+        false
+    }
     /// How whoever brings the environment shows values of its spaces, in words of its own: kept
     /// in the files of policies that were trained on it.
     fn interface(&self) -> Option<String> {

@@ -11,6 +11,8 @@ use gradwerk_env::{EnvFactory, EnvSettings, WithPrevious};
 use gradwerk_nn::{MemoryConfig, NetworkConfig, NnError, OptimizerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use toml::Table;
 
 /// All settings of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -97,6 +99,11 @@ pub struct EnvConfig {
     pub previous_action: bool,
     /// Let the observation tell the previous reward; 0 at the start of an episode.
     pub previous_reward: bool,
+    /// What the maker of the environment is told besides its name: the keyword arguments of
+    /// Gymnasium's `make`. Native environments take none.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub options: Table,
 }
 
 impl Default for EnvConfig {
@@ -109,6 +116,7 @@ impl Default for EnvConfig {
             frame_stack: 1,
             previous_action: false,
             previous_reward: false,
+            options: Table::new(),
         }
     }
 }
@@ -265,6 +273,18 @@ impl Config {
         let key = if previous_action { "env.previous_action" } else { "env.previous_reward" };
         WithPrevious::new(env, previous_action, previous_reward)
             .map_err(|why| Invalid::new(key, true, format!("{why}: must be false")))
+    }
+
+    /// Options are for whoever makes the environment.
+    ///
+    /// # Errors
+    /// If there are some, and this environment takes none.
+    pub(crate) fn check_options(&self, env: &dyn EnvFactory) -> Result<(), Invalid> {
+        let Some((key, value)) = self.env.options.iter().find(|_| !env.takes_options()) else {
+            return Ok(());
+        };
+        let rule = format!("{} takes no options: must be absent", env.id());
+        Err(Invalid::new(format!("env.options.{key}"), value, rule))
     }
 
     /// Whether updates use whole episodes; a recording has nothing else.

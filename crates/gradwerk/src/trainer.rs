@@ -131,6 +131,7 @@ impl Trainer {
         if runtime.threads == 0 {
             return Err(Invalid::new("threads", 0, "must be at least 1").into());
         }
+        config.check_options(env)?;
         env.observation_space().validate()?;
         env.action_space().validate()?;
         let env = &config.as_seen(env)?;

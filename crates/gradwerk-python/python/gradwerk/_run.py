@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradwerk import _atari as atari
 from gradwerk import _core
 from gradwerk._callbacks import AnyCallback, Hooks, interruptible
 from gradwerk._core import Config, Flag, Policy
@@ -107,8 +108,11 @@ def configure(
         algo = "ppo"
     _check_number(found, given.get("env__num_envs"))
     file = None if config is None else os.fspath(config)
-    resolved = _core.resolve(found.id, algo, file, given, found.twin, found.num_envs)
+    resolved = _core.resolve(
+        found.id, algo, file, given, found.twin, found.num_envs, found.defaults
+    )
     _check_number(found, resolved.num_envs)
+    found.open(resolved.options)
     if resolved.eval_every > 0 and found.python is not None and not found.python.has_evaluation:
         raise ValueError(
             f"eval.every = {resolved.eval_every}: evaluating in the environment that is trained "
@@ -218,6 +222,7 @@ def resume(
     run_dir = run.dir if isinstance(run, Run) else Path(run)
     found = find(_again(_core.env_id(run_dir), env), eval_env, masks)
     try:
+        found.open(_core.env_options(run_dir))
         options = _options(None, None, stop_at, None, threads, None)
 
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
@@ -245,7 +250,8 @@ def evaluate(
 
     Args:
         policy: a policy, a run, or the path of either.
-        env: where; by default the environment that it was trained on, if that has a name.
+        env: where; by default the environment that it was trained on, if that has a name. Of a
+            name, the options (``env.options``) are those of the training.
         episodes: how many.
         seed: seed of the episodes and of sampled actions.
         deterministic: take the most probable actions instead of sampling.
@@ -254,7 +260,8 @@ def evaluate(
 
     Returns:
         ``mean_return``, ``std_return``, ``ci95`` (half the width of the 95 % interval of the
-        mean), ``min``, ``max``, ``mean_length``, ``returns`` (an array) and more.
+        mean), ``min``, ``max``, ``mean_length``, ``returns`` (an array) and more; of an Atari
+        game also ``human_normalized_score``.
     """
     if isinstance(policy, Run):
         policy = policy.policy
@@ -269,8 +276,10 @@ def evaluate(
         "threads": threads,
     }
     try:
+        found.open(policy.env_options if found.id == policy.env_id else found.defaults)
         with interruptible(flag):
-            return _core.evaluate(policy, found.id, found.python, asked, flag)
+            result = _core.evaluate(policy, found.id, found.python, asked, flag)
+        return result | atari.human_normalized(found.id, result["mean_return"])
     finally:
         found.close()
 
