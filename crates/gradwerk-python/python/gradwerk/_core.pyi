@@ -120,8 +120,7 @@ class Environment:
     def __new__(
         cls,
         id: str,
-        training: tuple[str, Any],
-        probe: Any,
+        training: tuple[str, Any, Any],
         evaluation: tuple[str, Any] | None = None,
         masks: bool | None = None,
         named: bool = False,

@@ -60,9 +60,9 @@ def find(env: AnyEnv, eval_env: AnyEnv = None, masks: bool | None = None) -> Fou
     """
     env = os.fspath(env) if isinstance(env, os.PathLike) else env
     if not isinstance(env, str):
-        kind, source, probe = _open(env, "env")
-        name = _name(probe)
-        made = _environment(OBJECT + name, (kind, source), probe, eval_env, masks)
+        opened = _open(env, "env")
+        name = _name(opened[2])
+        made = _environment(OBJECT + name, opened, eval_env, masks)
         return Found(OBJECT + name, made, name)
     if env.startswith(atari.PREFIX):
         return _atari(env, eval_env, masks)
@@ -80,7 +80,7 @@ def _named(env: str, eval_env: AnyEnv, masks: bool | None) -> Found:
 
     def maker(options: Mapping[str, Any]) -> Environment:
         source = _Make(env, dict(options))
-        return _environment(id, ("factory", source), source(), eval_env, masks, named=True)
+        return _environment(id, ("factory", source, source()), eval_env, masks, named=True)
 
     return Found(id, twin=id.partition(":")[2], maker=maker)
 
@@ -92,8 +92,7 @@ def _atari(env: str, eval_env: AnyEnv, masks: bool | None) -> Found:
         training, evaluation = atari.makers(env, options)
         return Environment(
             env,
-            ("vectors", training),
-            training(1),
+            ("vectors", training, training(1)),
             ("vectors", evaluation) if eval_env is None else _open(eval_env, "eval_env")[:2],
             masks,
             named=True,
@@ -105,14 +104,13 @@ def _atari(env: str, eval_env: AnyEnv, masks: bool | None) -> Found:
 
 def _environment(
     id: str,
-    training: tuple[str, Any],
-    probe: Any,
+    training: tuple[str, Any, Any],
     eval_env: AnyEnv,
     masks: bool | None,
     named: bool = False,
 ) -> Environment:
     evaluation = None if eval_env is None else _open(eval_env, "eval_env")[:2]
-    return Environment(id, training, probe, evaluation, masks, named)
+    return Environment(id, training, evaluation, masks, named)
 
 
 def _name(env: Any) -> str:

@@ -86,18 +86,18 @@ type Given = (String, Py<PyAny>);
 #[pymethods]
 impl PyEnvironment {
     #[new]
-    #[pyo3(signature = (id, training, probe, evaluation=None, masks=None, named=false, simulator=None))]
+    #[pyo3(signature = (id, training, evaluation=None, masks=None, named=false, simulator=None))]
     fn new(
         py: Python<'_>,
         id: String,
-        training: Given,
-        probe: Bound<'_, PyAny>,
+        training: (String, Py<PyAny>, Bound<'_, PyAny>),
         evaluation: Option<Given>,
         masks: Option<bool>,
         named: bool,
         simulator: Option<String>,
     ) -> PyResult<Self> {
-        let training = Source::of(&training.0, training.1)?;
+        let (kind, object, probe) = training;
+        let training = Source::of(&kind, object)?;
         let evaluation = evaluation.map(|(kind, object)| Source::of(&kind, object)).transpose()?;
         if let Some(spares) = training.spares() {
             spares.lock().unwrap_or_else(PoisonError::into_inner).push(probe.clone().unbind());
