@@ -10,7 +10,7 @@ use crate::encode::Encoder;
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::ObsMap;
 use crate::rollout::{Inputs, Rollout};
-use gradwerk_env::{Actions, End, EnvError, StepRows, VecEnv, mask, vec_env::SlotState};
+use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, mask, vec_env::SlotState};
 use gradwerk_math::{Kernel, Purpose, Stream};
 use std::ops::Range;
 
@@ -397,7 +397,8 @@ impl Shard {
 
     /// What environment `i` returned must be finite and fit its space.
     fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
-        check_finite(obs, reward).map_err(|(what, value)| self.non_finite(&what, value, i))?;
+        let finite = check_finite(obs, self.env.observation_space(), reward);
+        finite.map_err(|(what, value)| self.non_finite(&what, value, i))?;
         let unfit = |error| EnvError(format!("{}: {error}", self.place(i)));
         Ok(self.encoder.check(obs).map_err(unfit)?)
     }
@@ -616,12 +617,12 @@ pub struct ShardState {
 }
 
 /// Name and value of the first number that is not finite.
-pub(crate) fn check_finite(obs: &[f32], reward: f64) -> Result<(), (String, f64)> {
+pub(crate) fn check_finite(obs: &[f32], space: &Space, reward: f64) -> Result<(), (String, f64)> {
     if !reward.is_finite() {
         return Err(("reward".into(), reward));
     }
     match obs.iter().position(|x| !x.is_finite()) {
-        Some(j) => Err((format!("observation entry {j}"), f64::from(obs[j]))),
+        Some(j) => Err((format!("observation{}", space.entry_name(j)), f64::from(obs[j]))),
         None => Ok(()),
     }
 }

@@ -307,11 +307,8 @@ impl<P: Player> Table<P> {
 
     /// What the environment returned must be finite and fit its space.
     fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
-        check_finite(obs, reward).map_err(|(what, value)| Error::NonFinite {
-            what,
-            value,
-            place: self.place(i),
-        })?;
+        let finite = check_finite(obs, self.env.observation_space(), reward);
+        finite.map_err(|(what, value)| Error::NonFinite { what, value, place: self.place(i) })?;
         let unfit = |error| EnvError(format!("{}: {error}", self.place(i)));
         Ok(self.encoder.check(obs).map_err(unfit)?)
     }

@@ -121,10 +121,8 @@ class Environment:
         cls,
         id: str,
         training: tuple[str, Any, Any],
-        evaluation: tuple[str, Any] | None = None,
-        masks: bool | None = None,
-        named: bool = False,
-        simulator: str | None = None,
+        evaluation: tuple[str, Any] | None,
+        manner: dict[str, Any],
     ) -> Environment: ...
     @property
     def id(self) -> str:

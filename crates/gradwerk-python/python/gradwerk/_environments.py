@@ -13,6 +13,10 @@ from gradwerk._core import Environment, check_native
 #: Whatever :func:`gradwerk.train` takes as an environment.
 AnyEnv = Any
 
+#: How an environment is treated: ``masks``, ``check_bounds``, whether it is made of a name and
+#: options, and the simulator that it stands on.
+Manner = dict[str, Any]
+
 #: Names of environments that were passed as objects: they must be passed again.
 OBJECT = "python:"
 #: Names that are Gymnasium's, also where a native environment has the same.
@@ -52,40 +56,46 @@ class Found:
             self.python.close()
 
 
-def find(env: AnyEnv, eval_env: AnyEnv = None, masks: bool | None = None) -> Found:
+def find(
+    env: AnyEnv,
+    eval_env: AnyEnv = None,
+    masks: bool | None = None,
+    check_bounds: bool = True,
+) -> Found:
     """Find out what ``env`` is.
 
     Raises:
         TypeError: if it is nothing that can be trained on.
     """
     env = os.fspath(env) if isinstance(env, os.PathLike) else env
+    manner = {"masks": masks, "check_bounds": check_bounds, "named": True, "simulator": None}
     if not isinstance(env, str):
         opened = _open(env, "env")
         name = _name(opened[2])
-        made = _environment(OBJECT + name, opened, eval_env, masks)
+        made = _environment(OBJECT + name, opened, eval_env, {**manner, "named": False})
         return Found(OBJECT + name, made, name)
     if env.startswith(atari.PREFIX):
-        return _atari(env, eval_env, masks)
+        return _atari(env, eval_env, manner)
     if _native_error(env) is not None:
-        return _named(env, eval_env, masks)
-    for argument, value in (("eval_env", eval_env), ("masks", masks)):
-        if value is not None:
-            raise ValueError(f"{argument}={value!r}: {env} is native, expected None")
+        return _named(env, eval_env, manner)
+    for argument, value, usual in (("eval_env", eval_env, None), ("masks", masks, None), ("check_bounds", check_bounds, True)):
+        if value is not usual:
+            raise ValueError(f"{argument}={value!r}: {env} is native, expected {usual}")
     return Found(env)
 
 
-def _named(env: str, eval_env: AnyEnv, masks: bool | None) -> Found:
+def _named(env: str, eval_env: AnyEnv, manner: Manner) -> Found:
     """A name that Gymnasium may know."""
     id = env if ":" in env else GYMNASIUM + env
 
     def maker(options: Mapping[str, Any]) -> Environment:
         source = _Make(env, dict(options))
-        return _environment(id, ("factory", source, source()), eval_env, masks, named=True)
+        return _environment(id, ("factory", source, source()), eval_env, manner)
 
     return Found(id, twin=id.partition(":")[2], maker=maker)
 
 
-def _atari(env: str, eval_env: AnyEnv, masks: bool | None) -> Found:
+def _atari(env: str, eval_env: AnyEnv, manner: Manner) -> Found:
     """A game of ``ale-py``, in its own vector environment."""
 
     def maker(options: Mapping[str, Any]) -> Environment:
@@ -94,9 +104,7 @@ def _atari(env: str, eval_env: AnyEnv, masks: bool | None) -> Found:
             env,
             ("vectors", training, training(1)),
             ("vectors", evaluation) if eval_env is None else _open(eval_env, "eval_env")[:2],
-            masks,
-            named=True,
-            simulator=atari.release(),
+            {**manner, "simulator": atari.release()},
         )
 
     return Found(env, twin=atari.PRESET, maker=maker, defaults=atari.DEFAULTS)
@@ -106,11 +114,10 @@ def _environment(
     id: str,
     training: tuple[str, Any, Any],
     eval_env: AnyEnv,
-    masks: bool | None,
-    named: bool = False,
+    manner: Manner,
 ) -> Environment:
     evaluation = None if eval_env is None else _open(eval_env, "eval_env")[:2]
-    return Environment(id, training, evaluation, masks, named)
+    return Environment(id, training, evaluation, manner)
 
 
 def _name(env: Any) -> str:

@@ -139,6 +139,7 @@ def train(
     callback: AnyCallback = None,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
+    check_bounds: bool = True,
     config: AnyPath | None = None,
     run_dir: AnyPath | None = None,
     until: float | None = None,
@@ -165,6 +166,7 @@ def train(
             made a second time.
         masks: whether actions are masked by ``env.action_masks()`` or ``info["action_mask"]``;
             by default if there is either.
+        check_bounds: whether an observation outside the bounds of its own space is an error.
         config: a file of settings below those given here.
         run_dir: the directory of the run; by default ``runs/ENV-ALGO-sSEED-N``.
         until: stop when the mean return of the last 100 episodes is at least this.
@@ -181,7 +183,7 @@ def train(
 
     Whatever the environment raises arrives as it is, with a note about where.
     """
-    found = find(env, eval_env, masks)
+    found = find(env, eval_env, masks, check_bounds)
     try:
         resolved = configure(
             found, algo, config, settings, steps=steps, seed=seed, env__num_envs=num_envs
@@ -205,6 +207,7 @@ def resume(
     callback: AnyCallback = None,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
+    check_bounds: bool = True,
     threads: int | None = None,
 ) -> Run:
     """Go on with a run.
@@ -220,7 +223,7 @@ def resume(
     The other arguments are those of :func:`train`.
     """
     run_dir = run.dir if isinstance(run, Run) else Path(run)
-    found = find(_again(_core.env_id(run_dir), env), eval_env, masks)
+    found = find(_again(_core.env_id(run_dir), env), eval_env, masks, check_bounds)
     try:
         found.open(_core.env_options(run_dir))
         options = _options(None, None, stop_at, None, threads, None)
@@ -241,6 +244,7 @@ def evaluate(
     seed: int = 0,
     deterministic: bool = True,
     masks: bool | None = None,
+    check_bounds: bool = True,
     threads: int | None = None,
 ) -> dict[str, Any]:
     """Play episodes with a policy and measure the return.
@@ -255,7 +259,7 @@ def evaluate(
         episodes: how many.
         seed: seed of the episodes and of sampled actions.
         deterministic: take the most probable actions instead of sampling.
-        masks: as in :func:`train`.
+        masks, check_bounds: as in :func:`train`.
         threads: threads, of native environments.
 
     Returns:
@@ -267,7 +271,7 @@ def evaluate(
         policy = policy.policy
     elif not isinstance(policy, Policy):
         policy = _core.load(Path(policy))
-    found = find(_again(policy.env_id, env), None, masks)
+    found = find(_again(policy.env_id, env), None, masks, check_bounds)
     flag = Flag()
     asked = {
         "episodes": episodes,

@@ -3,7 +3,7 @@
 use super::mask::{self, MaskSource};
 use super::scalar::{Rules, ScalarEnvs, Spares};
 use super::vector::{AutoReset, VectorEnvs};
-use super::{Failure, Interface};
+use super::{Bounds, Failure, Interface};
 use crate::codec::{self, Codec};
 use gradwerk_env::{Batching, EnvFactory, EnvSettings, EpisodeKeys, Space, VecEnv};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -83,18 +83,25 @@ pub struct PyEnvironment {
 
 type Given = (String, Py<PyAny>);
 
+/// How an environment is treated.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Manner {
+    masks: Option<bool>,
+    check_bounds: bool,
+    named: bool,
+    simulator: Option<String>,
+}
+
 #[pymethods]
 impl PyEnvironment {
     #[new]
-    #[pyo3(signature = (id, training, evaluation=None, masks=None, named=false, simulator=None))]
     fn new(
         py: Python<'_>,
         id: String,
         training: (String, Py<PyAny>, Bound<'_, PyAny>),
         evaluation: Option<Given>,
-        masks: Option<bool>,
-        named: bool,
-        simulator: Option<String>,
+        manner: Manner,
     ) -> PyResult<Self> {
         let (kind, object, probe) = training;
         let training = Source::of(&kind, object)?;
@@ -107,7 +114,8 @@ impl PyEnvironment {
         let observation = space_of(&probe, &format!("{prefix}observation_space"), false)?;
         let action = space_of(&probe, &format!("{prefix}action_space"), true)?;
         let mut interface = Interface::new(id, observation, action, Failure::default());
-        interface.masks = mask_source(&probe, &interface, masks)?;
+        interface.masks = mask_source(&probe, &interface, manner.masks)?;
+        interface.bounds = manner.check_bounds.then(|| Bounds::of(&interface.observation_space));
         if let Some(source) = &evaluation {
             check_same(py, source, &interface)?;
         }
@@ -119,8 +127,8 @@ impl PyEnvironment {
             training,
             evaluation,
             mode,
-            named,
-            simulator,
+            named: manner.named,
+            simulator: manner.simulator,
         })
     }
 

@@ -144,10 +144,7 @@ impl VectorEnvs {
     }
 
     fn observe(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let stride = self.interface.obs_width;
-        self.interface
-            .observation
-            .read(value, &mut Rows { out: &mut self.seen, stride, batch: true })
+        self.interface.observe(value, &mut self.seen, true)
     }
 
     /// The masks of all environments (of some of them); those that wait for their reset have none.
