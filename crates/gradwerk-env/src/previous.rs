@@ -26,17 +26,9 @@ pub struct WithPrevious<'a> {
 impl<'a> WithPrevious<'a> {
     /// `env` with the previous `action`, the previous `reward`, or both; with neither it is as it
     /// was.
-    ///
-    /// # Errors
-    /// If its observations are images, which have no place for numbers.
-    pub fn new(env: &'a dyn EnvFactory, action: bool, reward: bool) -> Result<Self, EnvError> {
-        match env.observation_space() {
-            image @ Space::Image { .. } if action || reward => Err(EnvError(format!(
-                "the observations of {} are images, {image}, with no place for it",
-                env.id()
-            ))),
-            _ => Ok(Self { env, action, reward }),
-        }
+    #[must_use]
+    pub fn new(env: &'a dyn EnvFactory, action: bool, reward: bool) -> Self {
+        Self { env, action, reward }
     }
 
     /// Whether anything is added.
@@ -295,12 +287,19 @@ mod tests {
     use crate::{End, check_env, find};
 
     fn added(id: &str, action: bool, reward: bool) -> WithPrevious<'static> {
-        WithPrevious::new(find(id).unwrap(), action, reward).unwrap()
+        WithPrevious::new(find(id).unwrap(), action, reward)
     }
 
     #[test]
     fn the_checker_finds_nothing() {
-        for id in ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "probe/masked", "probe/hybrid"] {
+        for id in [
+            "CartPole-v1",
+            "Pendulum-v1",
+            "FrozenLake-v1",
+            "probe/masked",
+            "probe/hybrid",
+            "probe/pixel",
+        ] {
             for (action, reward) in [(true, false), (false, true), (true, true), (false, false)] {
                 let env = added(id, action, reward);
                 let report = check_env(&env, &env.default_settings(), 1);
@@ -339,7 +338,7 @@ mod tests {
     #[test]
     fn what_stands_outside_is_passed_on() {
         for adds in [false, true] {
-            let env = WithPrevious::new(&Outside, adds, adds).unwrap();
+            let env = WithPrevious::new(&Outside, adds, adds);
             assert_eq!(env.ready().unwrap_err().to_string(), "the simulator is missing");
             assert_eq!(env.simulator().as_deref(), Some("Simulator 1"));
         }
@@ -356,6 +355,10 @@ mod tests {
         assert_eq!(
             text("FrozenLake-v1", false, true),
             "Dict(observation: Discrete(16), reward: Box(1))"
+        );
+        assert_eq!(
+            text("probe/pixel", true, true),
+            "Dict(observation: Image(1x4x4), choices: MultiBinary(2), reward: Box(1))"
         );
         assert_eq!(text("Pendulum-v1", false, false), "Box(3)");
     }
@@ -388,12 +391,5 @@ mod tests {
         assert_eq!(final_obs[11..], [1.0, 0.0, 1.0]);
         assert!(final_obs[9].abs() > 0.2, "the pole's angle at the end");
         assert_eq!(final_obs[..7], [9.0; 7], "nothing of the other slot");
-    }
-
-    #[test]
-    fn images_are_refused() {
-        let error = WithPrevious::new(find("probe/pixel").unwrap(), true, false).err().unwrap();
-        let text = error.to_string();
-        assert!(text.starts_with("the observations of probe/pixel are images, Image("), "{text}");
     }
 }

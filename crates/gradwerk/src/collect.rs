@@ -112,9 +112,10 @@ pub struct Shard {
     /// Raw observations before the current one, `[n, frames - 1, d]`: what was seen of another
     /// episode means nothing.
     earlier: Vec<f32>,
-    /// Encoded observations to bootstrap from, stacked: the final ones, then the current ones.
+    /// Encoded observations to bootstrap from, stacked frame by frame: the final ones, then the
+    /// current ones; without their images.
     boot_obs: Vec<f32>,
-    /// The same of images.
+    /// The images.
     boot_pixels: Vec<u8>,
     /// What is remembered before them.
     boot_memory: Vec<f32>,
@@ -143,7 +144,7 @@ impl Shard {
         kernel: Kernel,
     ) -> Self {
         let (n, raw) = (env.num_envs(), model.encoder.raw_width());
-        let (d, pixels) = model.encoder.columns();
+        let (d, pixels) = (model.frame.numbers(), model.frame.pixels());
         let (memory, frames) = (model.memory_width(), model.frames);
         let masks = "masks of the environment and of the model";
         assert_eq!(env.mask_width(), model.mask_width, "{masks}");
@@ -512,10 +513,11 @@ impl Shard {
         let r = &self.rollout;
         let (obs, memory) = match of {
             ValueOf::Rollout => (r.inputs(0..r.rows()), &mut [][..]),
-            ValueOf::Bootstrap if r.pixel_width > 0 => {
-                (Inputs::Pixels(&self.boot_pixels), &mut self.boot_memory[..])
+            ValueOf::Bootstrap => {
+                let (frames, numbers) = (1 + r.earlier, &self.boot_obs);
+                let seen = Inputs::kept(&r.frame, frames, numbers, &self.boot_pixels);
+                (seen, &mut self.boot_memory[..])
             }
-            ValueOf::Bootstrap => (Inputs::Numbers(&self.boot_obs), &mut self.boot_memory[..]),
         };
         self.inference.value(ctx.model, ctx.weights, obs, memory, &mut value);
         to_values(ctx, &mut value);

@@ -265,14 +265,9 @@ impl Config {
     }
 
     /// The environment as the agent sees it: with the previous action and reward, if it shall.
-    ///
-    /// # Errors
-    /// If its observations have no place for them.
-    pub fn as_seen<'a>(&self, env: &'a dyn EnvFactory) -> Result<WithPrevious<'a>, Invalid> {
-        let EnvConfig { previous_action, previous_reward, .. } = self.env;
-        let key = if previous_action { "env.previous_action" } else { "env.previous_reward" };
-        WithPrevious::new(env, previous_action, previous_reward)
-            .map_err(|why| Invalid::new(key, true, format!("{why}: must be false")))
+    #[must_use]
+    pub fn as_seen<'a>(&self, env: &'a dyn EnvFactory) -> WithPrevious<'a> {
+        WithPrevious::new(env, self.env.previous_action, self.env.previous_reward)
     }
 
     /// Options are for whoever makes the environment.

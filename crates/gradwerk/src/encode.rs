@@ -5,6 +5,7 @@
 //! encoded ones.
 
 use crate::config::Invalid;
+use crate::frame::Frame;
 use crate::normalize::ObsMap;
 use gradwerk_env::{EnvError, Space};
 use gradwerk_math::Real;
@@ -24,8 +25,8 @@ pub enum Encoder {
         /// Number of indices.
         n: usize,
     },
-    /// An image `[channels, height, width]` of whole numbers from 0 to 255, shown from 0 to 1; by
-    /// itself kept in a byte each.
+    /// An image `[channels, height, width]` of whole numbers from 0 to 255, shown from 0 to 1 and
+    /// kept in a byte each.
     Image {
         /// Channels, height and width.
         size: ImageSize,
@@ -35,8 +36,8 @@ pub enum Encoder {
         /// Their number.
         n: usize,
     },
-    /// Parts of a row, each by its own encoder.
-    Parts(Vec<Encoder>),
+    /// Entries of a row with their names, each by its own encoder.
+    Parts(Vec<(String, Encoder)>),
 }
 
 /// The number that a network sees of a pixel: `pixel / 255`.
@@ -58,10 +59,12 @@ impl Encoder {
             }
             Space::MultiBinary { n } => Self::Bits { n: *n },
             Space::MultiDiscrete { n } => {
-                Self::Parts(n.iter().map(|&n| Self::OneHot { n }).collect())
+                let part = |(k, &n): (usize, &usize)| (k.to_string(), Self::OneHot { n });
+                Self::Parts(n.iter().enumerate().map(part).collect())
             }
             Space::Dict(_) | Space::Tuple(_) => {
-                Self::Parts(space.leaves().into_iter().map(Self::of).collect())
+                let entries = space.entries().into_iter();
+                Self::Parts(entries.map(|(name, space)| (name, Self::of(space))).collect())
             }
         }
     }
@@ -73,7 +76,7 @@ impl Encoder {
             Self::Vector { width } | Self::Bits { n: width } => *width,
             Self::OneHot { .. } => 1,
             Self::Image { size } => size.len(),
-            Self::Parts(parts) => parts.iter().map(Self::raw_width).sum(),
+            Self::Parts(parts) => parts.iter().map(|(_, part)| part.raw_width()).sum(),
         }
     }
 
@@ -84,34 +87,29 @@ impl Encoder {
             Self::Vector { width } => *width,
             Self::OneHot { n } | Self::Bits { n } => *n,
             Self::Image { size } => size.len(),
-            Self::Parts(parts) => parts.iter().map(Self::width).sum(),
+            Self::Parts(parts) => parts.iter().map(|(_, part)| part.width()).sum(),
         }
     }
 
-    /// Numbers and bytes that a rollout keeps per encoded observation: one or the other.
+    /// Numbers and bytes that a rollout keeps per encoded observation.
     #[must_use]
     pub fn columns(&self) -> (usize, usize) {
         match self {
             Self::Image { size } => (0, size.len()),
+            Self::Parts(parts) => parts.iter().fold((0, 0), |(numbers, pixels), (_, part)| {
+                let (more_numbers, more_pixels) = part.columns();
+                (numbers + more_numbers, pixels + more_pixels)
+            }),
             other => (other.width(), 0),
         }
     }
 
-    /// The size of an image.
+    /// How an encoded observation is kept.
     #[must_use]
-    pub fn image(&self) -> Option<ImageSize> {
-        match self {
-            Self::Image { size } => Some(*size),
-            _ => None,
-        }
-    }
-
-    /// Where the encoded row has images.
-    #[must_use]
-    pub fn images(&self) -> Vec<PlacedImage> {
+    pub fn frame(&self) -> Frame {
         let mut images = Vec::new();
         self.images_from(0, &mut images);
-        images
+        Frame::new(self.width(), &images)
     }
 
     fn images_from(&self, at: usize, images: &mut Vec<PlacedImage>) {
@@ -120,7 +118,7 @@ impl Encoder {
             Self::Vector { .. } | Self::OneHot { .. } | Self::Bits { .. } => {}
             Self::Parts(parts) => {
                 let mut at = at;
-                for part in parts {
+                for (_, part) in parts {
                     part.images_from(at, images);
                     at += part.width();
                 }
@@ -128,8 +126,8 @@ impl Encoder {
         }
     }
 
-    /// Call `f` with the first raw entry, the first encoded entry and the length of every vector:
-    /// the entries that a normaliser is about.
+    /// Call `f` with the first raw entry, the first of the numbers that are kept and the length of
+    /// every vector: the entries that a normaliser is about.
     pub fn for_vectors(&self, f: &mut impl FnMut(usize, usize, usize)) {
         self.vectors_from((0, 0), f);
     }
@@ -140,9 +138,9 @@ impl Encoder {
             Self::OneHot { .. } | Self::Bits { .. } | Self::Image { .. } => {}
             Self::Parts(parts) => {
                 let mut at = at;
-                for part in parts {
+                for (_, part) in parts {
                     part.vectors_from(at, f);
-                    at = (at.0 + part.raw_width(), at.1 + part.width());
+                    at = (at.0 + part.raw_width(), at.1 + part.columns().0);
                 }
             }
         }
@@ -174,7 +172,7 @@ impl Encoder {
         Err(Invalid::new("normalize.observations", true, reason))
     }
 
-    /// Encode rows `raw` into `out`. `map` is the normaliser of vectors.
+    /// Encode rows `raw` into `out`. `map` is the normaliser of the numbers that are kept.
     ///
     /// # Panics
     /// If an index is not a whole number below `n` ([`Encoder::check`] finds out).
@@ -187,7 +185,7 @@ impl Encoder {
         rows.for_each(|(raw, out)| self.encode_row(map, 0, raw, out));
     }
 
-    /// Encode one row whose first encoded entry is entry `first` of the normaliser.
+    /// Encode one row whose first number is entry `first` of the normaliser.
     fn encode_row(&self, map: &ObsMap, first: usize, raw: &[f32], out: &mut [f32]) {
         match self {
             Self::Vector { .. } => map.apply_from(first, raw, out),
@@ -199,11 +197,12 @@ impl Encoder {
                 out[index.unwrap_or_else(|| panic!("observation {x}, expected 0..{n}"))] = 1.0;
             }
             Self::Parts(parts) => {
-                let (mut raw_at, mut at) = (0, 0);
-                for part in parts {
-                    let (raw_end, end) = (raw_at + part.raw_width(), at + part.width());
-                    part.encode_row(map, first + at, &raw[raw_at..raw_end], &mut out[at..end]);
-                    (raw_at, at) = (raw_end, end);
+                let (mut first, mut raw, mut out) = (first, raw, out);
+                for (_, part) in parts {
+                    let (own, later) = raw.split_at(part.raw_width());
+                    let (target, rest) = out.split_at_mut(part.width());
+                    part.encode_row(map, first, own, target);
+                    (first, raw, out) = (first + part.columns().0, later, rest);
                 }
             }
             Self::Image { .. } => {
@@ -214,24 +213,54 @@ impl Encoder {
         }
     }
 
-    /// Encode rows `raw` into what a rollout keeps, `numbers` or `pixels` ([`Encoder::columns`]).
+    /// Encode rows `raw` into what a rollout keeps, `numbers` and `pixels` ([`Encoder::columns`]).
     ///
     /// # Panics
     /// As [`Encoder::encode`]; pixels must have been checked.
     pub fn store(&self, map: &ObsMap, raw: &[f32], numbers: &mut [f32], pixels: &mut [u8]) {
+        let (n, p) = self.columns();
+        if p == 0 {
+            return self.encode(map, raw, numbers);
+        }
+        for (row, raw) in raw.chunks_exact(self.raw_width()).enumerate() {
+            let numbers = &mut numbers[row * n..(row + 1) * n];
+            self.store_row(map, 0, raw, numbers, &mut pixels[row * p..(row + 1) * p]);
+        }
+    }
+
+    /// Encode one row into what is kept; its first number is entry `first` of the normaliser.
+    fn store_row(
+        &self,
+        map: &ObsMap,
+        first: usize,
+        raw: &[f32],
+        numbers: &mut [f32],
+        pixels: &mut [u8],
+    ) {
         match self {
             Self::Image { .. } => {
                 pixels.iter_mut().zip(raw).for_each(|(pixel, &x)| *pixel = x as u8);
             }
-            _ => self.encode(map, raw, numbers),
+            Self::Parts(parts) => {
+                let (mut first, mut raw, mut numbers, mut pixels) = (first, raw, numbers, pixels);
+                for (_, part) in parts {
+                    let (n, p) = part.columns();
+                    let (own, later) = raw.split_at(part.raw_width());
+                    let (own_numbers, more_numbers) = numbers.split_at_mut(n);
+                    let (own_pixels, more_pixels) = pixels.split_at_mut(p);
+                    part.store_row(map, first, own, own_numbers, own_pixels);
+                    (first, raw, numbers, pixels) = (first + n, later, more_numbers, more_pixels);
+                }
+            }
+            _ => self.encode_row(map, first, raw, numbers),
         }
     }
 
     /// Check that a raw row can be encoded.
     ///
     /// # Errors
-    /// Names the first index that is not a whole number below `n`, or the first pixel that is not
-    /// one from 0 to 255.
+    /// Names the entry, and the first index there that is not a whole number below `n`, or the
+    /// first pixel that is not one from 0 to 255.
     pub fn check(&self, raw: &[f32]) -> Result<(), EnvError> {
         match self {
             Self::Vector { .. } => Ok(()),
@@ -245,10 +274,10 @@ impl Encoder {
             },
             Self::Parts(parts) => {
                 let mut rest = raw;
-                parts.iter().try_for_each(|part| {
+                parts.iter().try_for_each(|(name, part)| {
                     let (own, later) = rest.split_at(part.raw_width());
                     rest = later;
-                    part.check(own)
+                    part.check(own).map_err(|why| EnvError(format!("entry `{name}`: {why}")))
                 })
             }
         }
@@ -377,11 +406,16 @@ mod tests {
     fn a_wrong_entry_of_a_dict_is_an_error() {
         let row = [1.0, 2.0, 3.0, -1.0, 1.0, 0.0];
         assert!(parts().check(&row).is_ok());
-        for (k, wrong, n) in [(0, 2.0, 2), (1, -1.0, 3), (5, 0.5, 2)] {
+        for (k, wrong, place, n) in [
+            (0, 2.0, "entry `pair`: entry `0`", 2),
+            (1, -1.0, "entry `pair`: entry `1`", 3),
+            (5, 0.5, "entry `keys`", 2),
+        ] {
             let mut row = row;
             row[k] = wrong;
             let error = parts().check(&row).unwrap_err().to_string();
-            assert_eq!(error, format!("observation {wrong}, expected a whole number in 0..{n}"));
+            let what = format!("observation {wrong}, expected a whole number in 0..{n}");
+            assert_eq!(error, format!("{place}: {what}"));
         }
     }
 
@@ -390,5 +424,65 @@ mod tests {
         assert!(parts().check_normalization(true).is_ok());
         let encoder = Encoder::of(&Space::MultiDiscrete { n: vec![2] });
         assert!(encoder.check_normalization(true).is_err());
+    }
+
+    /// A vector, an image, an index, bits inside of another entry, another image, a vector.
+    fn scene() -> Encoder {
+        let image = |channels| Space::Image { channels, height: 2, width: 1 };
+        let inner = Space::Tuple(vec![Space::MultiBinary { n: 2 }, image(1)]);
+        Encoder::of(&Space::dict([
+            ("place", Space::uniform_box(2, -9.0, 9.0)),
+            ("camera", image(2)),
+            ("kind", Space::Discrete { n: 3 }),
+            ("more", inner),
+            ("speed", Space::uniform_box(1, -9.0, 9.0)),
+        ]))
+    }
+
+    const SCENES: [[f32; 12]; 2] = [
+        [0.5, -2.0, 0.0, 255.0, 7.0, 51.0, 1.0, 1.0, 0.0, 3.0, 4.0, 2.5],
+        [8.0, -0.5, 1.0, 2.0, 3.0, 4.0, 2.0, 0.0, 1.0, 254.0, 128.0, -7.0],
+    ];
+
+    #[test]
+    fn what_is_kept_of_a_dict_is_shown_as_it_is_encoded() {
+        let encoder = scene();
+        assert_eq!((encoder.raw_width(), encoder.width(), encoder.columns()), (12, 14, (8, 6)));
+        let mut moments = Moments::new(8);
+        moments.count = 4.0;
+        (moments.mean[0], moments.mean[1], moments.mean[7]) = (1.0, -1.0, 0.25);
+        (moments.m2[0], moments.m2[1], moments.m2[7]) = (16.0, 2.0, 9.0);
+        let map = ObsMap::new(8, Some(&moments), 10.0);
+        let raw = SCENES.concat();
+        let (mut numbers, mut pixels) = ([9.0; 16], [9; 12]);
+        encoder.store(&map, &raw, &mut numbers, &mut pixels);
+        assert_eq!(pixels, [0, 255, 7, 51, 3, 4, 1, 2, 3, 4, 254, 128]);
+        // (0.5 - 1) / 2, (-2 + 1) / sqrt(1/2), the index 1 and two bits.
+        let second = -1.0 * (1.0 / 0.5_f64.sqrt()) as f32;
+        assert_eq!(numbers[..7], [-0.25, second, 0.0, 1.0, 0.0, 1.0, 0.0]);
+        let (mut out, mut shown) = ([9.0; 28], [9.0; 28]);
+        encoder.encode(&map, &raw, &mut out);
+        for row in 0..2 {
+            let (n, p) = (&numbers[8 * row..8 * (row + 1)], &pixels[6 * row..6 * (row + 1)]);
+            encoder.frame().show((1, 0), n, p, &mut shown[14 * row..14 * (row + 1)]);
+        }
+        assert_eq!(shown.map(f32::to_bits), out.map(f32::to_bits));
+        let mut vectors = Vec::new();
+        encoder.for_vectors(&mut |raw, first, width| vectors.push((raw, first, width)));
+        assert_eq!(vectors, [(0, 0, 2), (11, 7, 1)]);
+    }
+
+    #[test]
+    fn a_wrong_pixel_of_a_dict_is_named_with_its_entry() {
+        for (k, place) in [
+            (4, "entry `camera`: observation entry 2 (channel 1, row 0, column 0)"),
+            (10, "entry `more`: entry `1`: observation entry 1 (channel 0, row 1, column 0)"),
+        ] {
+            let mut row = SCENES[0];
+            row[k] = 0.5;
+            let error = scene().check(&row).unwrap_err().to_string();
+            assert_eq!(error, format!("{place}: pixel 0.5, expected a whole number from 0 to 255"));
+        }
+        assert!(scene().check(&SCENES[1]).is_ok());
     }
 }

@@ -62,6 +62,7 @@ mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod exact;
+pub mod frame;
 pub mod layers;
 pub mod learner;
 pub mod loss;

@@ -4,12 +4,12 @@ use crate::Error;
 use crate::config::{Config, Invalid, in_section};
 use crate::dist::{AnyDist, Distribution, Widths};
 use crate::encode::Encoder;
+use crate::frame::Frame;
 use crate::rollout::{Inputs, Rollout};
 use gradwerk_env::Space;
 use gradwerk_math::Kernel;
 use gradwerk_nn::{
-    ActorCritic, Buffer, Engine, ImageSize, Layout, Memory, NetworkConfig, Params, PlacedImage,
-    Rows, Shape, TILE,
+    ActorCritic, Buffer, Engine, Layout, Memory, NetworkConfig, Params, Rows, Shape, TILE,
 };
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub struct Model<E: Engine> {
     pub dist: AnyDist,
     /// From raw observations to frames, of which the networks' inputs are stacks.
     pub encoder: Encoder,
+    /// How a frame is kept.
+    pub frame: Frame,
     /// Frames of a stack: the last observations that the networks see.
     pub frames: usize,
     /// The space of raw observations.
@@ -48,21 +50,22 @@ impl<E: Engine> Model<E> {
         let frames = config.env.frame_stack;
         let (low, high) = input_bounds(config, observation);
         let encoder = Encoder::of(observation);
+        let frame = encoder.frame();
         encoder.check_normalization(config.normalize.observations)?;
         if let (NetworkConfig::Tabular(_), 2..) = (&config.network, frames) {
             let reason = "must be 1 with network tabular, which looks one state up";
             return Err(Invalid::new("env.frame_stack", frames, reason).into());
         }
         let mut shape = Shape {
-            inputs: frames * encoder.width(),
-            images: stacked_images(&encoder, frames)?,
+            inputs: frames * frame.width(),
+            images: frame.images(frames),
             outputs: dist.head().network,
             free: 0,
             log_std: dist.head().init,
             features: dist.head().features > 0,
             value: config.has_critic(),
-            low: low.repeat(frames),
-            high: high.repeat(frames),
+            low: frame.repeat(frames, &low),
+            high: frame.repeat(frames, &high),
             memory: config.memory.clone(),
         };
         let dist = if shape.features {
@@ -87,6 +90,7 @@ impl<E: Engine> Model<E> {
             net: Arc::new(net),
             dist,
             encoder,
+            frame,
             frames,
             observation_space: observation.clone(),
             action_space: action.clone(),
@@ -131,9 +135,8 @@ impl<E: Engine> Model<E> {
         self.net.layout()
     }
 
-    /// Inputs of the networks: the entries of `frames` encoded observations, the oldest first.
-    /// Rollouts keep one at a time, with `encoder.width()` entries; a raw one has
-    /// `encoder.raw_width()`.
+    /// Inputs of the networks: the entries of `frames` encoded observations, stacked as
+    /// [`Frame`] says. Rollouts keep one at a time; a raw one has `encoder.raw_width()` entries.
     #[must_use]
     pub fn obs_width(&self) -> usize {
         self.net.inputs()
@@ -154,9 +157,8 @@ impl<E: Engine> Model<E> {
     /// Room for up to `t` steps of `n` environments.
     #[must_use]
     pub fn rollout(&self, t: usize, n: usize) -> Rollout<E> {
-        let (numbers, pixels) = self.encoder.columns();
-        Rollout::new(t, n, numbers, self.dist.discrete(), self.dist.continuous())
-            .with_pixels(pixels)
+        Rollout::new(t, n, 0, self.dist.discrete(), self.dist.continuous())
+            .with_frame(self.frame.clone())
             .with_earlier(self.frames - 1)
             .with_masks(self.mask_width)
             .with_memory(self.memory_width())
@@ -199,21 +201,6 @@ pub(crate) fn clip_to_space(space: &Space, actions: &mut [f32]) {
             *a = a.clamp(low, high);
         }
     }
-}
-
-/// The images in what the network sees: frames lie on one another channel by channel where the
-/// observation is an image and nothing else.
-fn stacked_images(encoder: &Encoder, frames: usize) -> Result<Vec<PlacedImage>, Invalid> {
-    if let Some(size) = encoder.image() {
-        let size = ImageSize { channels: frames * size.channels, ..size };
-        return Ok(vec![PlacedImage { at: 0, size }]);
-    }
-    let images = encoder.images();
-    if frames > 1 && !images.is_empty() {
-        let reason = "must be 1 where an image is one entry of several";
-        return Err(Invalid::new("env.frame_stack", frames, reason));
-    }
-    Ok(images)
 }
 
 /// Bounds of what the network sees of a frame, entry by entry: those of the space, of a one-hot row, bits or
@@ -279,7 +266,7 @@ impl<E: Engine> Inference<E> {
     /// Memory for tiles of `model`.
     #[must_use]
     pub fn new(model: &Model<E>, kernel: Kernel) -> Self {
-        let kept_otherwise = model.encoder.image().is_some() || model.frames > 1;
+        let kept_otherwise = model.frame.pixels() > 0 || model.frames > 1;
         let tile = if kept_otherwise { TILE * model.obs_width() } else { 0 };
         Self { kernel, cache: Buffer::zeros(model.net.cache_len(TILE)), tile: Buffer::zeros(tile) }
     }

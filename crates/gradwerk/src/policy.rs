@@ -60,9 +60,9 @@ impl Policy {
         normalizers: Normalizers,
     ) -> Self {
         let observations = normalizers.observations.as_ref();
-        let width = model.encoder.width();
-        let obs_map = ObsMap::new(width, observations, config.normalize.clip);
-        let past = Past::new(model.frames, width);
+        let numbers = model.frame.numbers();
+        let obs_map = ObsMap::new(numbers, observations, config.normalize.clip);
+        let past = Past::new(model.frames, model.frame.clone());
         let inference = Inference::new(&model, kernel);
         let config = config.clone();
         Self {
@@ -497,7 +497,7 @@ impl Policy {
         }
         let kernel = Kernel::detect();
         let weights = Weights::new(&model, theta, kernel);
-        let mut normalizers = Normalizers::new(&config.normalize, model.encoder.width());
+        let mut normalizers = Normalizers::new(&config.normalize, model.frame.numbers());
         normalizers.load(state)?;
         let policy = Self::new(&config, model, weights, kernel, normalizers);
         Ok(policy.with_interface(state.get_meta("interface").ok()))
@@ -520,7 +520,7 @@ impl Policy {
     /// # Errors
     /// If the policy cannot act there, because the spaces differ; both are named.
     pub fn as_seen<'a>(&self, env: &'a dyn EnvFactory) -> Result<WithPrevious<'a>, Error> {
-        let env = self.config.as_seen(env)?;
+        let env = self.config.as_seen(env);
         let (obs, action) = (env.observation_space(), env.action_space());
         let own = &self.model;
         if obs == own.observation_space && action == own.action_space {

@@ -1,6 +1,7 @@
 //! The columns of one rollout, time-major: index `t * n + i` for step `t` of environment `i`.
 
 use crate::dist::{ActionRow, ActionRowMut, ActionRowsMut};
+use crate::frame::Frame;
 use gradwerk_env::End;
 use gradwerk_math::Real;
 use std::ops::Range;
@@ -21,9 +22,11 @@ pub struct Rollout<E> {
     /// Frames of each environment that are kept from before the rollout: one less than networks
     /// see at once.
     pub earlier: usize,
-    /// Entries of an encoded observation in `obs`; 0 of images.
+    /// What is kept of an encoded observation, and how networks see it.
+    pub frame: Frame,
+    /// Numbers of an encoded observation in `obs`; 0 of an image.
     pub obs_width: usize,
-    /// Bytes of an image in `pixels`; 0 of other observations.
+    /// Bytes of its images in `pixels`; 0 without one.
     pub pixel_width: usize,
     /// Discrete components of an action.
     pub discrete_width: usize,
@@ -33,10 +36,10 @@ pub struct Rollout<E> {
     pub mask_width: usize,
     /// Numbers that the networks remember; 0 without memory.
     pub memory_width: usize,
-    /// Encoded observations (normalised, or one-hot), `[earlier + T, N, d]`. Every frame lies here
-    /// once, whatever the number of them that a network sees.
+    /// Encoded observations (normalised, or one-hot) without their images, `[earlier + T, N, d]`.
+    /// Every frame lies here once, whatever the number of them that a network sees.
     pub obs: Vec<E>,
-    /// Images, `[earlier + T, N, channels, height, width]`.
+    /// Their images one after the other, `[earlier + T, N, pixel_width]`.
     pub pixels: Vec<u8>,
     /// Discrete action components as sampled.
     pub discrete: Vec<u32>,
@@ -69,6 +72,7 @@ impl<E: Real> Rollout<E> {
     pub fn new(t: usize, n: usize, obs: usize, discrete: usize, continuous: usize) -> Self {
         let mut rollout = Self {
             n,
+            frame: Frame::new(obs, &[]),
             obs_width: obs,
             discrete_width: discrete,
             continuous_width: continuous,
@@ -78,10 +82,11 @@ impl<E: Real> Rollout<E> {
         rollout
     }
 
-    /// With room for images of `width` bytes.
+    /// With room for observations that are kept like this.
     #[must_use]
-    pub fn with_pixels(mut self, width: usize) -> Self {
-        self.pixel_width = width;
+    pub fn with_frame(mut self, frame: Frame) -> Self {
+        (self.obs_width, self.pixel_width) = (frame.numbers(), frame.pixels());
+        self.frame = frame;
         self.set_len(self.t);
         self
     }

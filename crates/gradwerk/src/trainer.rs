@@ -134,7 +134,7 @@ impl Trainer {
         config.check_options(env)?;
         env.observation_space().validate()?;
         env.action_space().validate()?;
-        let env = &config.as_seen(env)?;
+        let env = &config.as_seen(env);
         let mut model = Model::build(config, &env.observation_space(), &env.action_space())?;
         if env.has_masks() {
             model = model.with_masks()?;
@@ -147,7 +147,7 @@ impl Trainer {
             threads: runtime.threads,
         })?;
         let (t, n) = source.shape(config.env.num_envs);
-        let (d, rollout) = (model.encoder.width(), model.rollout(t, n));
+        let (d, rollout) = (model.frame.numbers(), model.rollout(t, n));
         let mut normalizers = Normalizers::new(&config.normalize, d);
         if let (Some(moments), Some(known)) =
             (&mut normalizers.observations, source.moments(&model))

@@ -11,7 +11,7 @@ use gradwerk::estimate::{BASELINES, Baseline, Kind, Normalize};
 use gradwerk::{Runtime, Trainer};
 use gradwerk_env::{Action, End, Env, EnvFactory, Space, Step, custom, find};
 use gradwerk_math::Stream;
-use gradwerk_nn::{MEMORIES, MemoryConfig, NETWORKS, NetworkConfig};
+use gradwerk_nn::{MEMORIES, MemoryConfig, NETWORKS, NetworkConfig, SmallCnnConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -177,6 +177,22 @@ fn updates_do_not_allocate() {
         let calls = calls(&config, 2, 1, 6);
         if calls > 0 {
             failures.push(format!("{algo} on stacks: {calls} calls"));
+        }
+    }
+    for (algo, episodes) in [("ppo", false), ("off_policy_pg", false), ("reinforce", true)] {
+        let mut config = config(algo, "Pendulum-v1", episodes);
+        let (channels, stride, hidden) = (vec![4], 4, vec![16]);
+        config.network = NetworkConfig::SmallCnn(SmallCnnConfig {
+            channels,
+            stride,
+            hidden,
+            ..SmallCnnConfig::default()
+        });
+        (config.env.frame_stack, config.env.previous_action) = (2, true);
+        (config.env.previous_reward, config.env.time_limit) = (true, Some(12));
+        let calls = calls_in(&*custom("flicker", None, || Flicker), &config, 2, 1, 6);
+        if calls > 0 {
+            failures.push(format!("{algo} on images, actions and rewards: {calls} calls"));
         }
     }
     for name in NETWORKS.iter().filter(|name| **name != "tabular") {

@@ -87,11 +87,23 @@ fn remembering() -> impl Iterator<Item = (String, Config)> {
     })
 }
 
-/// All variants on every kind of environment, with memories, and REINFORCE with baselines that
-/// weigh by scores.
+/// Every algorithm that plays, on images beside the previous action and reward, in stacks.
+fn told() -> impl Iterator<Item = (String, Config)> {
+    ALGORITHMS.iter().filter(|algo| algo.name != "bc").map(|algo| {
+        let mut config = small(algo.name, "probe/pixel");
+        config.env.frame_stack = 3;
+        (config.env.previous_action, config.env.previous_reward) = (true, true);
+        config.normalize.observations = algo.name != "off_policy_pg";
+        (format!("{} on images, actions and rewards", algo.name), config)
+    })
+}
+
+/// All variants on every kind of environment, with memories, images among other entries, and
+/// REINFORCE with baselines that weigh by scores.
 fn runs() -> Vec<(String, Config)> {
     let mut runs: Vec<_> = ENVS.iter().flat_map(|env| variants(env)).collect();
     runs.extend(remembering());
+    runs.extend(told());
     for baseline in BASELINES.iter().filter(|b| b.needs_score) {
         for (kind, env) in [Kind::TotalReturn, Kind::RewardToGo].into_iter().zip(ENVS) {
             let mut config = small("reinforce", env);

@@ -20,34 +20,56 @@ use std::sync::atomic::AtomicBool;
 const FRAMES: usize = 4;
 
 /// Shows the last frames of another environment at once, the first one again where there are not
-/// so many.
+/// so many: every image with those before it, and so whatever lies between two images.
 struct Stacked<E> {
     env: E,
+    groups: Vec<Space>,
     frames: VecDeque<Vec<f32>>,
     last: Vec<f32>,
 }
 
+/// The entries that are stacked together: an image, or what lies between two of them.
+fn groups(space: &Space) -> Vec<Space> {
+    let mut groups: Vec<Space> = Vec::new();
+    for leaf in space.leaves() {
+        match (leaf, groups.last_mut()) {
+            (Space::Image { .. }, _) => groups.push(leaf.clone()),
+            (_, Some(Space::Tuple(others))) => others.push(leaf.clone()),
+            _ => groups.push(Space::Tuple(vec![leaf.clone()])),
+        }
+    }
+    groups
+}
+
 impl<E: Env> Stacked<E> {
     fn new(env: E) -> Self {
-        let last = vec![0.0; env.observation_space().width()];
-        Self { env, frames: VecDeque::new(), last }
+        let space = env.observation_space();
+        let last = vec![0.0; space.width()];
+        Self { env, groups: groups(&space), frames: VecDeque::new(), last }
     }
 
     fn show(&self, obs: &mut [f32]) {
-        for (frame, out) in self.frames.iter().zip(obs.chunks_exact_mut(self.last.len())) {
-            out.copy_from_slice(frame);
+        let (mut from, mut rest) = (0, obs);
+        for width in self.groups.iter().map(Space::width) {
+            for frame in &self.frames {
+                let (own, later) = rest.split_at_mut(width);
+                own.copy_from_slice(&frame[from..from + width]);
+                rest = later;
+            }
+            from += width;
         }
     }
 }
 
 impl<E: Env> Env for Stacked<E> {
     fn observation_space(&self) -> Space {
-        match self.env.observation_space() {
+        let stacked = |group: &Space| match *group {
             Space::Image { channels, height, width } => {
                 Space::Image { channels: FRAMES * channels, height, width }
             }
-            other => Space::Tuple(vec![other; FRAMES]),
-        }
+            ref other => Space::Tuple(vec![other.clone(); FRAMES]),
+        };
+        Space::Tuple(self.groups.iter().map(stacked).collect())
     }
     fn action_space(&self) -> Space {
         self.env.action_space()
@@ -102,6 +124,97 @@ impl Env for Dot {
     }
 }
 
+/// What [`Dot`] shows in a place of its own, seen by two cameras and told in numbers, an index and
+/// bits.
+#[derive(Clone, Default)]
+struct Scene {
+    dot: Dot,
+    image: Vec<f32>,
+}
+
+impl Scene {
+    fn show(&self, obs: &mut [f32]) {
+        let place = (self.dot.0 / 6, self.dot.0 % 6);
+        obs[..2].copy_from_slice(&[0.5 * place.0 as f32, -0.1 * place.1 as f32]);
+        obs[2..38].copy_from_slice(&self.image);
+        obs[38..41].copy_from_slice(&[(place.0 % 3) as f32, 1.0, (place.1 % 2) as f32]);
+        (0..24).for_each(|k| obs[41 + k] = ((7 * k as u32 + 31 * self.dot.0) % 256) as f32);
+        obs[65] = place.1 as f32;
+    }
+}
+
+impl Env for Scene {
+    fn observation_space(&self) -> Space {
+        let bits = Space::MultiBinary { n: 2 };
+        let right = Space::Image { channels: 2, height: 4, width: 3 };
+        Space::dict([
+            ("place", Space::uniform_box(2, -9.0, 9.0)),
+            ("left", self.dot.observation_space()),
+            ("kind", Space::Discrete { n: 3 }),
+            ("more", Space::Tuple(vec![bits, right])),
+            ("column", Space::uniform_box(1, -9.0, 9.0)),
+        ])
+    }
+    fn action_space(&self) -> Space {
+        self.dot.action_space()
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        self.image.resize(36, 0.0);
+        self.dot.reset(rng, &mut self.image);
+        self.show(obs);
+    }
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
+        let step = self.dot.step(action, rng, &mut self.image);
+        self.show(obs);
+        step
+    }
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        self.dot.snapshot()
+    }
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), EnvError> {
+        self.image.resize(36, 0.0);
+        self.dot.restore(snapshot)
+    }
+}
+
+/// Shows the pixels of another environment as the numbers that they stand for.
+struct Bright<E>(E);
+
+impl<E: Env> Bright<E> {
+    fn brighten(&self, obs: &mut [f32]) {
+        let mut rest = obs;
+        for leaf in self.0.observation_space().leaves() {
+            let (own, later) = rest.split_at_mut(leaf.width());
+            if matches!(leaf, Space::Image { .. }) {
+                own.iter_mut().for_each(|x| *x *= 1.0 / 255.0);
+            }
+            rest = later;
+        }
+    }
+}
+
+impl<E: Env> Env for Bright<E> {
+    fn observation_space(&self) -> Space {
+        let numbers = |leaf: &Space| match leaf {
+            Space::Image { .. } => Space::uniform_box(leaf.width(), 0.0, 1.0),
+            other => other.clone(),
+        };
+        Space::Tuple(self.0.observation_space().leaves().into_iter().map(numbers).collect())
+    }
+    fn action_space(&self) -> Space {
+        self.0.action_space()
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        self.0.reset(rng, obs);
+        self.brighten(obs);
+    }
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
+        let step = self.0.step(action, rng, obs);
+        self.brighten(obs);
+        step
+    }
+}
+
 /// The same environment plain and stacked by itself; a limit that cuts most episodes.
 fn pair<E: Env + 'static>(
     id: &str,
@@ -111,8 +224,9 @@ fn pair<E: Env + 'static>(
     [custom(id, Some(13), make), custom(id, Some(13), move || Stacked::new(again()))]
 }
 
-/// Numbers with either kind of actions, an index, both kinds at once, and an image.
-const ENVS: [&str; 5] = ["pole", "pendulum", "lake", "hybrid", "dot"];
+/// Numbers with either kind of actions, an index, both kinds at once, an image, and images among
+/// numbers, indices and bits.
+const ENVS: [&str; 6] = ["pole", "pendulum", "lake", "hybrid", "dot", "scene"];
 
 fn envs(id: &str) -> [Box<dyn EnvFactory>; 2] {
     let lake = find("FrozenLake-v1").unwrap().mdp().unwrap();
@@ -121,13 +235,14 @@ fn envs(id: &str) -> [Box<dyn EnvFactory>; 2] {
         "pendulum" => pair(id, Pendulum::default),
         "lake" => pair(id, || MdpEnv::new(lake.clone())),
         "hybrid" => pair(id, Hybrid::default),
+        "scene" => pair(id, Scene::default),
         _ => pair(id, Dot::default),
     }
 }
 
 fn network(id: &str, algo: &str) -> NetworkConfig {
     let shared = !["npg", "trpo"].contains(&algo);
-    if id == "dot" {
+    if ["dot", "scene"].contains(&id) {
         let (channels, hidden) = (vec![4], vec![16]);
         return NetworkConfig::SmallCnn(SmallCnnConfig {
             channels,
@@ -195,8 +310,12 @@ fn runs() -> Vec<(String, Config)> {
         runs.push((format!("ppo on {id}"), config("ppo", id)));
         runs.push((format!("off_policy_pg on {id}"), config("off_policy_pg", id)));
     }
-    runs.push(("reinforce on dot".into(), config("reinforce", "dot")));
-    runs.push(("gru on pole".into(), remembering(config("ppo", "pole"))));
+    for id in ["dot", "scene"] {
+        runs.push((format!("reinforce on {id}"), config("reinforce", id)));
+    }
+    for id in ["pole", "scene"] {
+        runs.push((format!("gru on {id}"), remembering(config("ppo", id))));
+    }
     runs
 }
 
@@ -226,7 +345,7 @@ fn stacks_are_those_of_an_environment_that_stacks() {
 
 #[test]
 fn recordings_are_learned_from_and_judged_in_stacks() {
-    for id in ["pole", "lake", "dot"] {
+    for id in ["pole", "lake", "dot", "scene"] {
         let (envs, folder) = (envs(id), tempfile::tempdir().unwrap());
         let files = [0, 1].map(|k| {
             let path = folder.path().join(format!("{k}.safetensors"));
@@ -268,6 +387,24 @@ fn recordings_are_learned_from_and_judged_in_stacks() {
     }
 }
 
+/// Images are kept as bytes, whatever stands beside them; a network that takes them for numbers
+/// learns the same.
+#[test]
+fn bytes_of_images_are_the_numbers_they_stand_for() {
+    let env = custom("scene", Some(13), Scene::default);
+    let bright = custom("scene", Some(13), || Bright(Scene::default()));
+    for algo in ALGOS {
+        let mut config = plain(&config(algo, "scene"));
+        config.network = network("pole", algo);
+        let hash = |env: &dyn EnvFactory| {
+            let mut trainer = trainer(&config, env, 2);
+            run(&mut trainer, 4);
+            trainer.params_sha256()
+        };
+        assert_eq!(hash(&*env), hash(&*bright), "{algo}");
+    }
+}
+
 /// Final observations of a recording with a value function, which bootstraps from them.
 #[test]
 fn values_bootstrap_from_stacks() {
@@ -289,7 +426,7 @@ fn values_bootstrap_from_stacks() {
 fn bits_do_not_depend_on_threads_and_runs_resume() {
     for (name, mut config) in runs() {
         // Moments of frames, where there are any.
-        let vector = ["pole", "pendulum", "hybrid"].contains(&config.env.id.as_str());
+        let vector = ["pole", "pendulum", "hybrid", "scene"].contains(&config.env.id.as_str());
         config.normalize.observations = vector && config.algo.name() != "off_policy_pg";
         let [env, _] = envs(&config.env.id);
         let whole = [1, 3, 4].map(|threads| {

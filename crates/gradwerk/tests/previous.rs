@@ -8,6 +8,7 @@ use gradwerk::schedule::Schedule;
 use gradwerk::{EvalOptions, Policy, Pool, Runtime, Trainer, evaluate};
 use gradwerk_env::{Action, End, Env, EnvFactory, Space, Step, custom, find};
 use gradwerk_math::{Kernel, Stream};
+use gradwerk_nn::{NetworkConfig, SmallCnnConfig};
 use std::sync::atomic::AtomicBool;
 
 /// Two arms, of which one pays in this episode; nothing is seen. Who stays with an arm that paid
@@ -54,6 +55,10 @@ fn config(action: bool, reward: bool) -> Config {
     config
 }
 
+fn small_cnn(channels: Vec<usize>, hidden: Vec<usize>) -> NetworkConfig {
+    NetworkConfig::SmallCnn(SmallCnnConfig { channels, hidden, ..SmallCnnConfig::default() })
+}
+
 fn trainer(config: &Config, env: &dyn EnvFactory, threads: usize) -> Trainer {
     Trainer::with_env(config, env, Runtime { threads, kernel: Kernel::detect() }).unwrap()
 }
@@ -86,13 +91,23 @@ fn who_knows_action_and_reward_finds_the_arm() {
 
 #[test]
 fn runs_resume_and_threads_change_nothing() {
-    for id in ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1", "probe/masked", "probe/hybrid"] {
+    for id in [
+        "CartPole-v1",
+        "Pendulum-v1",
+        "FrozenLake-v1",
+        "probe/masked",
+        "probe/hybrid",
+        "probe/pixel",
+    ] {
         let mut config = config(true, true);
         (config.env.id, config.env.num_envs) = (id.into(), 5);
         config.env.time_limit = Some(11);
         config.rollout.steps = 60;
         config.env.frame_stack = 3;
         config.normalize.observations = true;
+        if id == "probe/pixel" {
+            config.network = small_cnn(vec![4], vec![16]);
+        }
         let env = find(id).unwrap();
         let mut whole = trainer(&config, env, 1);
         run(&mut whole, 4);
@@ -119,13 +134,60 @@ fn recordings_hold_what_the_policy_saw() {
     assert_eq!((&episode.obs[..4], episode.obs.len()), (&[1.0, 0.0, 0.0, 0.0][..], 40));
 }
 
+/// Two doors as an image, of which the bright one changes places at every step; the right one is
+/// the one that was taken before, the first time any: who sees the image alone is right half of
+/// the time.
+#[derive(Default)]
+struct Doors {
+    first: bool,
+    last: u32,
+    bright: u32,
+}
+
+impl Doors {
+    fn show(&self, obs: &mut [f32]) {
+        let bright = |k: usize| k % 4 / 2 == self.bright as usize;
+        (0..16).for_each(|k| obs[k] = if bright(k) { 255.0 } else { 0.0 });
+    }
+}
+
+impl Env for Doors {
+    fn observation_space(&self) -> Space {
+        Space::Image { channels: 1, height: 4, width: 4 }
+    }
+    fn action_space(&self) -> Space {
+        Space::Discrete { n: 2 }
+    }
+    fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
+        (self.first, self.bright) = (true, rng.below(2));
+        self.show(obs);
+    }
+    /// The door that was bright when it was taken, by its number, or the other one.
+    fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
+        let taken = action.discrete[0];
+        let right = self.first || taken == (self.last ^ self.bright);
+        (self.first, self.last, self.bright) = (false, taken, rng.below(2));
+        self.show(obs);
+        Step { reward: f64::from(u8::from(right)), end: End::Continue }
+    }
+}
+
+/// The sum of what was done and what is seen decides: neither the image nor the action is enough.
 #[test]
-fn images_have_no_place_for_it() {
-    for (action, key) in [(true, "env.previous_action"), (false, "env.previous_reward")] {
-        let mut config = config(action, true);
-        config.env.id = "probe/pixel".into();
-        let error = Trainer::new(&config, Runtime::default()).err().unwrap().to_string();
-        let expected = format!("{key} = true: the observations of probe/pixel are images");
-        assert!(error.starts_with(&expected), "{error}");
+fn an_image_and_the_previous_action_are_seen_together() {
+    let env = custom("doors", Some(10), Doors::default);
+    for (action, frames) in [(true, 1), (true, 2), (false, 1)] {
+        let mut config = config(action, false);
+        config.env.frame_stack = frames;
+        config.network = small_cnn(vec![8], vec![32]);
+        config.steps = 60_000;
+        let mut trainer = trainer(&config, &*env, 2);
+        while !trainer.finished() {
+            trainer.update().unwrap();
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        trainer.policy().save(file.path()).unwrap();
+        let score = score(&Policy::load(file.path()).unwrap(), &*env);
+        assert_eq!(score > 9.5, action, "action {action}, {frames} frames: {score}");
     }
 }

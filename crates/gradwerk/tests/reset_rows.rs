@@ -211,7 +211,7 @@ fn whole_episodes_are_the_same_bit_for_bit() {
 #[test]
 fn stacks_and_previous_actions_begin_anew_behind_them() {
     let plan = Plan::Episodes { quota: 3, longest: 30 };
-    let told = |env| WithPrevious::new(env, true, true).unwrap();
+    let told = |env| WithPrevious::new(env, true, true);
     for mut config in configs() {
         config.env.frame_stack = 3;
         let at_once = roll(&config, &told(Factory.inner()), plan);

@@ -16,11 +16,12 @@ pub(crate) struct Replay {
     recording: Recording,
     digest: String,
     inference: Inference<f32>,
-    /// Encoded final observations of the truncated episodes, stacked, and the rows that they
-    /// follow.
+    /// Encoded final observations of the truncated episodes, stacked frame by frame, without their
+    /// images.
     final_obs: Vec<f32>,
-    /// The same of images.
+    /// The images.
     final_pixels: Vec<u8>,
+    /// The rows that they follow.
     final_row: Vec<usize>,
     final_value: Vec<f32>,
     /// What is remembered before them.
@@ -79,9 +80,9 @@ impl Replay {
         (longest.unwrap_or(0), self.episodes())
     }
 
-    /// Moments of all observations as networks see them; of indices, bits and pixels 0.
+    /// Moments of the numbers that are kept of all observations; of indices and bits 0.
     pub fn moments(&self, encoder: &Encoder) -> Moments {
-        let (r, raw, d) = (&self.recording, encoder.raw_width(), encoder.width());
+        let (r, raw, d) = (&self.recording, encoder.raw_width(), encoder.columns().0);
         let (mut shift, mut sum, mut square) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
         encoder.for_vectors(&mut |from, first, width| {
             for (shift, &x) in shift[first..].iter_mut().zip(&r.obs[from..from + width]) {
@@ -182,10 +183,8 @@ impl Replay {
             self.inference.value(model, weights, seen, &mut [], &mut value);
             rollout.value = value;
         }
-        let finals = match rollout.pixel_width {
-            0 => Inputs::Numbers(&self.final_obs),
-            _ => Inputs::Pixels(&self.final_pixels),
-        };
+        let (frames, numbers) = (1 + rollout.earlier, &self.final_obs);
+        let finals = Inputs::kept(&rollout.frame, frames, numbers, &self.final_pixels);
         let memory = &mut self.final_memory;
         self.inference.value(model, weights, finals, memory, &mut self.final_value);
         let last = rollout.rows() - rollout.n;

@@ -1,7 +1,7 @@
 //! From observations as a rollout keeps them to what a network reads.
 
 use super::Rollout;
-use crate::encode::brightness;
+use crate::frame::Frame;
 use gradwerk_math::Real;
 use std::ops::Range;
 
@@ -11,8 +11,17 @@ use std::ops::Range;
 pub enum Inputs<'a, E> {
     /// Numbers, as the network reads them.
     Numbers(&'a [E]),
-    /// Images, a byte per pixel, to be shown from 0 to 1.
-    Pixels(&'a [u8]),
+    /// Stacks of so many frames, one frame after the other as they are kept.
+    Kept {
+        /// How a frame is kept.
+        frame: &'a Frame,
+        /// How many a stack has.
+        frames: usize,
+        /// `[rows, frames, frame.numbers()]`.
+        numbers: &'a [E],
+        /// `[rows, frames, frame.pixels()]`, to be shown from 0 to 1.
+        pixels: &'a [u8],
+    },
     /// Rows `first..end` of a rollout, each shown with the frames before it.
     Stacks {
         /// Where every frame lies once.
@@ -24,24 +33,41 @@ pub enum Inputs<'a, E> {
     },
 }
 
-impl<E: Real> Inputs<'_, E> {
+impl<'a, E: Real> Inputs<'a, E> {
+    /// Stacks of so many frames, one frame after the other as they are kept.
+    #[must_use]
+    pub fn kept(frame: &'a Frame, frames: usize, numbers: &'a [E], pixels: &'a [u8]) -> Self {
+        match frame.pixels() {
+            0 => Self::Numbers(numbers),
+            _ => Self::Kept { frame, frames, numbers, pixels },
+        }
+    }
+
     /// How many entries a network reads.
     #[must_use]
     #[allow(clippy::len_without_is_empty)] // nobody asks
     pub fn len(self) -> usize {
         match self {
             Self::Numbers(numbers) => numbers.len(),
-            Self::Pixels(pixels) => pixels.len(),
+            Self::Kept { numbers, pixels, .. } => numbers.len() + pixels.len(),
             Self::Stacks { rollout, first, end } => (end - first) * rollout.stack_width(),
         }
     }
 
-    /// The entries of a range; of stacks, whole rows.
+    /// The entries of a range; whole rows, unless they are numbers as the network reads them.
     #[must_use]
     pub fn part(self, entries: Range<usize>) -> Self {
         match self {
             Self::Numbers(numbers) => Self::Numbers(&numbers[entries]),
-            Self::Pixels(pixels) => Self::Pixels(&pixels[entries]),
+            Self::Kept { frame, frames, numbers, pixels } => {
+                let row = frames * frame.width();
+                let cut = |width: usize| {
+                    let width = frames * width;
+                    entries.start / row * width..entries.end / row * width
+                };
+                let numbers = &numbers[cut(frame.numbers())];
+                Self::Kept { frame, frames, numbers, pixels: &pixels[cut(frame.pixels())] }
+            }
             Self::Stacks { rollout, first, .. } => {
                 let width = rollout.stack_width();
                 let end = first + entries.end / width;
@@ -57,9 +83,17 @@ impl<E: Real> Inputs<'_, E> {
     pub fn fill(self, out: &mut [E]) {
         match self {
             Self::Numbers(numbers) => out.copy_from_slice(numbers),
-            Self::Pixels(pixels) => {
-                assert_eq!(out.len(), pixels.len(), "out: one entry per pixel");
-                out.iter_mut().zip(pixels).for_each(|(out, &pixel)| *out = brightness(pixel));
+            Self::Kept { frame, frames, numbers, pixels } => {
+                assert_eq!(out.len(), self.len(), "out: whole rows");
+                let (n, p) = (frame.numbers(), frame.pixels());
+                for (row, out) in out.chunks_exact_mut(frames * frame.width()).enumerate() {
+                    for slot in 0..frames {
+                        let at = row * frames + slot;
+                        let (numbers, pixels) =
+                            (&numbers[at * n..(at + 1) * n], &pixels[at * p..(at + 1) * p]);
+                        frame.show((frames, slot), numbers, pixels, out);
+                    }
+                }
             }
             Self::Stacks { rollout, first, end } => {
                 assert_eq!(out.len(), self.len(), "out: whole rows");
@@ -89,30 +123,27 @@ impl<E: Real> Rollout<E> {
         if self.earlier > 0 {
             return Inputs::Stacks { rollout: self, first: rows.start, end: rows.end };
         }
-        self.frames(rows)
+        let (numbers, pixels) = self.frames(rows);
+        Inputs::kept(&self.frame, 1, numbers, pixels)
     }
 
-    /// Frames by their places in `obs` or `pixels`.
-    fn frames(&self, places: Range<usize>) -> Inputs<'_, E> {
+    /// Frames by their places in `obs` and `pixels`.
+    fn frames(&self, places: Range<usize>) -> (&[E], &[u8]) {
         let cut = |width: usize| places.start * width..places.end * width;
-        if self.pixel_width > 0 {
-            Inputs::Pixels(&self.pixels[cut(self.pixel_width)])
-        } else {
-            Inputs::Numbers(&self.obs[cut(self.obs_width)])
-        }
+        (&self.obs[cut(self.obs_width)], &self.pixels[cut(self.pixel_width)])
     }
 
     /// Entries of a row as a network reads it.
     fn stack_width(&self) -> usize {
-        (1 + self.earlier) * (self.obs_width + self.pixel_width)
+        (1 + self.earlier) * self.frame.width()
     }
 
     /// Write the frames of a row, the oldest first.
     fn fill_stack(&self, row: usize, out: &mut [E]) {
-        let width = self.obs_width + self.pixel_width;
-        for (age, out) in (0..=self.earlier).rev().zip(out.chunks_exact_mut(width)) {
-            let place = self.place_before(row, self.time[row], age);
-            self.frames(place..place + 1).fill(out);
+        for slot in 0..=self.earlier {
+            let place = self.place_before(row, self.time[row], self.earlier - slot);
+            let (numbers, pixels) = self.frames(place..place + 1);
+            self.frame.show((1 + self.earlier, slot), numbers, pixels, out);
         }
     }
 
@@ -124,7 +155,7 @@ impl<E: Real> Rollout<E> {
 
     /// Complete a stack whose last frame stands there, and follows what the rollout keeps: it is
     /// step `time` of its episode and would be `row`. Write the others, as they are kept, into
-    /// `numbers` or `pixels`.
+    /// `numbers` and `pixels`.
     pub(crate) fn complete_stack(
         &self,
         (row, time): (usize, u32),
@@ -178,6 +209,7 @@ fn copy_frame<T: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gradwerk_nn::{ImageSize, PlacedImage};
 
     /// Two environments, three steps, two earlier frames; frame of environment i at step t is
     /// 10 t + i, earlier ones negative. Environment 0 is at step 1 of its episode; environment 1
@@ -222,5 +254,29 @@ mod tests {
         assert_eq!(complete(7, 1), [21.0, 21.0, 30.0]);
         // The final frame of the episode that ended with step 0 of environment 1.
         assert_eq!(complete(3, 8), [-11.0, 1.0, 30.0]);
+    }
+
+    /// One environment, two steps of one episode, one earlier frame: a number and an image of two
+    /// pixels.
+    #[test]
+    fn images_and_numbers_of_a_frame_are_shown_together() {
+        let size = ImageSize { channels: 1, height: 1, width: 2 };
+        let frame = Frame::new(3, &[PlacedImage { at: 1, size }]);
+        let mut rollout = Rollout::<f64>::new(2, 1, 0, 1, 0).with_frame(frame).with_earlier(1);
+        rollout.obs = vec![-1.0, 0.5, 1.5];
+        rollout.pixels = vec![0, 255, 255, 0, 255, 255];
+        rollout.time = vec![4, 5];
+        let mut out = [9.0; 12];
+        rollout.inputs(0..2).fill(&mut out);
+        assert_eq!(out[..6], [-1.0, 0.5, 0.0, 1.0, 1.0, 0.0]);
+        assert_eq!(out[6..], [0.5, 1.5, 1.0, 0.0, 1.0, 1.0]);
+        let (mut numbers, mut pixels) = ([9.0, 2.5], [9, 9, 0, 0]);
+        rollout.complete_stack((2, 6), &mut numbers, &mut pixels);
+        assert_eq!((numbers, pixels), ([1.5, 2.5], [255, 255, 0, 0]));
+        let all = ([numbers, numbers].concat(), [[0; 4], pixels].concat());
+        let kept = Inputs::kept(&rollout.frame, 2, &all.0, &all.1);
+        assert_eq!((kept.len(), kept.part(6..12).len()), (12, 6));
+        kept.part(6..12).fill(&mut out[..6]);
+        assert_eq!(out[..6], [1.5, 2.5, 1.0, 1.0, 0.0, 0.0]);
     }
 }

@@ -87,7 +87,7 @@ pub fn check_recording(
 
 /// Bytes per row of the rollout, in the shards and joined.
 fn row_bytes(model: &Model<f32>) -> u64 {
-    let (numbers, pixels) = model.encoder.columns();
+    let (numbers, pixels) = (model.frame.numbers(), model.frame.pixels());
     let (wd, wc) = (model.dist.discrete(), model.dist.continuous());
     2 * (4 * (numbers + wd + wc + model.memory_width()) + pixels + model.mask_width) as u64
         + 4 * COLUMNS
@@ -95,7 +95,7 @@ fn row_bytes(model: &Model<f32>) -> u64 {
 
 /// Bytes per environment of the frames from before the rollout: there, joined, and raw.
 fn earlier_bytes(model: &Model<f32>) -> u64 {
-    let (numbers, pixels) = model.encoder.columns();
+    let (numbers, pixels) = (model.frame.numbers(), model.frame.pixels());
     let frame = 2 * (4 * numbers + pixels) + 4 * model.encoder.raw_width();
     (model.frames as u64 - 1) * frame as u64
 }

@@ -92,7 +92,7 @@ impl Sampler {
         let plan = Plan::Episodes { quota: episodes / envs, longest: limit as usize };
         let learner = &engine.learner;
         let shard = Shard::new(0, env, &learner.model, plan, learner.kernel());
-        Self { shard, plan, obs_map: ObsMap::new(learner.model.encoder.width(), None, 10.0) }
+        Self { shard, plan, obs_map: ObsMap::new(learner.model.frame.numbers(), None, 10.0) }
     }
 
     /// One rollout, left in the shard.

@@ -140,7 +140,7 @@ impl Play {
         let Some(policy) = policy else {
             let env = gradwerk_env::find(&self.what).map_err(|error| self.unknown(&error))?;
             let settings = limited(env.default_settings(), LONGEST);
-            let as_it_is = WithPrevious::new(env, false, false)?;
+            let as_it_is = WithPrevious::new(env, false, false);
             return Ok((as_it_is, self.own_actor(env)?, settings));
         };
         let config = policy.config();
