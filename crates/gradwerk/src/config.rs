@@ -7,7 +7,7 @@ use crate::dist::DistConfig;
 use crate::estimate::EstimatorConfig;
 use crate::layers::Sources;
 use crate::schedule::Schedule;
-use gradwerk_env::{EnvFactory, EnvSettings, WithPrevious};
+use gradwerk_env::{EnvFactory, EnvSettings, FindError, WithPrevious, outside};
 use gradwerk_nn::{MemoryConfig, NetworkConfig, NnError, OptimizerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ pub struct Config {
     pub checkpoint: CheckpointConfig,
     /// When the quality of the gradient is measured.
     pub diagnose: DiagnoseConfig,
+    /// Where MuJoCo is, for the environments that stand on it.
+    pub mujoco: MujocoConfig,
 }
 
 impl Default for Config {
@@ -74,6 +76,7 @@ impl Default for Config {
             eval: EvalConfig::default(),
             checkpoint: CheckpointConfig::default(),
             diagnose: DiagnoseConfig::default(),
+            mujoco: MujocoConfig::default(),
         }
     }
 }
@@ -190,6 +193,25 @@ impl Default for CheckpointConfig {
     }
 }
 
+/// Where MuJoCo is. Where nothing is said, the variables GRADWERK_MUJOCO and
+/// GRADWERK_MUJOCO_MODELS do, else the packages of the active Python are searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MujocoConfig {
+    /// The library (libmujoco), or the folder that it lies in; "" looks for it.
+    pub library: String,
+    /// The folder with the models of the tasks (half_cheetah.xml, ...); "" looks for it.
+    pub models: String,
+}
+
+impl MujocoConfig {
+    /// Tell whoever opens MuJoCo.
+    pub fn choose(&self) {
+        outside::choose("mujoco.library", &self.library);
+        outside::choose("mujoco.models", &self.models);
+    }
+}
+
 /// A value that a setting must not have.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{key} = {value}: {reason}")]
@@ -251,6 +273,15 @@ impl Config {
         sources.flag("env.id", env, &format!("environment {env}"))?;
         sources.flag("algo.kind", algo, &format!("algorithm {algo}"))?;
         Ok(sources.resolve()?.config)
+    }
+
+    /// The environment that is not the user's own.
+    ///
+    /// # Errors
+    /// If there is none of that name, or it lacks something.
+    pub fn find_env(&self) -> Result<&'static dyn EnvFactory, FindError> {
+        self.mujoco.choose();
+        gradwerk_env::find(&self.env.id)
     }
 
     /// The settings of the environment's wrapper; `default_limit` is the environment's own.

@@ -114,7 +114,7 @@ impl Trainer {
     /// # Errors
     /// If the configuration is invalid.
     pub fn new(config: &Config, runtime: Runtime) -> Result<Self, Error> {
-        let env = gradwerk_env::find(&config.env.id).map_err(|e| Error::Usage(e.to_string()))?;
+        let env = config.find_env().map_err(|e| Error::Usage(e.to_string()))?;
         Self::with_env(config, env, runtime)
     }
 
