@@ -358,10 +358,8 @@ impl Trainer {
         let d = self.rollout.obs_width;
         self.shift.iter_mut().enumerate().for_each(|(j, s)| *s = self.obs_map.shift(j));
         for shard in self.source.shards() {
-            let r = &shard.rollout;
-            for i in 0..r.n {
-                let valid = (0..r.t).filter(|t| r.valid[t * r.n + i]);
-                let (count, entries) = (valid.count() as f64, i * d..(i + 1) * d);
+            for (i, &count) in shard.obs_count.iter().enumerate() {
+                let (count, entries) = (count as f64, i * d..(i + 1) * d);
                 let (sum, square) = (&shard.obs_sum[entries.clone()], &shard.obs_square[entries]);
                 moments.merge_shifted(count, &self.shift, sum, square);
             }
