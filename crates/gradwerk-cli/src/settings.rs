@@ -8,7 +8,7 @@ use std::path::Path;
 /// What to train, and how.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Settings {
-    /// An environment (gradwerk list envs, or a .mdp.toml file), or a configuration file (.toml)
+    /// An environment (gradwerk list envs, or a .mdp.toml or .mjcf.toml file), or a configuration file (.toml)
     #[arg(value_name = "ENV|CONFIG.toml")]
     pub target: String,
     /// Algorithm (gradwerk list algos)
@@ -74,9 +74,9 @@ pub fn integer(n: u64, typed: &str) -> Result<i64, Error> {
     i64::try_from(n).map_err(|_| Error::Usage(format!("{typed}: must be below 2^63")))
 }
 
-/// Whether the target is a configuration; a file with a finite problem is an environment.
+/// Whether the target is a configuration; a file that describes an environment is none.
 fn is_file(target: &str) -> bool {
-    if gradwerk_env::finite::file::is_mdp_file(target) {
+    if gradwerk_env::registry::is_file(target) {
         return false;
     }
     Path::new(target).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))

@@ -16,6 +16,9 @@
 //! - [`hybrid`]: problems whose actions are a choice and numbers at once;
 //! - [`memory`]: problems in which what matters was seen earlier;
 //! - [`picture`]: what environments look like to people;
+//! - [`outside`]: where things outside are that environments stand on;
+//! - [`fingerprint`]: what tells one environment's snapshots from another's;
+//! - [`tree`]: users' files as values with lines;
 //! - [`registry`]: the list of all of them by name.
 //!
 //! An episode is a function of (seed, environment, episode, actions): all randomness comes from
@@ -68,23 +71,27 @@ pub mod classic;
 pub mod columns;
 pub mod env;
 pub mod exact_gaussian;
+pub mod fingerprint;
 pub mod finite;
 pub mod games;
 pub mod grid;
 pub mod hybrid;
 pub mod mask;
 pub mod memory;
+pub mod outside;
 pub mod picture;
 pub mod previous;
 pub mod probe;
 pub mod registry;
 pub mod snapshot;
 pub mod space;
+pub mod tree;
 pub mod vec_env;
 
 pub use batch::EnvBatch;
 pub use check::{Check, CheckReport, check_env};
 pub use env::{Action, End, Env, EnvError, Step};
+pub use fingerprint::Fingerprint;
 pub use finite::{Mdp, MdpEnv, MdpError, MdpFactory, Observation, Transition};
 pub use gradwerk_math::Stream;
 pub use previous::WithPrevious;

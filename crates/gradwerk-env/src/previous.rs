@@ -91,6 +91,9 @@ impl EnvFactory for WithPrevious<'_> {
     fn simulator(&self) -> Option<String> {
         self.env.simulator()
     }
+    fn takes_options(&self) -> bool {
+        self.env.takes_options()
+    }
     /// None where something is added: the words are about other observations.
     fn interface(&self) -> Option<String> {
         if self.adds() { None } else { self.env.interface() }
@@ -132,7 +135,7 @@ struct PreviousBatch {
     widths: (usize, usize),
     /// Lengths of the discrete and the continuous part of an action row.
     action_widths: (usize, usize),
-    /// Slots whose step is only a reset.
+    /// Slots whose step is only a reset, or was lost.
     reset_rows: Vec<bool>,
     /// Observations without what is added.
     obs: Vec<f32>,
@@ -225,6 +228,9 @@ impl VecEnv for PreviousBatch {
     fn resetting(&self) -> &[bool] {
         self.inner.resetting()
     }
+    fn lost(&self) -> &[bool] {
+        self.inner.lost()
+    }
     fn begin_round(&mut self, obs: &mut [f32]) {
         self.inner.begin_round(&mut self.obs);
         (0..self.num_envs()).for_each(|i| self.begin(i, obs));
@@ -240,8 +246,11 @@ impl VecEnv for PreviousBatch {
             final_obs: &mut self.final_obs,
         };
         self.inner.step(actions, active, &mut inner);
+        self.reset_rows.resize(active.len(), false);
+        let lost = self.inner.lost().iter();
+        self.reset_rows.iter_mut().zip(lost).for_each(|(reset, lost)| *reset |= lost);
         for i in (0..active.len()).filter(|&i| active[i]) {
-            if self.reset_rows.get(i) == Some(&true) {
+            if self.reset_rows[i] {
                 self.begin(i, rows.obs);
             } else {
                 self.show(i, actions, rows);

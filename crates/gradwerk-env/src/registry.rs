@@ -4,9 +4,10 @@ use crate::batch::has_masks;
 use crate::{
     Env, EnvBatch, EnvError, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, cards, classic,
     exact_gaussian,
-    finite::{self, MdpFactory, MdpFileError, file, problems},
+    finite::{self, MdpFactory, file, problems},
     games, grid, hybrid, memory,
     probe::{self, ProbeSolution},
+    tree::FileError,
 };
 use std::marker::PhantomData;
 use std::path::Path;
@@ -120,6 +121,10 @@ pub trait EnvFactory: Send + Sync {
     /// one release to the next.
     fn simulator(&self) -> Option<String> {
         None
+    }
+    /// Whether it was made with the options of the run's settings (`env.options`).
+    fn takes_options(&self) -> bool {
+        false
     }
     /// How whoever brings the environment shows values of its spaces, in words of its own: kept
     /// in the files of policies that were trained on it.
@@ -295,6 +300,34 @@ pub fn extend(envs: &[&'static dyn EnvFactory]) {
     guests.extend_from_slice(envs);
 }
 
+/// Environments that files describe, told by the ending of the file's name.
+#[derive(Clone, Copy)]
+pub struct FileKind {
+    /// The ending, as `.mdp.toml`.
+    pub ending: &'static str,
+    /// The environment that the file of this name describes now.
+    pub load: fn(&str) -> Result<&'static dyn EnvFactory, FindError>,
+}
+
+/// Kinds of files that adapters bring.
+static GUEST_FILES: Mutex<Vec<FileKind>> = Mutex::new(Vec::new());
+
+/// Read environments from files of another kind too, for adapters to simulators outside.
+pub fn extend_files(kind: FileKind) {
+    GUEST_FILES.lock().unwrap_or_else(PoisonError::into_inner).push(kind);
+}
+
+fn guest_file(id: &str) -> Option<FileKind> {
+    let kinds = GUEST_FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    kinds.iter().copied().find(|kind| id.ends_with(kind.ending))
+}
+
+/// Whether the name of an environment is that of a file which describes it.
+#[must_use]
+pub fn is_file(id: &str) -> bool {
+    file::is_mdp_file(id) || guest_file(id).is_some()
+}
+
 /// A name that is not in the list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown environment `{id}`{}, expected one of {}", did_you_mean(.suggestion), .known.join(", "))]
@@ -317,17 +350,18 @@ pub enum FindError {
     /// It is not in the list.
     #[error(transparent)]
     Unknown(#[from] UnknownEnv),
-    /// It is the name of a file, which is not a finite problem.
+    /// It is the name of a file, in which something is wrong.
     #[error(transparent)]
-    File(#[from] MdpFileError),
+    File(#[from] FileError),
     /// It needs something that is missing ([`EnvFactory::ready`]).
     #[error(transparent)]
     NotReady(#[from] EnvError),
 }
 
 /// The environment of that name: one of the list, one of a family with parameters in its names
-/// (a chain `mdp/chain-N` of any length, a game `games/bricks-exact`, ...), or the finite problem
-/// in a file if the name ends in `.mdp.toml` or `.mdp.json`.
+/// (a chain `mdp/chain-N` of any length, a game `games/bricks-exact`, ...), or what a file describes:
+/// a finite problem if the name ends in `.mdp.toml` or `.mdp.json`, or of a kind of
+/// [`extend_files`].
 ///
 /// # Errors
 /// If there is none: the error lists the names and suggests the nearest, or says what is wrong
@@ -340,6 +374,9 @@ pub fn find(id: &str) -> Result<&'static dyn EnvFactory, FindError> {
     if file::is_mdp_file(id) {
         let mdp = file::load(Path::new(id))?;
         return Ok(finite::intern(MdpFactory::of(id.into(), mdp)));
+    }
+    if let Some(kind) = guest_file(id) {
+        return (kind.load)(id);
     }
     if let Some(n) = chain_length(id) {
         return Ok(finite::intern(MdpFactory::of(id.into(), problems::chain(n))));

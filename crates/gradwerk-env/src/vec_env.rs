@@ -215,6 +215,14 @@ pub trait VecEnv: Send {
         let _ = obs;
     }
 
+    /// The slots whose last step was lost together with the environment that took it (in a process
+    /// that crashed): of their rows only `obs` is written, the first observation of an episode.
+    /// What was played before is cut at the observation that the lost step acted on. In an
+    /// evaluation the same episode begins again. Empty where nothing gets lost.
+    fn lost(&self) -> &[bool] {
+        &[]
+    }
+
     /// What went wrong in the last call, once; the rows that it wrote mean nothing then. Only
     /// environments of others can fail.
     fn take_failure(&mut self) -> Option<EnvError> {

@@ -9,10 +9,10 @@ use gradwerk_env::{Actions, End, EpisodeKeys, StepRows, VecEnv, registry, snapsh
 use gradwerk_math::{Purpose, Stream};
 use serde_json::{Value, json};
 
-/// The simulator's state, behind the two numbers that come first in a snapshot.
+/// The simulator's state, behind the three numbers that come first in a task's snapshot.
 fn state(env: &dyn VecEnv) -> Vec<f64> {
     let bytes = env.save().remove(0).snapshot.expect("tasks can be saved");
-    snapshot::decode_all(&bytes, bytes.len() / 8).expect("finite numbers").split_off(2)
+    snapshot::decode_all(&bytes, bytes.len() / 8).expect("finite numbers").split_off(3)
 }
 
 /// Step until the episode ends, or `most` times.

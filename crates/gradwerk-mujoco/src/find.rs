@@ -1,14 +1,19 @@
 //! Where MuJoCo's library and the models of the tasks are.
 //!
-//! Both come with Python packages. The library is the one that the environment variable
-//! [`LIBRARY_VARIABLE`] names (the file or its folder), else that of the package `mujoco` of the
-//! active Python; the models are in the folder that [`MODELS_VARIABLE`] names, else in the
-//! package `gymnasium`. Python is asked only where its packages are; nothing is run in it later.
+//! Both come with Python packages. The library is the one that the setting [`LIBRARY_SETTING`]
+//! names (the file or its folder), else the environment variable [`LIBRARY_VARIABLE`], else that
+//! of the package `mujoco` of the active Python; the models are in the folder that
+//! [`MODELS_SETTING`] names, else [`MODELS_VARIABLE`], else in the package `gymnasium`. Python is
+//! asked only where its packages are; nothing is run in it later.
 
-use std::ffi::OsString;
+use gradwerk_env::outside;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The setting that names the library, or the folder that it lies in.
+pub const LIBRARY_SETTING: &str = "mujoco.library";
+/// The setting that names the folder with the models (`half_cheetah.xml`, ...).
+pub const MODELS_SETTING: &str = "mujoco.models";
 /// Names the library, or the folder that it lies in.
 pub const LIBRARY_VARIABLE: &str = "GRADWERK_MUJOCO";
 /// Names the folder with the models (`half_cheetah.xml`, ...).
@@ -21,42 +26,76 @@ pub const INSTALL: &str = "pip install mujoco gymnasium";
 #[error("{0}")]
 pub struct Missing(pub String);
 
+/// A place, and who says so: a setting, a variable, or the package that it was found in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Who says so.
+    pub by: &'static str,
+}
+
 /// Where the two things are that the tasks need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
     /// The library.
-    pub library: Result<PathBuf, Missing>,
+    pub library: Result<Found, Missing>,
     /// The folder with the models.
-    pub models: Result<PathBuf, Missing>,
+    pub models: Result<Found, Missing>,
 }
 
-impl Places {
-    /// Look for them: in the variables, then in the packages of the active Python.
+/// What the user says about the two places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    library: Option<Found>,
+    models: Option<Found>,
+}
+
+impl Said {
+    /// What the settings say now, else the variables.
     #[must_use]
-    pub fn look() -> Self {
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        Self::from(variable(LIBRARY_VARIABLE), variable(MODELS_VARIABLE), &search_pythons)
+    pub fn now() -> Self {
+        Self {
+            library: said(LIBRARY_SETTING, LIBRARY_VARIABLE),
+            models: said(MODELS_SETTING, MODELS_VARIABLE),
+        }
+    }
+}
+
+fn said(setting: &'static str, variable: &'static str) -> Option<Found> {
+    if let Some(path) = outside::chosen(setting) {
+        return Some(Found { path: path.into(), by: setting });
+    }
+    let path = std::env::var_os(variable).filter(|value| !value.is_empty())?;
+    Some(Found { path: path.into(), by: variable })
+}
+
+/// Searches the active Python for something in a package.
+type Search<'a> = &'a dyn Fn(&str, Wanted) -> Option<PathBuf>;
+
+impl Places {
+    /// Where they are: as the user says, else in the packages of the active Python.
+    #[must_use]
+    pub fn look(said: &Said) -> Self {
+        Self::with(said, &search_pythons)
     }
 
-    /// As [`Places::look`], with the values of the variables and who searches packages.
-    fn from(
-        library: Option<OsString>,
-        models: Option<OsString>,
-        search: &dyn Fn(&str, Wanted) -> Option<PathBuf>,
-    ) -> Self {
-        let library = match library {
-            Some(path) => named_library(Path::new(&path)),
-            None => search("mujoco", library_in).ok_or_else(|| {
-                let how = format!("{LIBRARY_VARIABLE} = the path of libmujoco");
+    fn with(said: &Said, search: Search<'_>) -> Self {
+        let library = match &said.library {
+            Some(named) => named_library(named),
+            None => in_package("mujoco", library_in, search).ok_or_else(|| {
+                let how =
+                    format!("{LIBRARY_SETTING} or {LIBRARY_VARIABLE} to the path of libmujoco");
                 Missing(format!(
                     "MuJoCo is not installed in the active Python: {INSTALL}, or set {how}"
                 ))
             }),
         };
-        let models = match models {
-            Some(path) => named_models(Path::new(&path)),
-            None => search("gymnasium", models_in).ok_or_else(|| {
-                let how = format!("{MODELS_VARIABLE} = the folder with half_cheetah.xml");
+        let models = match &said.models {
+            Some(named) => named_models(named),
+            None => in_package("gymnasium", models_in, search).ok_or_else(|| {
+                let how =
+                    format!("{MODELS_SETTING} or {MODELS_VARIABLE} to the folder with half_cheetah.xml");
                 Missing(format!("the models of the MuJoCo tasks are missing (they come with Gymnasium): {INSTALL}, or set {how}"))
             }),
         };
@@ -67,24 +106,26 @@ impl Places {
 /// What is wanted from the folder of a package, if it is there.
 type Wanted = fn(&Path) -> Option<PathBuf>;
 
-fn named_library(path: &Path) -> Result<PathBuf, Missing> {
-    if path.is_file() {
-        return Ok(path.to_owned());
-    }
-    library_in(path).ok_or_else(|| {
+fn in_package(package: &'static str, wanted: Wanted, search: Search<'_>) -> Option<Found> {
+    Some(Found { path: search(package, wanted)?, by: package })
+}
+
+fn named_library(Found { path, by }: &Found) -> Result<Found, Missing> {
+    let found = if path.is_file() { Some(path.clone()) } else { library_in(path) };
+    found.map(|path| Found { path, by }).ok_or_else(|| {
         let path = path.display();
         Missing(format!(
-            "{LIBRARY_VARIABLE} = {path}: neither the library of MuJoCo nor a folder with one ({})",
+            "{by} = {path}: neither the library of MuJoCo nor a folder with one ({})",
             patterns().join(" or ")
         ))
     })
 }
 
-fn named_models(path: &Path) -> Result<PathBuf, Missing> {
-    if path.is_dir() {
-        return Ok(path.to_owned());
+fn named_models(named: &Found) -> Result<Found, Missing> {
+    if named.path.is_dir() {
+        return Ok(named.clone());
     }
-    Err(Missing(format!("{MODELS_VARIABLE} = {}: not a folder", path.display())))
+    Err(Missing(format!("{} = {}: not a folder", named.by, named.path.display())))
 }
 
 /// The models inside the package `gymnasium`.
@@ -155,27 +196,32 @@ mod tests {
         patterns()[0]
     }
 
+    fn library(path: &Path) -> Result<Found, Missing> {
+        let named = Found { path: path.to_owned(), by: LIBRARY_SETTING };
+        Places::with(&Said { library: Some(named), models: None }, &nowhere).library
+    }
+
     #[test]
     fn what_is_missing_is_said_with_the_line_that_installs_it() {
-        let places = Places::from(None, None, &nowhere);
+        let places = Places::with(&Said::default(), &nowhere);
         for missing in [places.library.unwrap_err(), places.models.unwrap_err()] {
             assert!(missing.to_string().contains("pip install mujoco gymnasium"), "{missing}");
         }
     }
 
     #[test]
-    fn a_variable_names_the_library_or_its_folder() {
+    fn a_setting_names_the_library_or_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(library_name());
-        let look = |path: &Path| Places::from(Some(path.into()), None, &nowhere).library;
-        let error = look(folder.path()).unwrap_err().to_string();
+        let error = library(folder.path()).unwrap_err().to_string();
         assert!(
-            error.starts_with("GRADWERK_MUJOCO = ") && error.contains(library_name()),
+            error.starts_with("mujoco.library = ") && error.contains(library_name()),
             "{error}"
         );
         fs::write(&file, "").unwrap();
-        assert_eq!(look(folder.path()).unwrap(), file);
-        assert_eq!(look(&file).unwrap(), file);
+        let found = Found { path: file.clone(), by: LIBRARY_SETTING };
+        assert_eq!(library(folder.path()).unwrap(), found);
+        assert_eq!(library(&file).unwrap(), found);
     }
 
     #[test]
@@ -187,9 +233,20 @@ mod tests {
         fs::create_dir_all(&models).unwrap();
         fs::write(full.join(library_name()), "").unwrap();
         let search = |_: &str, wanted: Wanted| [&empty, &full].into_iter().find_map(|f| wanted(f));
-        let places = Places::from(None, None, &search);
-        assert_eq!(places.library.unwrap(), full.join(library_name()));
-        assert_eq!(places.models.unwrap(), models);
+        let places = Places::with(&Said::default(), &search);
+        let library = places.library.unwrap();
+        assert_eq!((library.path, library.by), (full.join(library_name()), "mujoco"));
+        let found = places.models.unwrap();
+        assert_eq!((found.path, found.by), (models, "gymnasium"));
+    }
+
+    #[test]
+    fn a_setting_beats_a_variable() {
+        // The variable of the search path is set wherever tests run.
+        assert_eq!(said("mujoco.tested", "PATH").unwrap().by, "PATH");
+        outside::choose("mujoco.tested", "there");
+        let found = said("mujoco.tested", "PATH").unwrap();
+        assert_eq!(found, Found { path: "there".into(), by: "mujoco.tested" });
     }
 
     #[test]

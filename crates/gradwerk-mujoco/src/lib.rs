@@ -3,10 +3,12 @@
 //! - [`install`]: puts the tasks on the list of environments;
 //! - [`find`]: where MuJoCo's library and the models of the tasks lie;
 //! - [`library`]: MuJoCo's functions, opened at run time;
-//! - [`model`]: a compiled model, shared by all copies of a task;
+//! - [`model`]: a compiled model;
+//! - [`engine`]: what computes: the copies of a batch take turns on one;
 //! - [`simulation`]: one simulation of a model;
 //! - [`task`]: what a task adds to it: starts, observations, rewards, ends;
 //! - [`tasks`]: the ten of them;
+//! - [`described`]: users' own models, with rules from a file;
 //! - [`sum`]: sums in NumPy's order.
 //!
 //! Only functions of MuJoCo are called and fields are read by their names (`mjbatch.h`, since
@@ -14,6 +16,8 @@
 //! relied on. One binary therefore works with every release from [`library::OLDEST`] on.
 #![warn(missing_docs)]
 
+pub mod described;
+pub mod engine;
 pub mod find;
 pub mod library;
 pub mod model;

@@ -4,7 +4,7 @@
 //! from [`OLDEST`] to the last one tried ([`TRIED`]). Structures of MuJoCo are only ever held by
 //! pointer.
 
-use crate::find::{INSTALL, Missing, Places};
+use crate::find::{INSTALL, LIBRARY_SETTING, MODELS_SETTING, Missing, Places, Said};
 use libloading::Library as Opened;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
@@ -53,9 +53,6 @@ pub(crate) mod state {
 /// `mjSTAGE_NONE` of `mjtStage`: nothing is computed.
 pub(crate) const NO_STAGE: c_int = 0;
 
-/// `mjOBJ_BODY` of `mjtObj`.
-pub(crate) const BODY: c_int = 1;
-
 /// Declares the functions: a field each, filled by name.
 macro_rules! functions {
     ($($(#[$doc:meta])* $name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
@@ -89,8 +86,10 @@ functions! {
     /// Compile a model from a file; null and a message on failure.
     mj_loadXML: fn(*const c_char, *const c_void, *mut c_char, c_int) -> *mut RawModel;
     mj_deleteModel: fn(*mut RawModel);
-    /// The number of a named object, -1 if there is none.
-    mj_name2id: fn(*const RawModel, c_int, *const c_char) -> c_int;
+    /// The name of an object by type and number; null if it has none.
+    mj_id2name: fn(*const RawModel, c_int, c_int) -> *const c_char;
+    /// The number of a type of objects by its name in MJCF.
+    mju_str2Type: fn(*const c_char) -> c_int;
     mj_resetData: fn(*const RawModel, *mut RawData);
     mj_setState: fn(*const RawModel, *mut RawData, *const f64, c_int);
     mj_forward: fn(*const RawModel, *mut RawData);
@@ -128,11 +127,12 @@ impl Library {
     /// The library that [`Places`] finds, opened once.
     ///
     /// # Errors
-    /// If there is none, or it cannot be used; says what to do.
+    /// If there is none, or it cannot be used, or the user wants another than was opened; says
+    /// what to do.
     pub fn get() -> Result<&'static Self, Missing> {
         static OPENED: OnceLock<Result<Library, Missing>> = OnceLock::new();
-        let open = || Self::open(places().library.as_ref().map_err(Clone::clone)?);
-        OPENED.get_or_init(open).as_ref().map_err(Clone::clone)
+        let found = places()?.library.as_ref().map_err(Clone::clone)?;
+        OPENED.get_or_init(|| Self::open(&found.path)).as_ref().map_err(Clone::clone)
     }
 
     /// Open a library.
@@ -182,9 +182,20 @@ impl Library {
 }
 
 /// Where everything is, looked up once.
-pub fn places() -> &'static Places {
-    static PLACES: OnceLock<Places> = OnceLock::new();
-    PLACES.get_or_init(Places::look)
+///
+/// # Errors
+/// If the user says something else by now: one process uses one MuJoCo.
+pub fn places() -> Result<&'static Places, Missing> {
+    static PLACES: OnceLock<(Said, Places)> = OnceLock::new();
+    let said = Said::now();
+    let (used, places) = PLACES.get_or_init(|| (said.clone(), Places::look(&said)));
+    if *used == said {
+        return Ok(places);
+    }
+    Err(Missing(format!(
+        "{LIBRARY_SETTING} and {MODELS_SETTING} are others than this process began with, expected \
+         the same: start another process"
+    )))
 }
 
 /// Releases before 3.5 counted `major * 100 + minor * 10 + patch`.

@@ -6,18 +6,24 @@ use gradwerk_math::Real;
 const BLOCK: usize = 128;
 
 /// The sum of `term(x)` over `xs`, added as `numpy.sum` adds a contiguous array: up to seven
-/// numbers one after another, more in eight columns whose totals are added in pairs.
-///
-/// # Panics
-/// If there are more than 128 numbers, which NumPy would split.
+/// numbers one after another, more in eight columns whose totals are added in pairs, and more than
+/// 128 in two halves, the first of which is a multiple of eight.
 pub fn sum_of<R: Real>(xs: &[R], term: impl Fn(R) -> R) -> R {
-    assert!(xs.len() <= BLOCK, "a sum of {} numbers, expected at most {BLOCK}", xs.len());
+    sum(xs, &term)
+}
+
+fn sum<R: Real>(xs: &[R], term: &impl Fn(R) -> R) -> R {
+    if xs.len() > BLOCK {
+        let half = xs.len() / 2;
+        let (first, second) = xs.split_at(half - half % 8);
+        return sum(first, term) + sum(second, term);
+    }
     let zero = R::from_f32(0.0);
     let (rows, rest) = xs.as_chunks::<8>();
     let Some((head, rows)) = rows.split_first() else {
         return rest.iter().fold(zero, |total, x| total + term(*x));
     };
-    let mut r = head.map(&term);
+    let mut r = head.map(term);
     for row in rows {
         r = std::array::from_fn(|k| r[k] + term(row[k]));
     }
@@ -36,11 +42,22 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_added_exactly_whatever_their_number() {
-        for n in 0..=BLOCK {
+        for n in 0..=3 * BLOCK {
             let xs: Vec<f64> = (1..=n).map(|k| k as f64).collect();
             assert_eq!(sum_of(&xs, |x| x), (n * (n + 1) / 2) as f64, "{n}");
             assert_eq!(sum_of_squares(&xs), (n * (n + 1) * (2 * n + 1) / 6) as f64, "{n}");
         }
+    }
+
+    /// Of 130 numbers the first 64 are one half: there 1e16 takes all the ones in, which are
+    /// added up alone in the other.
+    #[test]
+    fn long_sums_are_added_in_halves() {
+        let mut xs = [1.0; 130];
+        xs[0] = 1e16;
+        xs[63] = -1e16;
+        assert_eq!(sum_of(&xs[64..], |x| x), 66.0);
+        assert_eq!(sum_of(&xs, |x| x), sum_of(&xs[..64], |x| x) + 66.0);
     }
 
     /// 1e16 + 1 is 1e16 in double precision: who meets whom decides what is left.

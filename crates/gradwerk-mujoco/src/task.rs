@@ -1,10 +1,14 @@
 //! What a task adds to a simulation, and the environment of both.
 
+use crate::engine::Engine;
 use crate::find::Missing;
 use crate::library::{Library, places, version_text};
 use crate::model::Model;
 use crate::simulation::Simulation;
-use gradwerk_env::{Action, End, Env, EnvError, Space, Step, Stream, snapshot};
+use gradwerk_env::{
+    Action, End, Env, EnvBatch, EnvError, EnvSettings, EpisodeKeys, Space, Step, Stream, VecEnv,
+    snapshot,
+};
 use std::sync::Arc;
 
 /// The facts about a task.
@@ -32,7 +36,22 @@ pub struct Facts {
     pub fields: &'static [&'static str],
 }
 
-/// A task: the rules about one model. It is shared by all copies and has no state.
+/// The rules about one model. They are shared by all copies and have no state.
+pub trait Rules: Send + Sync + 'static {
+    /// Draw the start: what is added to the model's own positions and velocities.
+    fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream);
+    /// Write the observation.
+    fn observe(&self, sim: &Simulation, obs: &mut Row<'_>);
+    /// How many coordinates there are whose velocities the reward asks for.
+    fn coordinates(&self) -> usize;
+    /// Those coordinates.
+    fn locate(&self, sim: &Simulation, at: &mut [f64]);
+    /// Reward of a step and whether it terminated, for an action and the velocities of
+    /// [`Rules::locate`] over the step.
+    fn judge(&self, sim: &Simulation, action: &[f32], velocity: &[f64]) -> (f64, bool);
+}
+
+/// A task of the list: rules about one known model.
 pub trait Task: Send + Sync + Sized + 'static {
     /// The facts.
     const FACTS: Facts;
@@ -41,18 +60,35 @@ pub trait Task: Send + Sync + Sized + 'static {
     /// # Errors
     /// If the model lacks it.
     fn new(model: &Arc<Model>) -> Result<Self, Missing>;
-    /// Draw the start: what is added to the model's own positions and velocities.
+    /// As [`Rules::start`].
     fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream);
-    /// Write the observation.
+    /// As [`Rules::observe`].
     fn observe(&self, sim: &Simulation, obs: &mut Row<'_>);
     /// What is to move forward: its coordinate.
     fn position(&self, sim: &Simulation) -> f64 {
         let _ = sim;
         0.0
     }
-    /// Reward of a step and whether it terminated, for an action and the velocity of
-    /// [`Task::position`] over the step.
+    /// As [`Rules::judge`], for the velocity of [`Task::position`].
     fn judge(&self, sim: &Simulation, action: &[f32], velocity: f64) -> (f64, bool);
+}
+
+impl<T: Task> Rules for T {
+    fn start(&self, qpos: &mut [f64], qvel: &mut [f64], rng: &mut Stream) {
+        Task::start(self, qpos, qvel, rng);
+    }
+    fn observe(&self, sim: &Simulation, obs: &mut Row<'_>) {
+        Task::observe(self, sim, obs);
+    }
+    fn coordinates(&self) -> usize {
+        1
+    }
+    fn locate(&self, sim: &Simulation, at: &mut [f64]) {
+        at[0] = self.position(sim);
+    }
+    fn judge(&self, sim: &Simulation, action: &[f32], velocity: &[f64]) -> (f64, bool) {
+        Task::judge(self, sim, action, velocity[0])
+    }
 }
 
 /// An observation being written, number by number.
@@ -86,31 +122,43 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A task with its model, ready to be copied.
-pub(crate) struct Loaded<T> {
-    task: T,
-    model: Arc<Model>,
+/// Rules with their model, ready to be copied.
+pub(crate) struct Loaded<R> {
+    pub rules: R,
+    pub model: Arc<Model>,
+    /// Steps of the simulator per action.
+    pub frame_skip: u32,
+    pub observation: Space,
+    pub action: Space,
+    /// Fields of the simulation that the rules read.
+    pub fields: Vec<&'static str>,
+    /// Tells model and rules from others.
+    pub fingerprint: u64,
 }
 
 impl<T: Task> Loaded<T> {
     /// Open the library, compile the model and check that it is the one that the task means.
     pub fn new() -> Result<Arc<Self>, Missing> {
         let library = Library::get()?;
-        let folder = places().models.as_ref().map_err(Clone::clone)?;
-        let model = Model::load(library, &folder.join(T::FACTS.model))?;
-        let task = T::new(&model)?;
-        let loaded = Self { task, model };
+        let folder = places()?.models.as_ref().map_err(Clone::clone)?;
+        let model = Model::load(library, &folder.path.join(T::FACTS.model))?;
+        let (observation, action) = spaces(&T::FACTS);
+        let loaded = Self {
+            rules: T::new(&model)?,
+            frame_skip: T::FACTS.frame_skip,
+            observation,
+            action,
+            fields: T::FACTS.fields.to_vec(),
+            fingerprint: model.fingerprint().finish(),
+            model,
+        };
         loaded.check()?;
         Ok(Arc::new(loaded))
     }
 
     fn check(&self) -> Result<(), Missing> {
-        let mut sim = Simulation::new(&self.model, T::FACTS.fields)?;
-        sim.reset(|_, _| {});
-        let mut row = Row::new(&mut []);
-        self.task.observe(&sim, &mut row);
-        let (got, expected) =
-            ((row.filled, sim.ctrl().len()), (T::FACTS.observation, T::FACTS.controls));
+        let got = (self.observed()?, self.model.controls());
+        let expected = (T::FACTS.observation, T::FACTS.controls);
         if got == expected {
             return Ok(());
         }
@@ -124,61 +172,129 @@ impl<T: Task> Loaded<T> {
             T::FACTS.id
         )))
     }
+}
 
-    pub fn library(&self) -> &'static Library {
-        self.model.library()
+impl<R: Rules> Loaded<R> {
+    /// Numbers in an observation.
+    pub fn observed(&self) -> Result<usize, Missing> {
+        let mut sim = Simulation::on(&self.engine()?);
+        sim.reset(|_, _| {});
+        let mut row = Row::new(&mut []);
+        self.rules.observe(&sim, &mut row);
+        Ok(row.filled)
+    }
+
+    /// An engine for any number of copies: the same bits as one for each, in less memory.
+    pub fn engine(&self) -> Result<Arc<Engine>, Missing> {
+        Engine::new(&self.model, &self.fields)
+    }
+
+    /// A batch of copies, which take turns on one engine.
+    pub fn batch(
+        self: &Arc<Self>,
+        seed: u64,
+        keys: EpisodeKeys,
+        num_envs: usize,
+        settings: &EnvSettings,
+    ) -> Result<Box<dyn VecEnv>, Missing> {
+        let (loaded, engine) = (self.clone(), self.engine()?);
+        let copy = move || MujocoEnv::new(&loaded, &engine);
+        Ok(Box::new(EnvBatch::new(Arc::new(copy), seed, keys, num_envs, settings)))
     }
 }
 
-/// The environment of a task.
+/// The environment of rules.
 ///
 /// Where the simulator gives up (positions that are no numbers, a control that is none), the
 /// reward is NaN, so that nothing goes on from a state that MuJoCo silently replaced.
-pub struct MujocoEnv<T> {
-    loaded: Arc<Loaded<T>>,
+pub struct MujocoEnv<R> {
+    loaded: Arc<Loaded<R>>,
     sim: Simulation,
-    /// [`Task::position`] after the last step.
-    position: f64,
+    /// [`Rules::locate`] after the last step.
+    coordinates: Vec<f64>,
+    /// Scratch: the coordinates before the step, then their velocities.
+    velocities: Vec<f64>,
 }
 
-impl<T: Task> MujocoEnv<T> {
-    pub(crate) fn new(loaded: Arc<Loaded<T>>) -> Result<Self, Missing> {
-        let sim = Simulation::new(&loaded.model, T::FACTS.fields)?;
-        Ok(Self { loaded, sim, position: 0.0 })
+impl<R: Rules> MujocoEnv<R> {
+    fn new(loaded: &Arc<Loaded<R>>, engine: &Arc<Engine>) -> Self {
+        let zeros = vec![0.0; loaded.rules.coordinates()];
+        let sim = Simulation::on(engine);
+        Self { loaded: loaded.clone(), sim, coordinates: zeros.clone(), velocities: zeros }
     }
 
     /// Seconds that an action lasts.
     fn dt(&self) -> f64 {
-        self.loaded.model.timestep() * f64::from(T::FACTS.frame_skip)
+        self.loaded.model.timestep() * f64::from(self.loaded.frame_skip)
     }
 
     fn observe(&self, obs: &mut [f32]) {
-        self.loaded.task.observe(&self.sim, &mut Row::new(obs));
+        self.loaded.rules.observe(&self.sim, &mut Row::new(obs));
     }
 
-    fn version(&self) -> i32 {
-        self.loaded.library().version_number()
+    fn locate(&mut self) {
+        self.loaded.rules.locate(&self.sim, &mut self.coordinates);
+    }
+
+    /// Find out how fast the coordinates moved.
+    fn measure(&mut self) {
+        std::mem::swap(&mut self.velocities, &mut self.coordinates);
+        self.locate();
+        let dt = self.dt();
+        let moved = self.velocities.iter_mut().zip(&self.coordinates);
+        moved.for_each(|(before, now)| *before = (now - *before) / dt);
+    }
+
+    /// What a state must come from to be gone on with: the release of MuJoCo, and the model and
+    /// rules.
+    fn origin(&self) -> [f64; 2] {
+        let version = self.loaded.model.library().version_number();
+        [f64::from(version), self.loaded.fingerprint as f64]
+    }
+
+    fn check_origin(&self, [version, fingerprint]: [f64; 2]) -> Result<(), EnvError> {
+        let own = self.origin();
+        if version != own[0] {
+            let (theirs, own) =
+                (version_text(version as i32), self.loaded.model.library().version());
+            return Err(EnvError(format!(
+                "a state of MuJoCo {theirs}, but MuJoCo {own} is in use: go on with the release \
+                 that the run began with"
+            )));
+        }
+        if fingerprint != own[1] {
+            let name = self.loaded.model.name();
+            return Err(EnvError(format!(
+                "the state belongs to another model or description than that of {name} now"
+            )));
+        }
+        Ok(())
     }
 }
 
 /// The spaces of a task.
 pub(crate) fn spaces(facts: &Facts) -> (Space, Space) {
-    let observation = Space::uniform_box(facts.observation, f32::NEG_INFINITY, f32::INFINITY);
-    (observation, Space::uniform_box(facts.controls, -facts.bound, facts.bound))
+    let action = Space::uniform_box(facts.controls, -facts.bound, facts.bound);
+    (anything(facts.observation), action)
 }
 
-impl<T: Task> Env for MujocoEnv<T> {
+/// Observations of any numbers.
+pub(crate) fn anything(width: usize) -> Space {
+    Space::uniform_box(width, f32::NEG_INFINITY, f32::INFINITY)
+}
+
+impl<R: Rules> Env for MujocoEnv<R> {
     fn observation_space(&self) -> Space {
-        spaces(&T::FACTS).0
+        self.loaded.observation.clone()
     }
 
     fn action_space(&self) -> Space {
-        spaces(&T::FACTS).1
+        self.loaded.action.clone()
     }
 
     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
-        self.sim.reset(|qpos, qvel| self.loaded.task.start(qpos, qvel, rng));
-        self.position = self.loaded.task.position(&self.sim);
+        self.sim.reset(|qpos, qvel| self.loaded.rules.start(qpos, qvel, rng));
+        self.locate();
         self.observe(obs);
     }
 
@@ -186,36 +302,29 @@ impl<T: Task> Env for MujocoEnv<T> {
         let action = action.continuous;
         self.sim.set_ctrl(action);
         let finite = action.iter().all(|a| a.is_finite());
-        let stable = self.sim.step(T::FACTS.frame_skip).is_ok();
-        let before = std::mem::replace(&mut self.position, self.loaded.task.position(&self.sim));
+        let stable = self.sim.step(self.loaded.frame_skip).is_ok();
+        self.measure();
         self.observe(obs);
-        let velocity = (self.position - before) / self.dt();
-        let (reward, over) = self.loaded.task.judge(&self.sim, action, velocity);
+        let (reward, over) = self.loaded.rules.judge(&self.sim, action, &self.velocities);
         let reward = if finite && stable { reward } else { f64::NAN };
         Step { reward, end: if over { End::Terminated } else { End::Continue } }
     }
 
-    /// The release of MuJoCo, the position, and the simulation's state.
+    /// Where it comes from ([`MujocoEnv::origin`]), the coordinates, and the simulation's state.
     fn snapshot(&self) -> Option<Vec<u8>> {
-        let mut numbers = vec![f64::from(self.version()), self.position];
-        numbers.extend_from_slice(self.sim.state());
+        let origin = self.origin();
+        let numbers = [&origin[..], &self.coordinates, self.sim.state()].concat();
         Some(snapshot::encode(&numbers))
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), EnvError> {
-        let numbers = snapshot::decode_all(bytes, 2 + self.sim.state().len())?;
-        let [version, position, state @ ..] = &numbers[..] else {
-            unreachable!("at least two numbers")
-        };
-        if *version != f64::from(self.version()) {
-            let (theirs, own) = (version_text(*version as i32), self.loaded.library().version());
-            return Err(EnvError(format!(
-                "a state of MuJoCo {theirs}, but MuJoCo {own} is in use: go on with the release \
-                 that the run began with"
-            )));
-        }
+        let coordinates = self.coordinates.len();
+        let n = 2 + coordinates + self.sim.state().len();
+        let numbers = snapshot::decode_all(bytes, n)?;
+        self.check_origin([numbers[0], numbers[1]])?;
+        let (at, state) = numbers[2..].split_at(coordinates);
+        self.coordinates.copy_from_slice(at);
         self.sim.set_state(state);
-        self.position = *position;
         Ok(())
     }
 }

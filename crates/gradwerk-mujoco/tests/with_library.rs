@@ -8,6 +8,8 @@ use gradwerk_env::{
     Actions, End, EnvFactory, EnvSettings, EpisodeKeys, SlotState, StepRows, VecEnv, check_env,
     snapshot,
 };
+use gradwerk_math::{Purpose, Stream};
+use gradwerk_mujoco::engine::Engine;
 use gradwerk_mujoco::library::places;
 use gradwerk_mujoco::model::Model;
 use gradwerk_mujoco::simulation::{Simulation, Unstable};
@@ -19,7 +21,7 @@ fn task(id: &str) -> &'static dyn EnvFactory {
 }
 
 fn load(file: &str) -> Arc<Model> {
-    let folder = places().models.as_ref().unwrap();
+    let folder = &places().unwrap().models.as_ref().unwrap().path;
     Model::load(Library::get().unwrap(), &folder.join(file)).unwrap()
 }
 
@@ -53,7 +55,7 @@ impl Player {
         reward[0]
     }
 
-    /// The numbers of the snapshot: release, position, then the simulator's state.
+    /// The numbers of the snapshot: release, fingerprint, position, then the simulator's state.
     fn numbers(&self) -> Vec<f64> {
         let bytes = self.env.save().remove(0).snapshot.unwrap();
         snapshot::decode_all(&bytes, bytes.len() / 8).unwrap()
@@ -119,7 +121,7 @@ fn threads_and_interruptions_change_nothing() {
 
 #[test]
 #[ignore = "needs MuJoCo"]
-fn a_state_of_another_release_is_refused() {
+fn a_state_of_another_release_or_model_is_refused() {
     let mut player = Player::new("Swimmer-v5");
     let mut numbers = player.numbers();
     numbers[0] = 3_016_002.0;
@@ -127,6 +129,11 @@ fn a_state_of_another_release_is_refused() {
     assert!(error.contains("a state of MuJoCo 3.16.2, but MuJoCo "), "{error}");
     let error = player.load(&numbers[1..]).unwrap_err();
     assert!(error.contains("expected"), "{error}");
+    let mut numbers = player.numbers();
+    numbers[1] += 1.0;
+    let error = player.load(&numbers).unwrap_err();
+    assert!(error.contains("another model or description than that of"), "{error}");
+    assert!(error.contains("swimmer.xml"), "{error}");
 }
 
 /// MuJoCo replaces what it cannot simulate and goes on; a run must not.
@@ -140,7 +147,7 @@ fn what_mujoco_replaces_becomes_a_reward_of_nan() {
     player.load(&good).unwrap();
     assert_eq!(player.step(&[0.5]), 1.0);
     let mut wild = good;
-    wild[3] = 1e12; // the cart, behind release, position and clock
+    wild[4] = 1e12; // the cart, behind release, fingerprint, position and clock
     player.load(&wild).unwrap();
     assert!(player.step(&[0.5]).is_nan());
 }
@@ -153,7 +160,7 @@ fn models_and_simulations_say_what_is_wrong() {
     assert_eq!(model.start().0, [0.0, 1.25, 0.0, 0.0, 0.0, 0.0]);
     let error = model.body("wing").unwrap_err().to_string();
     assert!(error.contains("hopper.xml: the model has no body `wing`"), "{error}");
-    let error = Simulation::new(&model, &["qpoz"]).err().unwrap().to_string();
+    let error = Engine::new(&model, &["qpoz"]).err().unwrap().to_string();
     assert!(error.contains("no field `qpoz`"), "{error}");
     let mass = model.body_mass().unwrap();
     assert!(mass[0] == 0.0 && mass[1..].iter().all(|m| *m > 0.0), "{mass:?}");
@@ -168,11 +175,49 @@ fn models_and_simulations_say_what_is_wrong() {
 #[test]
 #[ignore = "needs MuJoCo"]
 fn a_simulation_reports_that_it_started_over() {
-    let mut sim = Simulation::new(&load("swimmer.xml"), &[]).unwrap();
+    let mut sim = Simulation::on(&Engine::new(&load("swimmer.xml"), &[]).unwrap());
     sim.reset(|_, _| {});
     assert_eq!(sim.step(3), Ok(()));
     let mut state = sim.state().to_vec();
     state[1] = f64::INFINITY;
     sim.set_state(&state);
     assert_eq!(sim.step(3), Err(Unstable::StartedOver));
+}
+
+/// Copies that take turns on one engine do, bit for bit, what each does on an engine of its own.
+#[test]
+#[ignore = "needs MuJoCo"]
+fn simulations_on_one_engine_do_not_see_each_other() {
+    const COPIES: usize = 3;
+    for (file, fields) in
+        [("ant.xml", &["xpos", "cfrc_ext"][..]), ("humanoid.xml", &["cinert", "cfrc_ext"])]
+    {
+        let model = load(file);
+        let engine = Engine::new(&model, fields).unwrap();
+        let alone = || Simulation::on(&Engine::new(&model, fields).unwrap());
+        let mut together: Vec<Simulation> = (0..COPIES).map(|_| Simulation::on(&engine)).collect();
+        let mut apart: Vec<Simulation> = (0..COPIES).map(|_| alone()).collect();
+        let mut touched = false;
+        for copies in [&mut together, &mut apart] {
+            let mut rng = Stream::new(1, Purpose::Test, 0, 0);
+            let mut ctrl = vec![0.0; copies[0].ctrl().len()];
+            copies
+                .iter_mut()
+                .for_each(|sim| sim.reset(|_, qvel| qvel[0] = f64::from(rng.uniform())));
+            for _ in 0..200 {
+                for sim in copies.iter_mut() {
+                    ctrl.fill_with(|| 0.8 * rng.uniform() - 0.4);
+                    sim.set_ctrl(&ctrl);
+                    sim.step(5).unwrap();
+                    touched |= sim.field(1).iter().any(|force| *force != 0.0);
+                }
+            }
+        }
+        for (one, other) in together.iter().zip(&apart) {
+            assert_eq!(one.state(), other.state(), "{file}");
+            (0..fields.len()).for_each(|k| assert_eq!(one.field(k), other.field(k), "{file} {k}"));
+        }
+        assert_ne!(together[0].state(), together[1].state(), "{file}: other controls");
+        assert!(touched, "{file}: contacts are part of it");
+    }
 }

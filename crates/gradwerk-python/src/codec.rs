@@ -170,6 +170,7 @@ impl Codec {
     fn read_at(&self, value: &Bound<'_, PyAny>, rows: &mut Rows<'_>, at: usize) -> PyResult<()> {
         match self {
             Self::Dict(entries) => {
+                refuse_others(entries, value)?;
                 let mut at = at;
                 for (name, codec) in entries {
                     let entry = value.get_item(name).map_err(|_| missing(name, value))?;
@@ -363,6 +364,21 @@ fn missing(name: &str, value: &Bound<'_, PyAny>) -> PyErr {
         Err(_) => arrays::describe(value),
     };
     PyValueError::new_err(format!("no entry `{name}`: found {found}"))
+}
+
+/// An entry that the space does not have.
+fn refuse_others(entries: &[(String, Codec)], value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Ok(dict) = value.cast::<PyDict>() else { return Ok(()) };
+    let known =
+        |key: &Bound<'_, PyAny>| entries.iter().any(|(name, _)| key.eq(name).is_ok_and(|eq| eq));
+    match dict.keys().iter().find(|key| !known(key)).filter(|_| dict.len() > entries.len()) {
+        None => Ok(()),
+        Some(key) => {
+            let valid: Vec<String> = entries.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let valid = valid.join(", ");
+            Err(PyValueError::new_err(format!("unknown entry `{key}`: expected {valid}")))
+        }
+    }
 }
 
 fn names(keys: &Bound<'_, PyList>) -> String {

@@ -58,7 +58,7 @@ fn type_of(node: Node<'_>) -> String {
             format!("Literal[{}]", words.join(", "))
         }
         Form::Array(item) => format!("Sequence[{}]", type_of(item)),
-        Form::Table(_) | Form::Tagged(..) => "dict[str, Any]".into(),
+        Form::Table(_) | Form::Open | Form::Tagged(..) => "dict[str, Any]".into(),
     }))
 }
 

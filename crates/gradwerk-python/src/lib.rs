@@ -39,7 +39,7 @@ mod _core {
     #[pymodule_export]
     use super::policy::{PyPolicy, load};
     #[pymodule_export]
-    use super::run::{env_id, evaluate, metrics, resume, train};
+    use super::run::{env_id, env_options, evaluate, metrics, resume, train};
     #[pymodule_export]
     use super::settings::{PyConfig, resolve};
     #[pymodule_export]

@@ -4,6 +4,7 @@ use crate::arrays;
 use crate::codec::{ActionRows, Codec, Rows};
 use crate::envs;
 use crate::error::plain;
+use crate::settings::options;
 use gradwerk::policy::ActionBatch;
 use gradwerk::run::driver;
 use gradwerk::{Error, Policy};
@@ -237,6 +238,12 @@ impl PyPolicy {
     #[getter]
     fn env_id(&self) -> String {
         self.lock().policy.config().env.id.clone()
+    }
+
+    /// The options of the environment that it was trained on.
+    #[getter]
+    fn env_options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        options(py, self.lock().policy.config())
     }
 
     /// The settings that it was trained with, as TOML.

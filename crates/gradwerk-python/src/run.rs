@@ -4,19 +4,19 @@ use crate::envs::PyEnvironment;
 use crate::error::{exception, plain};
 use crate::observer::{self, Flag, PyObserver};
 use crate::policy::PyPolicy;
-use crate::settings::PyConfig;
+use crate::settings::{PyConfig, options};
 use gradwerk::env::EnvFactory;
 use gradwerk::layers::resolve;
 use gradwerk::run::dir::RunDir;
 use gradwerk::run::driver::{self, RunOptions, Watch};
 use gradwerk::run::metrics::{KEYS, read};
 use gradwerk::run::summary::{Outcome, Summary};
-use gradwerk::{Error, EvalOptions, Kernel, Pool, Runtime, evaluate_until};
+use gradwerk::{Config, Error, EvalOptions, Kernel, Pool, Runtime, evaluate_until};
 use numpy::PyArray1;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -118,8 +118,18 @@ pub fn resume(
 /// The environment that a run directory names.
 #[pyfunction]
 pub fn env_id(run_dir: PathBuf) -> PyResult<String> {
-    let dir = RunDir::open(&run_dir).map_err(|error| plain(Error::from(error)))?;
-    Ok(resolve::load(&dir.config()).map_err(plain)?.env.id)
+    Ok(config_of(&run_dir)?.env.id)
+}
+
+/// The options of the environment that a run directory names.
+#[pyfunction]
+pub fn env_options(py: Python<'_>, run_dir: PathBuf) -> PyResult<Bound<'_, PyAny>> {
+    options(py, &config_of(&run_dir)?)
+}
+
+fn config_of(run_dir: &Path) -> PyResult<Config> {
+    let dir = RunDir::open(run_dir).map_err(|error| plain(Error::from(error)))?;
+    resolve::load(&dir.config()).map_err(plain)
 }
 
 /// What a run came to: an exception of a hook comes before one of the run.

@@ -1,6 +1,7 @@
 //! Settings as keyword arguments, in the layers of the command line.
 
 use crate::error::plain;
+use gradwerk::Config;
 use gradwerk::layers::{Preset, Resolved, Sources, resolve::to_toml};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -32,11 +33,27 @@ impl PyConfig {
         self.resolved.config.env.num_envs
     }
 
+    /// What the maker of the environment is told besides its name.
+    #[getter]
+    fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        options(py, &self.resolved.config)
+    }
+
     /// Steps between periodic evaluations, 0 if there are none.
     #[getter]
     fn eval_every(&self) -> u64 {
         self.resolved.config.eval.every
     }
+}
+
+/// What the maker of an environment is told besides its name.
+///
+/// # Errors
+/// If Python cannot be asked.
+pub fn options<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyAny>> {
+    let text = serde_json::to_string(&config.env.options);
+    let text = text.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    py.import("json")?.call_method1("loads", (text,))
 }
 
 /// What a user may say of a run.
@@ -74,7 +91,9 @@ impl Asked<'_> {
     fn preset(&self) -> Option<&'static str> {
         let chosen = self.file.is_some() || self.settings.contains("preset").unwrap_or(true);
         let twin = self.preset_of.filter(|_| !chosen)?;
-        Preset::matching(twin, self.algo.unwrap_or("ppo")).map(|preset| preset.name)
+        let algo = self.algo.unwrap_or("ppo");
+        let own = Preset::matching(self.env_id, algo);
+        own.or_else(|| Preset::matching(twin, algo)).map(|preset| preset.name)
     }
 
     /// Say how many environments there are, and collect as much from them as is usual.
@@ -107,9 +126,9 @@ impl Asked<'_> {
 
 /// The configuration that the arguments stand for. `num_envs` is the number of environments where
 /// it is not the user's choice: unless the rollout is given, as many transitions as otherwise are
-/// collected per update.
+/// collected per update. `options` are those of the environment where nothing is said of them.
 #[pyfunction]
-#[pyo3(signature = (env_id, algo, file, settings, preset_of=None, num_envs=None))]
+#[pyo3(signature = (env_id, algo, file, settings, preset_of=None, num_envs=None, options=None))]
 pub fn resolve(
     env_id: &str,
     algo: Option<&str>,
@@ -117,13 +136,20 @@ pub fn resolve(
     settings: &Bound<'_, PyDict>,
     preset_of: Option<&str>,
     num_envs: Option<usize>,
+    options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<PyConfig> {
     let asked = Asked { env_id, algo, file, settings, preset_of };
     let mut sources = asked.sources()?;
     if let Some(n) = num_envs.filter(|_| asked.file.is_none() && !asked.says("env.num_envs")) {
         asked.fit(&mut sources, n)?;
     }
-    Ok(PyConfig { resolved: sources.resolve().map_err(plain)? })
+    let mut resolved = sources.resolve().map_err(plain)?;
+    for (name, value) in options.into_iter().flatten() {
+        let name: String = name.extract()?;
+        let value = to_toml_value(&format!("env.options.{name}"), &value)?;
+        resolved.config.env.options.entry(name).or_insert(value);
+    }
+    Ok(PyConfig { resolved })
 }
 
 /// Set `key`, or what a dictionary says below it.

@@ -47,7 +47,8 @@ def test_an_exception_ends_a_run_after_its_last_checkpoint(run_dir):
     [
         (0, np.zeros(2), ValueError, r"shape \[2\], expected \[3\]"),
         (0, "up", TypeError, "expected numbers, found 'up'"),
-        (0, np.array([0, np.nan, 0]), FloatingPointError, "observation entry 1 is NaN at environment 0, its step 9"),
+        (0, np.array([0, np.nan, 0]), FloatingPointError, r"observation\[1\] is NaN at environment 0, its step 9"),
+        (0, np.array([0, 0, 1.5]), ValueError, r"observation\[2\] is 1.5, outside the bounds \[-1, 1\]"),
         (1, np.inf, FloatingPointError, "reward is inf at environment 0, its step 9"),
         (1, "much", TypeError, "the reward is 'much'"),
         (1, None, TypeError, "the reward is None"),
@@ -149,3 +150,40 @@ def test_a_policy_and_an_environment_of_other_spaces():
 def test_a_callback_that_is_none():
     with pytest.raises(TypeError, match="callback is a int"):
         gw.train("CartPole-v1", callback=7)
+
+
+def test_leaving_the_space_may_be_allowed():
+    def fault(result):
+        result[0] = np.array([0, 0, 1.5], np.float32)
+        return tuple(result)
+
+    gw.make(lambda: Faulty(fault), check_bounds=False, **SMALL).update()
+    # Rounding is no fault.
+    gw.make(lambda: Faulty(lambda result: (result[0] + 1 + 1e-6, *result[1:])), **SMALL).update()
+    vector = SyncVectorEnv([lambda: Faulty(fault)] * 2)
+    with pytest.raises(ValueError, match=r"observation\[2\] is 1.5"):
+        gw.make(vector, **SMALL).update()
+
+
+def test_a_dict_has_all_entries_and_no_others():
+    space = spaces.Dict(place=spaces.Box(-1, 1, (2,)), level=spaces.Discrete(3))
+
+    class Wrapped(gym.ObservationWrapper):
+        def __init__(self, change):
+            super().__init__(Faulty(tuple))
+            self.observation_space, self.change = space, change
+
+        def observation(self, seen):
+            entries = {"place": np.zeros(2, np.float32), "level": 1}
+            return self.change(entries) if self.env.steps == 3 else entries
+
+    for change, text in [
+        (lambda e: e | {"speed": 1}, "unknown entry `speed`: expected `place`, `level`"),
+        (lambda e: {"place": e["place"]}, "no entry `level`: found a dict with `place`"),
+        (lambda e: e | {"place": np.zeros(3)}, r"entry `place`: an array of shape \[3\]"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            gw.make(lambda change=change: Wrapped(change), **SMALL).update()
+    nan = lambda e: e | {"place": np.array([0, np.nan])}
+    with pytest.raises(FloatingPointError, match=r"observation.place\[1\] is NaN at environment 0"):
+        gw.make(lambda: Wrapped(nan), **SMALL).update()

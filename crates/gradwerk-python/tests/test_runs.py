@@ -229,3 +229,19 @@ def test_the_import_is_light():
     code = "import sys, gradwerk; print([m for m in ('gymnasium', 'matplotlib') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_options_reach_gymnasium_and_stay_with_the_policy(run_dir):
+    options = {"goal_velocity": 0.0, "render_mode": "rgb_array"}
+    run = gw.train(
+        "gymnasium:MountainCar-v0", run_dir=run_dir, env__options=options, preset="none", **SMALL
+    )
+    assert 'render_mode = "rgb_array"' in run.config
+    assert run.policy.env_options == options
+    assert gw.resume(run, steps=4352).summary["steps"] == 4352
+    assert gw.evaluate(run, episodes=2)["mean_return"] == -200
+    with pytest.raises(TypeError, match="size"):
+        gw.make("gymnasium:MountainCar-v0", env__options={"size": 5}, preset="none", **SMALL)
+    for env in ("CartPole-v1", lambda: gym.make("CartPole-v1")):
+        with pytest.raises(ValueError, match=r"env.options.size = 5.*takes no options"):
+            gw.make(env, env__options={"size": 5}, **SMALL)

@@ -10,7 +10,7 @@ use crate::encode::Encoder;
 use crate::model::{Inference, Model, Weights};
 use crate::normalize::ObsMap;
 use crate::rollout::{Inputs, Rollout};
-use gradwerk_env::{Actions, End, EnvError, StepRows, VecEnv, mask, vec_env::SlotState};
+use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, mask, vec_env::SlotState};
 use gradwerk_math::{Kernel, Purpose, Stream};
 use std::ops::Range;
 
@@ -121,6 +121,8 @@ pub struct Shard {
     boot_memory: Vec<f32>,
     boot_row: Vec<usize>,
     boot_value: Vec<f32>,
+    /// Observations that were acted on per environment, where they are normalised.
+    pub obs_count: Vec<u64>,
     /// Sums of `x - mean` and its square per environment and entry, `[n, d]` each.
     pub obs_sum: Vec<f64>,
     /// See [`Shard::obs_sum`].
@@ -180,6 +182,7 @@ impl Shard {
             boot_memory: Vec::with_capacity(boots * memory),
             boot_row: Vec::with_capacity(boots),
             boot_value: Vec::with_capacity(boots),
+            obs_count: vec![0; n],
             obs_sum: vec![0.0; n * d],
             obs_square: vec![0.0; n * d],
             rollout: model.rollout(plan.capacity(), n),
@@ -238,6 +241,7 @@ impl Shard {
         self.boot_pixels.clear();
         self.boot_memory.clear();
         self.boot_row.clear();
+        self.obs_count.fill(0);
         self.obs_sum.fill(0.0);
         self.obs_square.fill(0.0);
         if let Plan::Episodes { .. } = plan {
@@ -372,6 +376,7 @@ impl Shard {
         };
         self.env.step(actions, &self.active, &mut rows);
         self.check_env()?;
+        self.take_back_lost(t);
         for i in (0..n).filter(|&i| self.active[i]) {
             let row = i * d..(i + 1) * d;
             let reward = if self.live[i] { self.reward[i] } else { 0.0 };
@@ -384,7 +389,7 @@ impl Shard {
             if self.live[i] {
                 self.record(ctx, t, i);
             } else {
-                // It stands at the start of an episode, reset in this row or waiting.
+                // It stands at the start of an episode, begun in this row, or waits.
                 forget(&mut self.memory, self.rollout.memory_width, i);
             }
         }
@@ -396,9 +401,32 @@ impl Shard {
         Ok(())
     }
 
+    /// Steps that were lost ([`VecEnv::lost`]) are no transitions: their episodes are cut at the
+    /// observations that they acted on, and the rows before bootstrap with their values. Such an
+    /// episode has no return; where whole episodes are collected, it takes the place of one.
+    fn take_back_lost(&mut self, t: usize) {
+        let n = self.rollout.n;
+        let Self { env, live, rollout, time, total, finished, .. } = self;
+        let lost = env.lost().iter().enumerate();
+        for (i, _) in lost.filter(|(_, lost)| **lost) {
+            if !live[i] {
+                continue;
+            }
+            let row = t * n + i;
+            live[i] = false;
+            rollout.valid[row] = false;
+            if t > 0 && time[i] > 0 {
+                rollout.end[row - n] = End::Truncated;
+            }
+            finished[i] += 1;
+            (time[i], total[i]) = (0, 0.0);
+        }
+    }
+
     /// What environment `i` returned must be finite and fit its space.
     fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
-        check_finite(obs, reward).map_err(|(what, value)| self.non_finite(&what, value, i))?;
+        let finite = check_finite(obs, self.env.observation_space(), reward);
+        finite.map_err(|(what, value)| self.non_finite(&what, value, i))?;
         let unfit = |error| EnvError(format!("{}: {error}", self.place(i)));
         Ok(self.encoder.check(obs).map_err(unfit)?)
     }
@@ -407,6 +435,7 @@ impl Shard {
         let (d, raw) = (self.rollout.obs_width, self.encoder.raw_width());
         let (sums, squares, live) = (&mut self.obs_sum, &mut self.obs_square, &self.live);
         for (i, x) in self.obs.chunks_exact(raw).enumerate().filter(|(i, _)| live[*i]) {
+            self.obs_count[i] += 1;
             self.encoder.for_vectors(&mut |from, first, width| {
                 for (k, &x) in x[from..from + width].iter().enumerate() {
                     let deviation = f64::from(x) - map.shift(first + k);
@@ -618,12 +647,12 @@ pub struct ShardState {
 }
 
 /// Name and value of the first number that is not finite.
-pub(crate) fn check_finite(obs: &[f32], reward: f64) -> Result<(), (String, f64)> {
+pub(crate) fn check_finite(obs: &[f32], space: &Space, reward: f64) -> Result<(), (String, f64)> {
     if !reward.is_finite() {
         return Err(("reward".into(), reward));
     }
     match obs.iter().position(|x| !x.is_finite()) {
-        Some(j) => Err((format!("observation entry {j}"), f64::from(obs[j]))),
+        Some(j) => Err((format!("observation{}", space.entry_name(j)), f64::from(obs[j]))),
         None => Ok(()),
     }
 }

@@ -7,10 +7,12 @@ use crate::dist::DistConfig;
 use crate::estimate::EstimatorConfig;
 use crate::layers::Sources;
 use crate::schedule::Schedule;
-use gradwerk_env::{EnvFactory, EnvSettings, WithPrevious};
+use gradwerk_env::{EnvFactory, EnvSettings, FindError, WithPrevious, outside};
 use gradwerk_nn::{MemoryConfig, NetworkConfig, NnError, OptimizerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use toml::Table;
 
 /// All settings of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +52,8 @@ pub struct Config {
     pub checkpoint: CheckpointConfig,
     /// When the quality of the gradient is measured.
     pub diagnose: DiagnoseConfig,
+    /// Where MuJoCo is, for the environments that stand on it.
+    pub mujoco: MujocoConfig,
 }
 
 impl Default for Config {
@@ -72,6 +76,7 @@ impl Default for Config {
             eval: EvalConfig::default(),
             checkpoint: CheckpointConfig::default(),
             diagnose: DiagnoseConfig::default(),
+            mujoco: MujocoConfig::default(),
         }
     }
 }
@@ -97,6 +102,11 @@ pub struct EnvConfig {
     pub previous_action: bool,
     /// Let the observation tell the previous reward; 0 at the start of an episode.
     pub previous_reward: bool,
+    /// What the maker of the environment is told besides its name: the keyword arguments of
+    /// Gymnasium's `make`. Native environments take none.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub options: Table,
 }
 
 impl Default for EnvConfig {
@@ -109,6 +119,7 @@ impl Default for EnvConfig {
             frame_stack: 1,
             previous_action: false,
             previous_reward: false,
+            options: Table::new(),
         }
     }
 }
@@ -182,6 +193,25 @@ impl Default for CheckpointConfig {
     }
 }
 
+/// Where MuJoCo is. Where nothing is said, the variables GRADWERK_MUJOCO and
+/// GRADWERK_MUJOCO_MODELS do, else the packages of the active Python are searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MujocoConfig {
+    /// The library (libmujoco), or the folder that it lies in; "" looks for it.
+    pub library: String,
+    /// The folder with the models of the tasks (half_cheetah.xml, ...); "" looks for it.
+    pub models: String,
+}
+
+impl MujocoConfig {
+    /// Tell whoever opens MuJoCo.
+    pub fn choose(&self) {
+        outside::choose("mujoco.library", &self.library);
+        outside::choose("mujoco.models", &self.models);
+    }
+}
+
 /// A value that a setting must not have.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{key} = {value}: {reason}")]
@@ -245,6 +275,15 @@ impl Config {
         Ok(sources.resolve()?.config)
     }
 
+    /// The environment that is not the user's own.
+    ///
+    /// # Errors
+    /// If there is none of that name, or it lacks something.
+    pub fn find_env(&self) -> Result<&'static dyn EnvFactory, FindError> {
+        self.mujoco.choose();
+        gradwerk_env::find(&self.env.id)
+    }
+
     /// The settings of the environment's wrapper; `default_limit` is the environment's own.
     #[must_use]
     pub fn env_settings(&self, default_limit: Option<u32>) -> EnvSettings {
@@ -260,6 +299,18 @@ impl Config {
     #[must_use]
     pub fn as_seen<'a>(&self, env: &'a dyn EnvFactory) -> WithPrevious<'a> {
         WithPrevious::new(env, self.env.previous_action, self.env.previous_reward)
+    }
+
+    /// Options are for whoever makes the environment.
+    ///
+    /// # Errors
+    /// If there are some, and this environment takes none.
+    pub(crate) fn check_options(&self, env: &dyn EnvFactory) -> Result<(), Invalid> {
+        let Some((key, value)) = self.env.options.iter().find(|_| !env.takes_options()) else {
+            return Ok(());
+        };
+        let rule = format!("{} takes no options: must be absent", env.id());
+        Err(Invalid::new(format!("env.options.{key}"), value, rule))
     }
 
     /// Whether updates use whole episodes; a recording has nothing else.

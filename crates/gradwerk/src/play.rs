@@ -235,8 +235,14 @@ impl<P: Player> Table<P> {
             let resetting = self.env.resetting().to_vec();
             self.env.step(batch, &self.active, &mut rows);
             self.check_env()?;
+            let lost = self.env.lost().to_vec();
             for i in (0..n).filter(|&i| self.active[i]).collect::<Vec<_>>() {
                 let entries = i * d..(i + 1) * d;
+                if lost.get(i) == Some(&true) {
+                    self.check(i, &obs[entries], 0.0)?;
+                    self.begin_again(i);
+                    continue;
+                }
                 if resetting.get(i) == Some(&true) {
                     self.check(i, &obs[entries], 0.0)?;
                     self.player.forget(i);
@@ -307,13 +313,17 @@ impl<P: Player> Table<P> {
 
     /// What the environment returned must be finite and fit its space.
     fn check(&self, i: usize, obs: &[f32], reward: f64) -> Result<(), Error> {
-        check_finite(obs, reward).map_err(|(what, value)| Error::NonFinite {
-            what,
-            value,
-            place: self.place(i),
-        })?;
+        let finite = check_finite(obs, self.env.observation_space(), reward);
+        finite.map_err(|(what, value)| Error::NonFinite { what, value, place: self.place(i) })?;
         let unfit = |error| EnvError(format!("{}: {error}", self.place(i)));
         Ok(self.encoder.check(obs).map_err(unfit)?)
+    }
+
+    /// A step of the slot's episode was lost, and it begins once more.
+    fn begin_again(&mut self, i: usize) {
+        self.tape[i] = Trajectory::default();
+        (self.total[i], self.time[i]) = (0.0, 0);
+        self.player.forget(i);
     }
 
     fn record(&mut self, i: usize, reward: f64, end: End, final_obs: &[f32]) {

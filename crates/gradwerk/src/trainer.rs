@@ -114,7 +114,7 @@ impl Trainer {
     /// # Errors
     /// If the configuration is invalid.
     pub fn new(config: &Config, runtime: Runtime) -> Result<Self, Error> {
-        let env = gradwerk_env::find(&config.env.id).map_err(|e| Error::Usage(e.to_string()))?;
+        let env = config.find_env().map_err(|e| Error::Usage(e.to_string()))?;
         Self::with_env(config, env, runtime)
     }
 
@@ -131,6 +131,7 @@ impl Trainer {
         if runtime.threads == 0 {
             return Err(Invalid::new("threads", 0, "must be at least 1").into());
         }
+        config.check_options(env)?;
         env.observation_space().validate()?;
         env.action_space().validate()?;
         let env = &config.as_seen(env);
@@ -357,10 +358,8 @@ impl Trainer {
         let d = self.rollout.obs_width;
         self.shift.iter_mut().enumerate().for_each(|(j, s)| *s = self.obs_map.shift(j));
         for shard in self.source.shards() {
-            let r = &shard.rollout;
-            for i in 0..r.n {
-                let valid = (0..r.t).filter(|t| r.valid[t * r.n + i]);
-                let (count, entries) = (valid.count() as f64, i * d..(i + 1) * d);
+            for (i, &count) in shard.obs_count.iter().enumerate() {
+                let (count, entries) = (count as f64, i * d..(i + 1) * d);
                 let (sum, square) = (&shard.obs_sum[entries.clone()], &shard.obs_square[entries]);
                 moments.merge_shifted(count, &self.shift, sum, square);
             }

@@ -331,7 +331,7 @@ fn a_nan_of_the_environment_stops_the_run_and_is_located() {
         let env = custom("broken", Some(100), make);
         let mut trainer = Trainer::with_env(&small("ppo", "broken"), &*env, runtime(2)).unwrap();
         let error = trainer.update().unwrap_err();
-        let what = if in_reward { "reward is NaN" } else { "observation entry 0 is inf" };
+        let what = if in_reward { "reward is NaN" } else { "observation[0] is inf" };
         let text = error.to_string();
         assert!(text.contains(what) && text.contains("environment 0, its step 6"), "{text}");
         assert_eq!(error.exit_code(), 1);
@@ -345,7 +345,7 @@ fn a_nan_in_the_first_observation_is_the_environments_fault() {
     assert!(Trainer::with_env(&small("ppo", "broken"), &*env, runtime(1)).is_ok());
     let mut trainer = Trainer::with_env(&small("ppo", "nan"), &*nan, runtime(1)).unwrap();
     let text = trainer.update().unwrap_err().to_string();
-    assert!(text.contains("observation entry 0 is NaN at environment 0, its step 0"), "{text}");
+    assert!(text.contains("observation[0] is NaN at environment 0, its step 0"), "{text}");
 }
 
 struct NanAtReset(Walk);

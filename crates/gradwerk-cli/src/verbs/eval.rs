@@ -71,8 +71,7 @@ impl Eval {
         let mut policy = self.policy()?;
         let runtime = self.machine.runtime();
         policy.set_kernel(runtime.kernel);
-        let env = gradwerk_env::find(&policy.config().env.id)
-            .map_err(|error| Error::Usage(error.to_string()))?;
+        let env = policy.config().find_env().map_err(|error| Error::Usage(error.to_string()))?;
         if let Some(file) = &self.on {
             return self.judge(&policy, env, file);
         }

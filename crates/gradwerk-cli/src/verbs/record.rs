@@ -83,7 +83,7 @@ impl Record {
     fn policy(&self, pool: &Pool, interrupt: &AtomicBool) -> Result<Option<Recording>, Error> {
         let mut policy = driver::load_policy(self.target.as_ref())?;
         policy.set_kernel(self.machine.runtime().kernel);
-        let env = gradwerk_env::find(&policy.config().env.id)?;
+        let env = policy.config().find_env()?;
         record(&policy, env, self.episodes.options(), pool, interrupt)
     }
 

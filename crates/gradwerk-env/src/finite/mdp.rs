@@ -1,5 +1,7 @@
 //! The explicit Markov decision process.
 
+use crate::Fingerprint;
+
 /// One outcome of taking an action in a state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Transition {
@@ -149,7 +151,7 @@ impl Mdp {
     /// one process must not be loaded into another.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let mut hash = Fnv::new();
+        let mut hash = Fingerprint::default();
         hash.count(self.states);
         hash.count(self.actions);
         self.start.iter().for_each(|&p| hash.number(p));
@@ -170,29 +172,6 @@ impl Mdp {
                 e.first.iter().chain(&e.after).for_each(|&p| hash.number(p));
             }
         }
-        hash.0 >> 12
-    }
-}
-
-/// Fowler, Noll and Vo's hash 1a with 64 bits.
-struct Fnv(u64);
-
-impl Fnv {
-    fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn word(&mut self, word: u64) {
-        for byte in word.to_le_bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    fn count(&mut self, n: usize) {
-        self.word(n as u64);
-    }
-
-    fn number(&mut self, x: f64) {
-        self.word(x.to_bits());
+        hash.finish()
     }
 }

@@ -22,6 +22,5 @@ mod validate;
 pub use env::MdpEnv;
 pub use factory::MdpFactory;
 pub(crate) use factory::intern;
-pub use file::MdpFileError;
 pub use mdp::{Emission, Mdp, Observation, Transition};
 pub use validate::{MdpError, Place};

@@ -27,12 +27,13 @@ pub use reacher::Reacher;
 pub use swimmer::Swimmer;
 pub use walker2d::Walker2d;
 
+use crate::described;
 use crate::find::Missing;
-use crate::library::Library;
+use crate::library::{Library, places};
 use crate::sum::sum_of_squares;
-use crate::task::{Facts, Loaded, MujocoEnv, Task, spaces};
+use crate::task::{Facts, Loaded, Task, spaces};
 use gradwerk_env::{
-    EnvBatch, EnvError, EnvFactory, EnvSettings, EpisodeKeys, Space, Stream, VecEnv, registry,
+    EnvError, EnvFactory, EnvSettings, EpisodeKeys, Space, Stream, VecEnv, registry,
 };
 use std::sync::{Arc, Once, OnceLock};
 
@@ -63,14 +64,18 @@ tasks! {
     InvertedDoublePendulum,
 }
 
-/// Put the tasks on the list of environments, once. Nothing is looked for and opened until one
+/// Put the tasks on the list of environments, and files with users' own models among those that
+/// are read, once. Nothing is looked for and opened until one
 /// of them is used.
 ///
 /// # Panics
 /// If the list was used before.
 pub fn install() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| registry::extend(&all()));
+    ONCE.call_once(|| {
+        registry::extend(&all());
+        registry::extend_files(described::FILES);
+    });
 }
 
 /// Makes batches of a task; keeps its model, compiled at the first use.
@@ -84,6 +89,7 @@ impl<T: Task> TaskFactory<T> {
     }
 
     fn loaded(&self) -> Result<Arc<Loaded<T>>, Missing> {
+        places()?;
         self.loaded.get_or_init(Loaded::new).clone()
     }
 }
@@ -121,9 +127,8 @@ impl<T: Task> EnvFactory for TaskFactory<T> {
         num_envs: usize,
         settings: &EnvSettings,
     ) -> Box<dyn VecEnv> {
-        let loaded = self.loaded().unwrap_or_else(|missing| panic!("{}: {missing}", self.id()));
-        let env = move || MujocoEnv::new(loaded.clone()).unwrap_or_else(|why| panic!("{why}"));
-        Box::new(EnvBatch::new(Arc::new(env), seed, keys, num_envs, settings))
+        let batch = self.loaded().and_then(|loaded| loaded.batch(seed, keys, num_envs, settings));
+        batch.unwrap_or_else(|missing| panic!("{}: {missing}", self.id()))
     }
 }
 
@@ -142,12 +147,12 @@ const USUAL: Facts = Facts {
 };
 
 /// Add U[-scale, scale) to every entry.
-fn add_uniform(xs: &mut [f64], scale: f64, rng: &mut Stream) {
+pub(crate) fn add_uniform(xs: &mut [f64], scale: f64, rng: &mut Stream) {
     xs.iter_mut().for_each(|x| *x += rng.uniform_in(-scale, scale));
 }
 
 /// Add `scale` times a standard normal to every entry.
-fn add_normal(xs: &mut [f64], scale: f64, rng: &mut Stream) {
+pub(crate) fn add_normal(xs: &mut [f64], scale: f64, rng: &mut Stream) {
     for pair in xs.chunks_mut(2) {
         let drawn: [f64; 2] = rng.normal_pair();
         pair.iter_mut().zip(drawn).for_each(|(x, z)| *x += scale * z);
@@ -155,7 +160,7 @@ fn add_normal(xs: &mut [f64], scale: f64, rng: &mut Stream) {
 }
 
 /// `weight |action|^2`, in single precision.
-fn control_cost(weight: f32, action: &[f32]) -> f64 {
+pub(crate) fn control_cost(weight: f32, action: &[f32]) -> f64 {
     f64::from(weight * sum_of_squares(action))
 }
 

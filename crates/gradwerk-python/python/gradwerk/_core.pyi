@@ -18,6 +18,7 @@ __all__ = [
     "VERSION",
     "check_native",
     "env_id",
+    "env_options",
     "evaluate",
     "gae",
     "load",
@@ -56,6 +57,10 @@ class Config:
 
     def json(self) -> str:
         """All settings as JSON."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the maker of the environment is told besides its name."""
 
     @property
     def num_envs(self) -> int: ...
@@ -115,10 +120,9 @@ class Environment:
     def __new__(
         cls,
         id: str,
-        training: tuple[str, Any],
-        probe: Any,
-        evaluation: tuple[str, Any] | None = None,
-        masks: bool | None = None,
+        training: tuple[str, Any, Any],
+        evaluation: tuple[str, Any] | None,
+        manner: dict[str, Any],
     ) -> Environment: ...
     @property
     def id(self) -> str:
@@ -194,6 +198,10 @@ class Policy:
     @property
     def env_id(self) -> str:
         """Name of the environment that it was trained on."""
+
+    @property
+    def env_options(self) -> dict[str, Any]:
+        """The options of the environment that it was trained on."""
 
     @property
     def config(self) -> str:
@@ -314,6 +322,7 @@ def resolve(
     settings: dict[str, Any],
     preset_of: str | None = None,
     num_envs: int | None = None,
+    options: dict[str, Any] | None = None,
 ) -> Config:
     """The configuration that the arguments stand for."""
 
@@ -344,6 +353,9 @@ def evaluate(
     flag: Flag,
 ) -> dict[str, Any]:
     """Play keyed episodes with a policy."""
+
+def env_options(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+    """The options of the environment that a run directory names."""
 
 def env_id(run_dir: str | os.PathLike[str]) -> str:
     """The environment that a run directory names."""

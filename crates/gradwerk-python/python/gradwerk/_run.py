@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradwerk import _atari as atari
 from gradwerk import _core
 from gradwerk._callbacks import AnyCallback, Hooks, interruptible
 from gradwerk._core import Config, Flag, Policy
@@ -107,8 +108,11 @@ def configure(
         algo = "ppo"
     _check_number(found, given.get("env__num_envs"))
     file = None if config is None else os.fspath(config)
-    resolved = _core.resolve(found.id, algo, file, given, found.twin, found.num_envs)
+    resolved = _core.resolve(
+        found.id, algo, file, given, found.twin, found.num_envs, found.defaults
+    )
     _check_number(found, resolved.num_envs)
+    found.open(resolved.options)
     if resolved.eval_every > 0 and found.python is not None and not found.python.has_evaluation:
         raise ValueError(
             f"eval.every = {resolved.eval_every}: evaluating in the environment that is trained "
@@ -135,6 +139,7 @@ def train(
     callback: AnyCallback = None,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
+    check_bounds: bool = True,
     config: AnyPath | None = None,
     run_dir: AnyPath | None = None,
     until: float | None = None,
@@ -161,6 +166,7 @@ def train(
             made a second time.
         masks: whether actions are masked by ``env.action_masks()`` or ``info["action_mask"]``;
             by default if there is either.
+        check_bounds: whether an observation outside the bounds of its own space is an error.
         config: a file of settings below those given here.
         run_dir: the directory of the run; by default ``runs/ENV-ALGO-sSEED-N``.
         until: stop when the mean return of the last 100 episodes is at least this.
@@ -177,7 +183,7 @@ def train(
 
     Whatever the environment raises arrives as it is, with a note about where.
     """
-    found = find(env, eval_env, masks)
+    found = find(env, eval_env, masks, check_bounds)
     try:
         resolved = configure(
             found, algo, config, settings, steps=steps, seed=seed, env__num_envs=num_envs
@@ -201,6 +207,7 @@ def resume(
     callback: AnyCallback = None,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
+    check_bounds: bool = True,
     threads: int | None = None,
 ) -> Run:
     """Go on with a run.
@@ -216,8 +223,9 @@ def resume(
     The other arguments are those of :func:`train`.
     """
     run_dir = run.dir if isinstance(run, Run) else Path(run)
-    found = find(_again(_core.env_id(run_dir), env), eval_env, masks)
+    found = find(_again(_core.env_id(run_dir), env), eval_env, masks, check_bounds)
     try:
+        found.open(_core.env_options(run_dir))
         options = _options(None, None, stop_at, None, threads, None)
 
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
@@ -236,6 +244,7 @@ def evaluate(
     seed: int = 0,
     deterministic: bool = True,
     masks: bool | None = None,
+    check_bounds: bool = True,
     threads: int | None = None,
 ) -> dict[str, Any]:
     """Play episodes with a policy and measure the return.
@@ -245,22 +254,24 @@ def evaluate(
 
     Args:
         policy: a policy, a run, or the path of either.
-        env: where; by default the environment that it was trained on, if that has a name.
+        env: where; by default the environment that it was trained on, if that has a name. Of a
+            name, the options (``env.options``) are those of the training.
         episodes: how many.
         seed: seed of the episodes and of sampled actions.
         deterministic: take the most probable actions instead of sampling.
-        masks: as in :func:`train`.
+        masks, check_bounds: as in :func:`train`.
         threads: threads, of native environments.
 
     Returns:
         ``mean_return``, ``std_return``, ``ci95`` (half the width of the 95 % interval of the
-        mean), ``min``, ``max``, ``mean_length``, ``returns`` (an array) and more.
+        mean), ``min``, ``max``, ``mean_length``, ``returns`` (an array) and more; of an Atari
+        game also ``human_normalized_score``.
     """
     if isinstance(policy, Run):
         policy = policy.policy
     elif not isinstance(policy, Policy):
         policy = _core.load(Path(policy))
-    found = find(_again(policy.env_id, env), None, masks)
+    found = find(_again(policy.env_id, env), None, masks, check_bounds)
     flag = Flag()
     asked = {
         "episodes": episodes,
@@ -269,8 +280,10 @@ def evaluate(
         "threads": threads,
     }
     try:
+        found.open(policy.env_options if found.id == policy.env_id else found.defaults)
         with interruptible(flag):
-            return _core.evaluate(policy, found.id, found.python, asked, flag)
+            result = _core.evaluate(policy, found.id, found.python, asked, flag)
+        return result | atari.human_normalized(found.id, result["mean_return"])
     finally:
         found.close()
 

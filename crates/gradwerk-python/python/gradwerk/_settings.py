@@ -109,6 +109,10 @@ class Settings(TypedDict, total=False):
     """Observations that the networks see at once: the last ones of the episode, the oldest first
     (images channel by channel). Before there are so many, the first one is repeated."""
 
+    env__options: dict[str, Any]
+    """What the maker of the environment is told besides its name: the keyword arguments of
+    Gymnasium's `make`. Native environments take none."""
+
     env__previous_action: bool
     """Let the observation tell the previous action; zeros at the start of an episode."""
 

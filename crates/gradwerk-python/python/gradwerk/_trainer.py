@@ -25,6 +25,7 @@ def make(
     seed: int | None = None,
     num_envs: int | None = None,
     masks: bool | None = None,
+    check_bounds: bool = True,
     config: AnyPath | None = None,
     threads: int | None = None,
     kernel: str | None = None,
@@ -39,7 +40,7 @@ def make(
 
     The arguments are those of :func:`gradwerk.train`; periodic evaluation is left to you.
     """
-    found = find(env, None, masks)
+    found = find(env, None, masks, check_bounds)
     resolved = configure(
         found,
         algo,

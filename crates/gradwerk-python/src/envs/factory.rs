@@ -3,7 +3,7 @@
 use super::mask::{self, MaskSource};
 use super::scalar::{Rules, ScalarEnvs, Spares};
 use super::vector::{AutoReset, VectorEnvs};
-use super::{Failure, Interface};
+use super::{Bounds, Failure, Interface};
 use crate::codec::{self, Codec};
 use gradwerk_env::{Batching, EnvFactory, EnvSettings, EpisodeKeys, Space, VecEnv};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -23,6 +23,8 @@ enum Source {
     Instance(Py<PyAny>),
     /// A vector environment that is there.
     Vector(Py<PyAny>),
+    /// A function that makes a vector environment of so many, and those that nobody uses.
+    Vectors(Py<PyAny>, Spares),
 }
 
 impl Source {
@@ -31,6 +33,7 @@ impl Source {
             "factory" => Ok(Self::Factory(object, Spares::default())),
             "instance" => Ok(Self::Instance(object)),
             "vector" => Ok(Self::Vector(object)),
+            "vectors" => Ok(Self::Vectors(object, Spares::default())),
             _ => Err(PyValueError::new_err(format!("{kind}: no kind of environment"))),
         }
     }
@@ -38,10 +41,27 @@ impl Source {
     /// The slots that it has, if their number is fixed.
     fn fixed(&self, py: Python<'_>) -> PyResult<Option<usize>> {
         match self {
-            Self::Factory(..) => Ok(None),
+            Self::Factory(..) | Self::Vectors(..) => Ok(None),
             Self::Instance(_) => Ok(Some(1)),
             Self::Vector(env) => env.getattr(py, "num_envs")?.extract(py).map(Some),
         }
+    }
+
+    /// What it made and nobody uses, if it makes any.
+    fn spares(&self) -> Option<&Spares> {
+        match self {
+            Self::Factory(_, spares) | Self::Vectors(_, spares) => Some(spares),
+            Self::Instance(_) | Self::Vector(_) => None,
+        }
+    }
+
+    fn is_vector(&self) -> bool {
+        matches!(self, Self::Vector(_) | Self::Vectors(..))
+    }
+
+    /// How the spaces of one environment are called.
+    fn prefix(&self) -> &'static str {
+        if self.is_vector() { "single_" } else { "" }
     }
 }
 
@@ -53,38 +73,49 @@ pub struct PyEnvironment {
     evaluation: Option<Source>,
     time_limit: Option<u32>,
     mode: Option<AutoReset>,
+    /// Whether it was made of a name and options.
+    named: bool,
+    /// What it stands on, with its release.
+    simulator: Option<String>,
     /// Slots of the training and of an evaluation, where they are fixed.
     fixed: (Option<usize>, Option<usize>),
 }
 
 type Given = (String, Py<PyAny>);
 
+/// How an environment is treated.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Manner {
+    masks: Option<bool>,
+    check_bounds: bool,
+    named: bool,
+    simulator: Option<String>,
+}
+
 #[pymethods]
 impl PyEnvironment {
     #[new]
-    #[pyo3(signature = (id, training, probe, evaluation=None, masks=None))]
     fn new(
         py: Python<'_>,
         id: String,
-        training: Given,
-        probe: Bound<'_, PyAny>,
+        training: (String, Py<PyAny>, Bound<'_, PyAny>),
         evaluation: Option<Given>,
-        masks: Option<bool>,
+        manner: Manner,
     ) -> PyResult<Self> {
-        let training = Source::of(&training.0, training.1)?;
+        let (kind, object, probe) = training;
+        let training = Source::of(&kind, object)?;
         let evaluation = evaluation.map(|(kind, object)| Source::of(&kind, object)).transpose()?;
-        if let Source::Factory(_, spares) = &training {
+        if let Some(spares) = training.spares() {
             spares.lock().unwrap_or_else(PoisonError::into_inner).push(probe.clone().unbind());
         }
-        let mode = match training {
-            Source::Vector(_) => Some(AutoReset::of(&probe)?),
-            _ => None,
-        };
-        let prefix = if mode.is_some() { "single_" } else { "" };
+        let mode = training.is_vector().then(|| AutoReset::of(&probe)).transpose()?;
+        let prefix = training.prefix();
         let observation = space_of(&probe, &format!("{prefix}observation_space"), false)?;
         let action = space_of(&probe, &format!("{prefix}action_space"), true)?;
         let mut interface = Interface::new(id, observation, action, Failure::default());
-        interface.masks = mask_source(&probe, &interface, masks)?;
+        interface.masks = mask_source(&probe, &interface, manner.masks)?;
+        interface.bounds = manner.check_bounds.then(|| Bounds::of(&interface.observation_space));
         if let Some(source) = &evaluation {
             check_same(py, source, &interface)?;
         }
@@ -96,6 +127,8 @@ impl PyEnvironment {
             training,
             evaluation,
             mode,
+            named: manner.named,
+            simulator: manner.simulator,
         })
     }
 
@@ -114,7 +147,7 @@ impl PyEnvironment {
     /// Whether it can be evaluated while it is trained on.
     #[getter]
     fn has_evaluation(&self) -> bool {
-        self.evaluation.is_some() || matches!(self.training, Source::Factory(..))
+        self.evaluation.is_some() || self.training.spares().is_some()
     }
 
     /// Whether actions are masked.
@@ -126,7 +159,7 @@ impl PyEnvironment {
     /// Close the environments that the factories made and that are not in use.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         for source in [Some(&self.training), self.evaluation.as_ref()].into_iter().flatten() {
-            let Source::Factory(_, spares) = source else { continue };
+            let Some(spares) = source.spares() else { continue };
             let envs = std::mem::take(&mut *spares.lock().unwrap_or_else(PoisonError::into_inner));
             envs.iter().try_for_each(|env| env.call_method0(py, "close").map(|_| ()))?;
         }
@@ -147,10 +180,23 @@ fn take(py: Python<'_>, make: &Py<PyAny>, spares: &Spares, n: usize) -> PyResult
     Ok(envs)
 }
 
+/// A vector environment of `n`, a spare one if there is one of that size.
+fn take_vector(py: Python<'_>, make: &Py<PyAny>, spares: &Spares, n: usize) -> PyResult<Py<PyAny>> {
+    let mut unused = spares.lock().unwrap_or_else(PoisonError::into_inner);
+    let fits = |env: &Py<PyAny>| {
+        env.getattr(py, "num_envs").and_then(|size| size.extract::<usize>(py)).is_ok_and(|k| k == n)
+    };
+    match unused.iter().position(fits) {
+        Some(k) => Ok(unused.swap_remove(k)),
+        None => make.call1(py, (n,)),
+    }
+}
+
 /// An environment of a source to ask about itself.
 fn probe_of<'py>(py: Python<'py>, source: &Source) -> PyResult<Bound<'py, PyAny>> {
     match source {
         Source::Factory(make, _) => Ok(make.call0(py)?.into_bound(py)),
+        Source::Vectors(make, _) => Ok(make.call1(py, (1,))?.into_bound(py)),
         Source::Instance(env) | Source::Vector(env) => Ok(env.bind(py).clone()),
     }
 }
@@ -209,11 +255,11 @@ fn mask_source(
 
 /// The environment for evaluations must be of the same kind.
 fn check_same(py: Python<'_>, source: &Source, interface: &Interface) -> PyResult<()> {
-    let prefix = if matches!(source, Source::Vector(_)) { "single_" } else { "" };
+    let prefix = source.prefix();
     let env = probe_of(py, source)?;
     let observation = space_of(&env, &format!("{prefix}observation_space"), false)?;
     let action = space_of(&env, &format!("{prefix}action_space"), true)?;
-    if matches!(source, Source::Factory(..)) {
+    if source.spares().is_some() {
         env.call_method0("close")?;
     }
     if (&observation, &action) == (&interface.observation, &interface.action) {
@@ -265,18 +311,32 @@ impl PyEnvironment {
             Source::Instance(_) => failed(PyValueError::new_err(format!(
                 "env.num_envs = {n}, but there is one environment: pass a function that makes them"
             ))),
-            Source::Vector(_) if rules.settings.frame_skip != 1 => {
+            Source::Vector(_) | Source::Vectors(..) if rules.settings.frame_skip != 1 => {
                 failed(PyValueError::new_err(format!(
                     "env.frame_skip = {}: a vector environment steps by itself, expected 1",
                     rules.settings.frame_skip
                 )))
             }
-            Source::Vector(env) => {
-                match VectorEnvs::new(env.bind(py), Arc::clone(&self.interface), n, rules) {
-                    Ok(envs) => Box::new(envs),
-                    Err(error) => failed(error),
-                }
+            Source::Vector(env) => self.vector(py, Ok(env.clone_ref(py)), n, rules, nowhere()),
+            Source::Vectors(make, spares) => {
+                let env = take_vector(py, make, spares, n);
+                self.vector(py, env, n, rules, Arc::clone(spares))
             }
+        }
+    }
+
+    fn vector(
+        &self,
+        py: Python<'_>,
+        env: PyResult<Py<PyAny>>,
+        n: usize,
+        rules: Rules,
+        spares: Spares,
+    ) -> Box<dyn VecEnv> {
+        let interface = Arc::clone(&self.interface);
+        match env.and_then(|env| VectorEnvs::new(env.bind(py), interface, n, rules, spares)) {
+            Ok(envs) => Box::new(envs),
+            Err(error) => self.scalar(py, Err(error), rules, Spares::default()),
         }
     }
 }
@@ -312,6 +372,14 @@ impl EnvFactory for PyEnvironment {
 
     fn exact_resume(&self) -> bool {
         false
+    }
+
+    fn takes_options(&self) -> bool {
+        self.named
+    }
+
+    fn simulator(&self) -> Option<String> {
+        self.simulator.clone()
     }
 
     fn interface(&self) -> Option<String> {

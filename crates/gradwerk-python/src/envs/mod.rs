@@ -1,5 +1,6 @@
 //! Gymnasium environments behind gradwerk's [`VecEnv`](gradwerk_env::VecEnv).
 
+mod bounds;
 mod factory;
 mod failure;
 mod mask;
@@ -7,13 +8,15 @@ mod outcome;
 mod scalar;
 mod vector;
 
+pub use bounds::Bounds;
 pub use factory::PyEnvironment;
 pub use failure::Failure;
 pub use mask::read as read_mask;
 
-use crate::codec::Codec;
+use crate::codec::{Codec, Rows};
 use gradwerk_env::{EnvError, SlotState, Space};
 use mask::MaskSource;
+use pyo3::prelude::*;
 
 /// What is the same for every copy of an environment.
 pub struct Interface {
@@ -30,6 +33,8 @@ pub struct Interface {
     /// Values of each discrete component.
     choices: Vec<usize>,
     masks: MaskSource,
+    /// What observations must stay within, if that is looked at.
+    bounds: Option<Bounds>,
     /// Where exceptions wait until the run has returned.
     failure: Failure,
 }
@@ -47,8 +52,20 @@ impl Interface {
             observation_space,
             action_space,
             masks: MaskSource::None,
+            bounds: None,
             failure,
         }
+    }
+
+    /// Take over an observation, or a batch of them.
+    ///
+    /// # Errors
+    /// If it is not in the space.
+    fn observe(&self, value: &Bound<'_, PyAny>, out: &mut [f32], batch: bool) -> PyResult<()> {
+        let stride = self.obs_width;
+        self.observation.read(value, &mut Rows { out, stride, batch })?;
+        let Some(bounds) = &self.bounds else { return Ok(()) };
+        out.chunks_exact(stride).try_for_each(|row| bounds.check(row, &self.observation_space))
     }
 
     /// Entries of a mask row.

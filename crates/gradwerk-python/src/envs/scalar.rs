@@ -2,7 +2,7 @@
 
 use super::outcome::{Stepped, of_reset};
 use super::{Interface, mask, next_episodes, seed_of};
-use crate::codec::{ActionRows, Rows};
+use crate::codec::ActionRows;
 use gradwerk_env::{
     Actions, End, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, StepRows, VecEnv,
 };
@@ -109,17 +109,12 @@ impl ScalarEnvs {
         info: &Bound<'_, PyAny>,
         obs: &mut [f32],
     ) -> PyResult<()> {
-        self.observe(value, obs)?;
+        self.interface.observe(value, obs, false)?;
         let width = self.interface.mask_width();
         if let Some(found) = self.interface.masks.fetch(self.slots[i].env.bind(py), info)? {
             mask::read(&found, &mut self.masks[i * width..(i + 1) * width])?;
         }
         Ok(())
-    }
-
-    fn observe(&self, value: &Bound<'_, PyAny>, obs: &mut [f32]) -> PyResult<()> {
-        let stride = obs.len();
-        self.interface.observation.read(value, &mut Rows { out: obs, stride, batch: false })
     }
 
     /// One action: up to `frame_skip` inner steps, their rewards summed.
@@ -140,7 +135,7 @@ impl ScalarEnvs {
             let end = self.rules.settings.end_after(stepped.end()?, slot.time);
             if end.is_end() {
                 // The mask of a state in which nothing follows may be anything.
-                self.observe(&stepped.obs, obs)?;
+                self.interface.observe(&stepped.obs, obs, false)?;
                 return Ok((total, end));
             }
             self.see(py, i, &stepped.obs, &stepped.info, obs)?;

@@ -1,7 +1,7 @@
 //! A vector environment of Gymnasium, in each of its three ways to begin the next episode.
 
 use super::outcome::{Stepped, end, of_reset};
-use super::scalar::Rules;
+use super::scalar::{Rules, Spares};
 use super::{Interface, mask, next_episodes, seed_of};
 use crate::arrays;
 use crate::codec::{ActionRows, Rows};
@@ -10,7 +10,7 @@ use numpy::PyArray1;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// When the next episode begins, as `metadata["autoreset_mode"]` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub struct VectorEnvs {
     discrete: Vec<u32>,
     continuous: Vec<f32>,
     failed: Option<EnvError>,
+    /// Where the environment goes when nobody plays in it any more.
+    spares: Spares,
 }
 
 impl VectorEnvs {
@@ -80,6 +82,7 @@ impl VectorEnvs {
         interface: Arc<Interface>,
         slots: usize,
         rules: Rules,
+        spares: Spares,
     ) -> PyResult<Self> {
         let size: usize = env.getattr("num_envs")?.extract()?;
         if slots > size {
@@ -105,6 +108,7 @@ impl VectorEnvs {
             discrete: vec![0; size * wd],
             continuous: vec![0.0; size * wc],
             failed: None,
+            spares,
             interface,
         })
     }
@@ -140,10 +144,7 @@ impl VectorEnvs {
     }
 
     fn observe(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let stride = self.interface.obs_width;
-        self.interface
-            .observation
-            .read(value, &mut Rows { out: &mut self.seen, stride, batch: true })
+        self.interface.observe(value, &mut self.seen, true)
     }
 
     /// The masks of all environments (of some of them); those that wait for their reset have none.
@@ -425,5 +426,12 @@ impl VecEnv for VectorEnvs {
         let episodes = next_episodes(slots, self.slots)?;
         self.episode.iter_mut().zip(episodes).for_each(|(own, episode)| *own = episode);
         Ok(())
+    }
+}
+
+impl Drop for VectorEnvs {
+    fn drop(&mut self) {
+        let env = Python::attach(|py| self.env.clone_ref(py));
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner).push(env);
     }
 }

@@ -83,7 +83,7 @@ fn fits(value: &mut Value, form: &Form<'_>) -> Fit {
         | (Form::Number, Value::Float(_) | Value::Integer(_))
         | (Form::Text | Form::Choice(_), Value::String(_))
         | (Form::Array(_), Value::Array(_))
-        | (Form::Table(_) | Form::Tagged(..), Value::Table(_)) => Fit::Yes,
+        | (Form::Table(_) | Form::Open | Form::Tagged(..), Value::Table(_)) => Fit::Yes,
         _ => Fit::No,
     }
 }
@@ -173,6 +173,7 @@ fn name(form: &Form<'_>) -> String {
         Form::Table(fields) => {
             format!("a table {{ {} }}", fields.iter().map(|f| f.0).collect::<Vec<_>>().join(", "))
         }
+        Form::Open => "a table { .. }".into(),
         Form::Tagged(tag, _) => format!("a section with {tag} = ..."),
     }
 }

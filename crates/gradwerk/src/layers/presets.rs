@@ -70,6 +70,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "Hopper-v5-ppo",
     "Walker2d-v5-ppo",
     "InvertedPendulum-v5-ppo",
+    "ALE-Pong-v5-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.

@@ -193,7 +193,8 @@ impl Resolved {
     /// If it is not built in: names it, its origin and the known ones.
     pub fn env(&self) -> Result<&'static dyn EnvFactory, Error> {
         let path = ["env".to_owned(), "id".to_owned()];
-        gradwerk_env::find(&self.config.env.id)
+        self.config
+            .find_env()
             .map_err(|error| Error::Usage(format!("{error}{}", self.merged.from(&path))))
     }
 

@@ -35,6 +35,8 @@ pub enum Form<'a> {
     Array(Node<'a>),
     /// A section with these fields.
     Table(Vec<(&'a str, Node<'a>)>),
+    /// A section with fields of any name.
+    Open,
     /// A section whose first field says which further fields it has.
     Tagged(&'a str, Vec<(&'a str, Node<'a>)>),
 }
@@ -116,9 +118,15 @@ impl<'a> Node<'a> {
                 None => Form::Text,
             },
             "array" => Form::Array(self.at(self.value.get("items")?)),
+            "object" if self.is_open() => Form::Open,
             "object" => Form::Table(self.properties()),
             _ => return None,
         })
+    }
+
+    fn is_open(self) -> bool {
+        let others = self.value.get("additionalProperties");
+        others.is_some_and(|others| *others != Value::Bool(false))
     }
 
     /// `oneOf`: either the variants of a tagged section, or texts, or a union of other forms.

@@ -19,6 +19,10 @@ struct Sample {
     net: Net,
     /// The estimator.
     estimator: Estimator,
+    /// Anything.
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
+    free: Table,
 }
 
 impl Default for Sample {
@@ -29,6 +33,7 @@ impl Default for Sample {
             limit: None,
             net: Net::Mlp(Mlp::default()),
             estimator: Estimator::default(),
+            free: Table::new(),
         }
     }
 }
@@ -152,7 +157,7 @@ fn errors_name_value_origin_and_choices() {
         (
             "step = 3\n",
             &[],
-            "unknown key step (from my.toml:1): expected one of estimator, limit, net, rate, steps; did you mean steps?",
+            "unknown key step (from my.toml:1): expected one of estimator, free, limit, net, rate, steps; did you mean steps?",
         ),
         (
             "",
@@ -211,6 +216,16 @@ fn errors_name_value_origin_and_choices() {
     for (file, sets, expected) in cases {
         assert_eq!(load(file, sets), Err((*expected).to_owned()), "{file:?} {sets:?}");
     }
+}
+
+#[test]
+fn an_open_section_takes_any_name_and_comes_back() {
+    let sample = load("[free]\na = 1\n", &["free.b.c=x"]).unwrap();
+    assert_eq!(sample.free, toml::toml! { a = 1 b = { c = "x" } });
+    let text = print::plain(&Table::try_from(&sample).unwrap());
+    assert_eq!(load(&text.replace("preset = \"none\"\n", ""), &[]), Ok(sample), "{text}");
+    let error = load("free = 3\n", &[]).unwrap_err();
+    assert_eq!(error, "free = 3 (from my.toml:1): expected a table { .. }");
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Play {
             return Ok((as_it_is, self.own_actor(env)?, settings));
         };
         let config = policy.config();
-        let env = policy.as_seen(gradwerk_env::find(&config.env.id)?)?;
+        let env = policy.as_seen(config.find_env()?)?;
         let settings = config.env_settings(env.default_time_limit());
         let settings = limited(settings, config.eval.longest);
         let actor = match self.human {

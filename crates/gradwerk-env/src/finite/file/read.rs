@@ -1,7 +1,7 @@
 //! From values to the table.
 
-use super::node::{Fault, Fields, Node, Value};
 use crate::finite::{Emission, Mdp, MdpError, Observation, Transition};
+use crate::tree::{Fault, Fields, Node, Value};
 
 const KEYS: [&str; 11] = [
     "name",

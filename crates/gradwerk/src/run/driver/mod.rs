@@ -109,7 +109,7 @@ pub fn train_env<'a>(
     watch: Watch<'a>,
 ) -> Result<Summary, Error> {
     check_options(options)?;
-    let config = &with_absolute_data(config)?;
+    let config = &with_absolute_paths(config)?;
     if let (Some(until), Some(_)) = (options.until, config.data()) {
         return Err(Error::Usage(format!(
             "until = {until}: no episode is played while a recording is learned from; set \
@@ -169,19 +169,29 @@ pub fn load_policy(path: &Path) -> Result<Policy, Error> {
     Policy::load(&dir.policy())
 }
 
-/// The settings with the recording, if there is one, named so that the run can be resumed from
-/// any folder.
-fn with_absolute_data(config: &Config) -> Result<Config, Error> {
+/// The settings with everything that they name outside (a recording, MuJoCo) named so that the
+/// run can be resumed from any folder.
+fn with_absolute_paths(config: &Config) -> Result<Config, Error> {
     let mut config = config.clone();
     if let Some(path) = config.data().filter(|path| !path.is_empty()) {
-        let absolute = std::path::absolute(path).map_err(Error::io("find", path))?;
-        config.algo.settings_mut().set_data(absolute.display().to_string());
+        let path = absolute(path)?;
+        config.algo.settings_mut().set_data(path);
+    }
+    for path in [&mut config.mujoco.library, &mut config.mujoco.models] {
+        if !path.is_empty() {
+            *path = absolute(path)?;
+        }
     }
     Ok(config)
 }
 
+fn absolute(path: &str) -> Result<String, Error> {
+    let absolute = std::path::absolute(path).map_err(Error::io("find", path))?;
+    Ok(absolute.display().to_string())
+}
+
 fn built_in(config: &Config) -> Result<&'static dyn EnvFactory, Error> {
-    gradwerk_env::find(&config.env.id).map_err(|error| Error::Usage(error.to_string()))
+    config.find_env().map_err(|error| Error::Usage(error.to_string()))
 }
 
 fn check_options(options: &RunOptions) -> Result<(), Error> {

@@ -111,7 +111,7 @@ fn foreign(path: &Path, error: &dyn std::fmt::Display) -> StateError {
 }
 
 /// Settings that may change between sessions: they do not touch what is learned.
-const FREE: &[&str] = &["eval.", "checkpoint."];
+const FREE: &[&str] = &["eval.", "checkpoint.", "mujoco."];
 
 /// The settings that the checkpoint was made with, except those that may change.
 fn same_settings(dir: &RunDir, now: &Config, then: &Config) -> Result<(), Error> {
@@ -125,8 +125,8 @@ fn same_settings(dir: &RunDir, now: &Config, then: &Config) -> Result<(), Error>
     }
     Err(Error::Usage(format!(
         "{}: changed since the run's checkpoint: {}; undo that, or begin another run from this \
-         one's policy with `gradwerk train CONFIG.toml --init {}` (only eval.*, checkpoint.* and, \
-         with --steps, the end of a run may change)",
+         one's policy with `gradwerk train CONFIG.toml --init {}` (only eval.*, checkpoint.*, mujoco.* \
+         and, with --steps, the end of a run may change)",
         dir.config().display(),
         changed.join(", "),
         dir.root().display()

@@ -14,7 +14,7 @@ use crate::run::stats;
 const MAX_POINTS: usize = 600;
 
 /// Settings that do not touch what is learned.
-const FREE: &[&str] = &["eval.", "checkpoint.", "diagnose."];
+const FREE: &[&str] = &["eval.", "checkpoint.", "diagnose.", "mujoco."];
 
 /// Settings that a legend tells apart before it only counts them.
 const NAMED: usize = 2;
