@@ -37,6 +37,12 @@ impl PyConfig {
     fn eval_every(&self) -> u64 {
         self.resolved.config.eval.every
     }
+
+    /// Episodes of a periodic evaluation.
+    #[getter]
+    fn eval_episodes(&self) -> usize {
+        self.resolved.config.eval.episodes
+    }
 }
 
 /// What a user may say of a run.

@@ -1,8 +1,10 @@
 //! Where copies of a Python environment come from.
 
 use super::mask::{self, MaskSource};
+use super::parallel::{self, ParallelEnvs};
 use super::scalar::{Rules, ScalarEnvs, Spares};
 use super::vector::{AutoReset, VectorEnvs};
+use super::workers::WorkerEnvs;
 use super::{Failure, Interface};
 use crate::codec::{self, Codec};
 use gradwerk_env::{Batching, EnvFactory, EnvSettings, EpisodeKeys, Space, VecEnv};
@@ -23,14 +25,43 @@ enum Source {
     Instance(Py<PyAny>),
     /// A vector environment that is there.
     Vector(Py<PyAny>),
+    /// Worker processes (`gradwerk._workers.Workers`) that make them, each its own.
+    Workers(Py<PyAny>),
+    /// A function that makes parallel environments of these agents.
+    ParallelFactory(Py<PyAny>, Agents, Spares),
+    /// A parallel environment that is there.
+    Parallel(Py<PyAny>, Agents),
 }
 
+/// Names of the agents of a parallel environment.
+type Agents = Arc<Vec<Py<PyAny>>>;
+
 impl Source {
-    fn of(kind: &str, object: Py<PyAny>) -> PyResult<Self> {
+    /// The source of this kind; `probe` is an environment that it made, if there is one.
+    fn of(
+        py: Python<'_>,
+        kind: &str,
+        object: Py<PyAny>,
+        probe: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
         match kind {
             "factory" => Ok(Self::Factory(object, Spares::default())),
             "instance" => Ok(Self::Instance(object)),
             "vector" => Ok(Self::Vector(object)),
+            "workers" => Ok(Self::Workers(object)),
+            "parallel" => {
+                let agents = Arc::new(parallel::agents(object.bind(py))?);
+                Ok(Self::Parallel(object, agents))
+            }
+            "parallel-factory" => {
+                let made = probe.map_or_else(|| object.bind(py).call0(), |env| Ok(env.clone()))?;
+                let agents = Arc::new(parallel::agents(&made)?);
+                let spares = Spares::default();
+                if probe.is_none() {
+                    keep(&spares, made);
+                }
+                Ok(Self::ParallelFactory(object, agents, spares))
+            }
             _ => Err(PyValueError::new_err(format!("{kind}: no kind of environment"))),
         }
     }
@@ -38,11 +69,39 @@ impl Source {
     /// The slots that it has, if their number is fixed.
     fn fixed(&self, py: Python<'_>) -> PyResult<Option<usize>> {
         match self {
-            Self::Factory(..) => Ok(None),
+            Self::Factory(..) | Self::Workers(_) | Self::ParallelFactory(..) => Ok(None),
             Self::Instance(_) => Ok(Some(1)),
             Self::Vector(env) => env.getattr(py, "num_envs")?.extract(py).map(Some),
+            Self::Parallel(_, agents) => Ok(Some(agents.len())),
         }
     }
+
+    /// Names of the agents; none where there is one agent.
+    fn agents(&self) -> Option<&Agents> {
+        match self {
+            Self::Parallel(_, agents) | Self::ParallelFactory(_, agents, _) => Some(agents),
+            _ => None,
+        }
+    }
+
+    /// Slots of an evaluation: those that there are, or as many as are worth while.
+    fn evaluated(&self, py: Python<'_>) -> PyResult<usize> {
+        let free = self.agents().map_or(EVALUATION, |agents| agents.len());
+        Ok(self.fixed(py)?.unwrap_or(free))
+    }
+
+    /// Environments that it made and nobody uses.
+    fn spares(&self) -> Option<&Spares> {
+        match self {
+            Self::Factory(_, spares) | Self::ParallelFactory(_, _, spares) => Some(spares),
+            _ => None,
+        }
+    }
+}
+
+/// Keep an environment for later.
+fn keep(spares: &Spares, env: Bound<'_, PyAny>) {
+    spares.lock().unwrap_or_else(PoisonError::into_inner).push(env.unbind());
 }
 
 /// A Python environment that gradwerk can train on and evaluate in.
@@ -53,8 +112,10 @@ pub struct PyEnvironment {
     evaluation: Option<Source>,
     time_limit: Option<u32>,
     mode: Option<AutoReset>,
-    /// Slots of the training and of an evaluation, where they are fixed.
-    fixed: (Option<usize>, Option<usize>),
+    /// Slots of the training, where they are fixed.
+    fixed: Option<usize>,
+    /// Slots of an evaluation.
+    evaluated: usize,
 }
 
 type Given = (String, Py<PyAny>);
@@ -71,26 +132,26 @@ impl PyEnvironment {
         evaluation: Option<Given>,
         masks: Option<bool>,
     ) -> PyResult<Self> {
-        let training = Source::of(&training.0, training.1)?;
-        let evaluation = evaluation.map(|(kind, object)| Source::of(&kind, object)).transpose()?;
-        if let Source::Factory(_, spares) = &training {
-            spares.lock().unwrap_or_else(PoisonError::into_inner).push(probe.clone().unbind());
+        let training = Source::of(py, &training.0, training.1, Some(&probe))?;
+        let evaluation =
+            evaluation.map(|(kind, object)| Source::of(py, &kind, object, None)).transpose()?;
+        if let Some(spares) = training.spares() {
+            keep(spares, probe.clone());
         }
         let mode = match training {
             Source::Vector(_) => Some(AutoReset::of(&probe)?),
             _ => None,
         };
-        let prefix = if mode.is_some() { "single_" } else { "" };
-        let observation = space_of(&probe, &format!("{prefix}observation_space"), false)?;
-        let action = space_of(&probe, &format!("{prefix}action_space"), true)?;
+        let (observation, action) = spaces_of(&training, &probe)?;
         let mut interface = Interface::new(id, observation, action, Failure::default());
-        interface.masks = mask_source(&probe, &interface, masks)?;
+        interface.masks = mask_source(&probe, &interface, masks, training.agents().is_some())?;
         if let Some(source) = &evaluation {
             check_same(py, source, &interface)?;
         }
         let evaluated = evaluation.as_ref().unwrap_or(&training);
         Ok(Self {
-            fixed: (training.fixed(py)?, evaluated.fixed(py)?),
+            fixed: training.fixed(py)?,
+            evaluated: evaluated.evaluated(py)?,
             time_limit: time_limit(&probe)?,
             interface: Arc::new(interface),
             training,
@@ -102,7 +163,7 @@ impl PyEnvironment {
     /// Number of its environments, None if as many can be made as are wanted.
     #[getter]
     fn num_envs(&self) -> Option<usize> {
-        self.fixed.0
+        self.fixed
     }
 
     /// Name, as configurations have it.
@@ -111,10 +172,17 @@ impl PyEnvironment {
         &self.interface.id
     }
 
+    /// Agents of each of its environments, which share the policy.
+    #[getter]
+    fn num_agents(&self) -> usize {
+        self.training.agents().map_or(1, |agents| agents.len())
+    }
+
     /// Whether it can be evaluated while it is trained on.
     #[getter]
     fn has_evaluation(&self) -> bool {
-        self.evaluation.is_some() || matches!(self.training, Source::Factory(..))
+        let makes = self.training.spares().is_some();
+        self.evaluation.is_some() || makes || matches!(self.training, Source::Workers(_))
     }
 
     /// Whether actions are masked.
@@ -126,7 +194,7 @@ impl PyEnvironment {
     /// Close the environments that the factories made and that are not in use.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         for source in [Some(&self.training), self.evaluation.as_ref()].into_iter().flatten() {
-            let Source::Factory(_, spares) = source else { continue };
+            let Some(spares) = source.spares() else { continue };
             let envs = std::mem::take(&mut *spares.lock().unwrap_or_else(PoisonError::into_inner));
             envs.iter().try_for_each(|env| env.call_method0(py, "close").map(|_| ()))?;
         }
@@ -150,13 +218,60 @@ fn take(py: Python<'_>, make: &Py<PyAny>, spares: &Spares, n: usize) -> PyResult
 /// An environment of a source to ask about itself.
 fn probe_of<'py>(py: Python<'py>, source: &Source) -> PyResult<Bound<'py, PyAny>> {
     match source {
-        Source::Factory(make, _) => Ok(make.call0(py)?.into_bound(py)),
-        Source::Instance(env) | Source::Vector(env) => Ok(env.bind(py).clone()),
+        Source::Factory(make, _) | Source::ParallelFactory(make, ..) => {
+            Ok(make.call0(py)?.into_bound(py))
+        }
+        Source::Workers(workers) => Ok(workers.call_method0(py, "make")?.into_bound(py)),
+        Source::Instance(env) | Source::Vector(env) | Source::Parallel(env, _) => {
+            Ok(env.bind(py).clone())
+        }
     }
 }
 
-fn space_of(env: &Bound<'_, PyAny>, name: &str, is_action: bool) -> PyResult<Codec> {
-    let codec = codec::of_gymnasium(&env.getattr(name)?, is_action)?;
+/// The spaces of observations and actions of the environments of a source.
+fn spaces_of(source: &Source, env: &Bound<'_, PyAny>) -> PyResult<(Codec, Codec)> {
+    if let Some(agents) = source.agents() {
+        let one = |name: &str, is_action| shared_space(env, agents, name, is_action);
+        return Ok((one("observation_space", false)?, one("action_space", true)?));
+    }
+    let prefix = if matches!(source, Source::Vector(_)) { "single_" } else { "" };
+    let one = |name: &str, is_action| {
+        let name = format!("{prefix}{name}");
+        codec_of(&env.getattr(name.as_str())?, &name, is_action)
+    };
+    Ok((one("observation_space", false)?, one("action_space", true)?))
+}
+
+/// The space of all agents, who share a policy.
+fn shared_space(
+    env: &Bound<'_, PyAny>,
+    agents: &Agents,
+    name: &str,
+    is_action: bool,
+) -> PyResult<Codec> {
+    let py = env.py();
+    let of = |agent: &Py<PyAny>| -> PyResult<Codec> {
+        codec_of(&env.call_method1(name, (agent,))?, name, is_action)
+    };
+    let first = of(&agents[0])?;
+    for agent in &agents[1..] {
+        let other = of(agent)?;
+        if other != first {
+            return Err(PyValueError::new_err(format!(
+                "{name}: {} of agent {}, but {} of agent {}; agents that share a policy must have \
+                 the same (wrap the environment so that they have)",
+                first.space(),
+                agents[0].bind(py),
+                other.space(),
+                agent.bind(py)
+            )));
+        }
+    }
+    Ok(first)
+}
+
+fn codec_of(space: &Bound<'_, PyAny>, name: &str, is_action: bool) -> PyResult<Codec> {
+    let codec = codec::of_gymnasium(space, is_action)?;
     let check = codec.space().validate();
     check.map_err(|error| PyValueError::new_err(format!("{name}: {error}")))?;
     if is_action {
@@ -183,18 +298,25 @@ fn mask_source(
     env: &Bound<'_, PyAny>,
     interface: &Interface,
     wanted: Option<bool>,
+    per_agent: bool,
 ) -> PyResult<MaskSource> {
     if wanted == Some(false) || interface.choices.is_empty() {
         return Ok(MaskSource::None);
     }
-    if mask::method(env).is_ok_and(|method| method.is_callable()) {
+    if !per_agent && mask::method(env).is_ok_and(|method| method.is_callable()) {
         return Ok(MaskSource::Method);
     }
     let options = PyDict::new(env.py());
     options.set_item("seed", 0)?;
     let (_, info) = super::outcome::of_reset(&env.call_method("reset", (), Some(&options))?)?;
-    if info.contains(mask::ENTRY)? {
-        return Ok(MaskSource::Info);
+    let mut infos = vec![info.clone()];
+    if per_agent {
+        infos = info.call_method0("values")?.try_iter()?.collect::<PyResult<_>>()?;
+    }
+    for info in infos {
+        if info.contains(mask::ENTRY)? {
+            return Ok(MaskSource::Info);
+        }
     }
     if wanted == Some(true) {
         return Err(PyValueError::new_err(format!(
@@ -209,11 +331,9 @@ fn mask_source(
 
 /// The environment for evaluations must be of the same kind.
 fn check_same(py: Python<'_>, source: &Source, interface: &Interface) -> PyResult<()> {
-    let prefix = if matches!(source, Source::Vector(_)) { "single_" } else { "" };
     let env = probe_of(py, source)?;
-    let observation = space_of(&env, &format!("{prefix}observation_space"), false)?;
-    let action = space_of(&env, &format!("{prefix}action_space"), true)?;
-    if matches!(source, Source::Factory(..)) {
+    let (observation, action) = spaces_of(source, &env)?;
+    if source.spares().is_some() || matches!(source, Source::Workers(_)) {
         env.call_method0("close")?;
     }
     if (&observation, &action) == (&interface.observation, &interface.action) {
@@ -227,6 +347,31 @@ fn check_same(py: Python<'_>, source: &Source, interface: &Interface) -> PyResul
         interface.observation_space,
         interface.action_space
     )))
+}
+
+/// Start worker processes for `n` slots.
+fn start(
+    py: Python<'_>,
+    workers: &Py<PyAny>,
+    interface: &Interface,
+    n: usize,
+    rules: Rules,
+) -> PyResult<Py<PyAny>> {
+    let (first, stride) = match rules.keys {
+        EpisodeKeys::Training { first } => (first, None),
+        EpisodeKeys::Evaluation { first, stride } => (first, Some(stride)),
+    };
+    let share = PyDict::new(py);
+    share.set_item("seed", rules.seed)?;
+    share.set_item("first", first)?;
+    share.set_item("stride", stride)?;
+    share.set_item("count", n)?;
+    share.set_item("time_limit", rules.settings.time_limit)?;
+    share.set_item("frame_skip", rules.settings.frame_skip)?;
+    let (wd, wc) = interface.action_widths;
+    let widths = (interface.obs_width, wd, wc, interface.mask_width());
+    let masks = interface.masks != MaskSource::None;
+    workers.call_method1(py, "start", (&interface.id, share, widths, masks))
 }
 
 impl PyEnvironment {
@@ -243,6 +388,50 @@ impl PyEnvironment {
         spares: Spares,
     ) -> Box<dyn VecEnv> {
         Box::new(ScalarEnvs::new(py, Arc::clone(&self.interface), envs, rules, spares))
+    }
+
+    /// Slots of this process for another one that leads the run.
+    pub fn slots(&self, py: Python<'_>, n: usize, rules: Rules) -> ScalarEnvs {
+        let envs = match &self.training {
+            Source::Factory(make, spares) => take(py, make, spares, n),
+            _ => Err(PyTypeError::new_err("a worker process needs a function that makes one")),
+        };
+        ScalarEnvs::new(py, Arc::clone(&self.interface), envs, rules, Spares::default())
+    }
+
+    /// Discrete and continuous components of an action.
+    pub fn action_widths(&self) -> (usize, usize) {
+        self.interface.action_widths
+    }
+
+    /// Parallel environments with `n` slots.
+    fn parallel(
+        &self,
+        py: Python<'_>,
+        source: &Source,
+        agents: &Agents,
+        n: usize,
+        rules: Rules,
+    ) -> Box<dyn VecEnv> {
+        let (k, nowhere) = (agents.len(), Spares::default());
+        let envs = match source {
+            _ if rules.settings.frame_skip != 1 => Err(PyValueError::new_err(format!(
+                "env.frame_skip = {}: a parallel environment steps by itself, expected 1",
+                rules.settings.frame_skip
+            ))),
+            _ if !n.is_multiple_of(k) => Err(PyValueError::new_err(format!(
+                "{n} environments or episodes, expected a multiple of {k}: each copy has {k} agents"
+            ))),
+            Source::ParallelFactory(make, _, spares) => take(py, make, spares, n / k),
+            Source::Parallel(env, _) if n == k => Ok(vec![env.clone_ref(py)]),
+            _ => Err(PyValueError::new_err(format!(
+                "env.num_envs = {n}, but there is one environment of {k} agents: pass a function \
+                 that makes them"
+            ))),
+        };
+        let (interface, agents) = (Arc::clone(&self.interface), Arc::clone(agents));
+        let spares = source.spares().map_or(nowhere, Arc::clone);
+        Box::new(ParallelEnvs::new(py, interface, agents, envs, rules, spares))
     }
 
     fn make_from(
@@ -265,6 +454,13 @@ impl PyEnvironment {
             Source::Instance(_) => failed(PyValueError::new_err(format!(
                 "env.num_envs = {n}, but there is one environment: pass a function that makes them"
             ))),
+            Source::Workers(workers) => {
+                let crew = start(py, workers, &self.interface, n, rules);
+                Box::new(WorkerEnvs::new(py, Arc::clone(&self.interface), crew, n))
+            }
+            Source::Parallel(_, agents) | Source::ParallelFactory(_, agents, _) => {
+                self.parallel(py, source, agents, n, rules)
+            }
             Source::Vector(_) if rules.settings.frame_skip != 1 => {
                 failed(PyValueError::new_err(format!(
                     "env.frame_skip = {}: a vector environment steps by itself, expected 1",
@@ -303,11 +499,11 @@ impl EnvFactory for PyEnvironment {
     }
 
     fn batching(&self) -> Batching {
-        Batching::Whole { evaluation: self.fixed.1.unwrap_or(EVALUATION) }
+        Batching::Whole { evaluation: self.evaluated }
     }
 
     fn has_reset_rows(&self) -> bool {
-        self.mode == Some(AutoReset::NextStep)
+        self.mode == Some(AutoReset::NextStep) || self.training.agents().is_some()
     }
 
     fn exact_resume(&self) -> bool {
