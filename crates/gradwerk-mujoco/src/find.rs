@@ -9,6 +9,7 @@
 use gradwerk_env::outside;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// The setting that names the library, or the folder that it lies in.
 pub const LIBRARY_SETTING: &str = "mujoco.library";
@@ -164,12 +165,26 @@ fn search_pythons(package: &str, wanted: Wanted) -> Option<PathBuf> {
     pythons().iter().find_map(|python| wanted(&ask(python, package)?))
 }
 
+/// The interpreter that is asked first, if somebody named one.
+static FIRST: OnceLock<PathBuf> = OnceLock::new();
+
+/// Ask this interpreter for the packages before all others; the first call counts.
+pub fn ask_first(python: PathBuf) {
+    let _ = FIRST.set(python);
+}
+
 fn pythons() -> Vec<PathBuf> {
     let own = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from).map(|folder| {
         let inside = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
         folder.join(inside)
     });
-    own.into_iter().chain(["python3", "python"].map(PathBuf::from)).collect()
+    FIRST
+        .get()
+        .cloned()
+        .into_iter()
+        .chain(own)
+        .chain(["python3", "python"].map(PathBuf::from))
+        .collect()
 }
 
 /// Where this interpreter would import the package from, without importing it.

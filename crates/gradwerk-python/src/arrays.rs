@@ -97,6 +97,21 @@ pub fn with_slice<T: Element, R>(value: &Bound<'_, PyAny>, f: impl FnOnce(&[T]) 
     unsafe { array.as_slice() }.ok().map(f)
 }
 
+/// Call `f` with the entries of a contiguous array of this type, to write them; `None` if it is
+/// something else.
+pub fn with_slice_mut<T: Element, R>(
+    value: &Bound<'_, PyAny>,
+    f: impl FnOnce(&mut [T]) -> R,
+) -> Option<R> {
+    let array = value.cast::<PyArrayDyn<T>>().ok()?;
+    if !array.is_c_contiguous() {
+        return None;
+    }
+    // SAFETY: the interpreter is attached and `f` runs no Python code; other processes that see
+    // the memory wait meanwhile.
+    unsafe { array.as_slice_mut() }.ok().map(f)
+}
+
 /// The entries of any array as `f64`, and its shape.
 ///
 /// # Errors

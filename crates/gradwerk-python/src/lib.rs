@@ -11,6 +11,7 @@ mod distribution;
 mod envs;
 mod error;
 mod estimators;
+mod film;
 mod keys;
 mod native;
 mod observer;
@@ -24,12 +25,16 @@ use pyo3::prelude::*;
 /// The extension module.
 #[pymodule]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::distribution::PyDistribution;
     #[pymodule_export]
-    use super::envs::PyEnvironment;
+    use super::envs::{PyEnvironment, Slots, episode_seed};
     #[pymodule_export]
     use super::estimators::{gae, n_step_return, reward_to_go, total_return, verify, vtrace};
+    #[pymodule_export]
+    use super::film::{gif, png_strip, spread};
     #[pymodule_export]
     use super::keys::setting_keys;
     #[pymodule_export]
@@ -44,6 +49,18 @@ mod _core {
     use super::settings::{PyConfig, resolve};
     #[pymodule_export]
     use super::trainer::PyTrainer;
+
+    /// Put the tasks of MuJoCo on the list of environments; nothing is looked for before one of
+    /// them is used.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let python = module.py().import("sys")?.getattr("executable")?;
+        if let Ok(python) = python.extract() {
+            gradwerk_mujoco::find::ask_first(python);
+        }
+        gradwerk_mujoco::install();
+        Ok(())
+    }
 
     /// Version of gradwerk.
     #[pymodule_export]

@@ -2,6 +2,7 @@
 
 use crate::codec::Codec;
 use crate::error::plain;
+use crate::film;
 use gradwerk_env::{Actions, End, EnvSettings, EpisodeKeys, Space, StepRows, VecEnv};
 use numpy::PyArray1;
 use numpy::prelude::*;
@@ -15,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct NativeEnvs {
     id: String,
     settings: EnvSettings,
+    episode: Option<u64>,
     observation: Space,
     action: Space,
     codec: Codec,
@@ -70,9 +72,25 @@ pub fn check_native(id: &str) -> PyResult<()> {
     gradwerk_env::find(id).map(|_| ()).map_err(plain)
 }
 
-fn make(id: &str, seed: u64, n: usize, settings: &EnvSettings) -> PyResult<Box<dyn VecEnv>> {
+/// Copies whose first episodes are those of a training, or `episode` of an evaluation, which is
+/// filmed.
+fn make(
+    id: &str,
+    seed: u64,
+    n: usize,
+    settings: &EnvSettings,
+    episode: Option<u64>,
+) -> PyResult<Box<dyn VecEnv>> {
     let env = gradwerk_env::find(id).map_err(plain)?;
-    Ok(env.make(seed, EpisodeKeys::Training { first: 0 }, n, settings))
+    let keys = match episode {
+        None => EpisodeKeys::Training { first: 0 },
+        Some(first) => EpisodeKeys::Evaluation { first, stride: n as u64 },
+    };
+    let mut made = env.make(seed, keys, n, settings);
+    if episode.is_some() {
+        made.film();
+    }
+    Ok(made)
 }
 
 impl NativeEnvs {
@@ -90,13 +108,14 @@ impl NativeEnvs {
 #[pymethods]
 impl NativeEnvs {
     #[new]
-    #[pyo3(signature = (id, num_envs, seed=0, time_limit=None, frame_skip=1))]
+    #[pyo3(signature = (id, num_envs, seed=0, time_limit=None, frame_skip=1, episode=None))]
     fn new(
         id: &str,
         num_envs: usize,
         seed: u64,
         time_limit: Option<u32>,
         frame_skip: u32,
+        episode: Option<u64>,
     ) -> PyResult<Self> {
         if num_envs == 0 {
             return Err(PyValueError::new_err("num_envs = 0, expected at least 1"));
@@ -105,11 +124,17 @@ impl NativeEnvs {
         let own = env.default_settings();
         let settings = EnvSettings { time_limit: time_limit.or(own.time_limit), frame_skip };
         settings.validate().map_err(plain)?;
-        let batch = Batch::new(make(id, seed, num_envs, &settings)?);
+        let batch = Batch::new(make(id, seed, num_envs, &settings, episode)?);
         let (observation, action) = (env.observation_space(), env.action_space());
         let codec = Codec::native(&action);
         let (id, batch) = (id.to_owned(), Mutex::new(batch));
-        Ok(Self { id, settings, observation, action, codec, batch })
+        Ok(Self { id, settings, episode, observation, action, codec, batch })
+    }
+
+    /// Steps after which episodes are truncated.
+    #[getter]
+    fn time_limit(&self) -> Option<u32> {
+        self.settings.time_limit
     }
 
     /// Begin all episodes; with another seed if one is given.
@@ -118,7 +143,7 @@ impl NativeEnvs {
         let mut batch = self.lock();
         if let Some(seed) = seed {
             let n = batch.env.num_envs();
-            batch.env = make(&self.id, seed, n, &self.settings)?;
+            batch.env = make(&self.id, seed, n, &self.settings, self.episode)?;
         }
         let Batch { env, obs, .. } = &mut *batch;
         env.reset(obs);
@@ -154,6 +179,19 @@ impl NativeEnvs {
         let mut masks = vec![true; n * width];
         batch.env.masks(&mut masks);
         Ok(Some(PyArray1::from_vec(py, masks).reshape([n, width])?.into_any()))
+    }
+
+    /// What a copy looks like after its last reset or step, `[height, width, 3]` with a longer
+    /// side of at most `side` pixels; None if it has no pictures or is not filmed.
+    fn picture<'py>(
+        &self,
+        py: Python<'py>,
+        copy: usize,
+        side: f64,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let batch = self.lock();
+        let scene = batch.env.picture(copy);
+        scene.map(|scene| film::array(py, scene, side)).transpose()
     }
 
     /// The space of observations: a description for Python.

@@ -252,6 +252,27 @@ impl PyPolicy {
         gradwerk::layers::resolve::to_toml(self.lock().policy.config())
     }
 
+    /// The time limit and the frame skip of its environment, whose own limit is `usual`.
+    #[pyo3(signature = (usual=None))]
+    fn env_settings(&self, usual: Option<u32>) -> (Option<u32>, u32) {
+        let settings = self.lock().policy.config().env_settings(usual);
+        (settings.time_limit, settings.frame_skip)
+    }
+
+    /// Steps after which an evaluation cuts an episode that nothing else cuts.
+    #[getter]
+    fn longest(&self) -> u32 {
+        self.lock().policy.config().eval.longest
+    }
+
+    /// Whether it sees more than the environment shows: the previous action or reward.
+    #[getter]
+    fn sees_previous(&self) -> bool {
+        let acting = self.lock();
+        let env = &acting.policy.config().env;
+        env.previous_action || env.previous_reward
+    }
+
     fn __repr__(&self) -> String {
         let acting = self.lock();
         format!(

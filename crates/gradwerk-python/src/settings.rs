@@ -44,6 +44,12 @@ impl PyConfig {
     fn eval_every(&self) -> u64 {
         self.resolved.config.eval.every
     }
+
+    /// Episodes of a periodic evaluation.
+    #[getter]
+    fn eval_episodes(&self) -> usize {
+        self.resolved.config.eval.episodes
+    }
 }
 
 /// What the maker of an environment is told besides its name.

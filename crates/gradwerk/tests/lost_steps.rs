@@ -185,7 +185,7 @@ fn previous_actions_begin_anew() {
 
 #[test]
 fn a_run_counts_transitions_and_an_evaluation_plays_the_episode_again() {
-    let mut config = Config::preset("fragile", "ppo").unwrap();
+    let mut config = Config::preset("fragile", "a2c").unwrap();
     (config.env.num_envs, config.rollout.steps, config.steps) = (N, 14, 1000);
     let mut trainer = Trainer::with_env(&config, &Factory, Runtime::default()).unwrap();
     let report = trainer.update().unwrap();

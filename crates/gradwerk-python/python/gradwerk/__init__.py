@@ -8,14 +8,14 @@
 - :func:`train`, :func:`resume`: runs with a directory, checkpoints and metrics, as the command
   line makes them; :class:`Run` opens one;
 - :func:`make`: a :class:`Trainer` to be updated by hand;
-- :func:`load`, :func:`evaluate`: act, and measure how well;
+- :func:`load`, :func:`evaluate`, :func:`record`: act, measure how well, and film it;
 - :func:`gae`, :func:`vtrace`, :func:`reward_to_go`, ...: the estimators as functions on arrays;
 - :class:`Distribution`: log-probabilities, entropies, divergences and samples;
 - :func:`verify`: every estimator against the exact gradient;
 - :mod:`gradwerk.native`: native environments as a Gymnasium vector environment.
 
 An environment is the name of a native one, a name that Gymnasium knows, a function that makes
-one, an environment or a vector environment.
+one, an environment, a vector environment or a parallel environment of PettingZoo.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from gradwerk._core import (
     total_return,
     vtrace,
 )
+from gradwerk._record import record
 from gradwerk._run import Run, evaluate, resume, train
 from gradwerk._trainer import Trainer, make
 from gradwerk._verify import verify
@@ -55,6 +56,7 @@ __all__ = [
     "make",
     "n_step_return",
     "native",
+    "record",
     "resume",
     "reward_to_go",
     "total_return",

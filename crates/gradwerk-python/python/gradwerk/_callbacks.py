@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gradwerk._core import Flag
+from gradwerk._progress import AnyProgress, Line, choose
 
 
 class Callback:
@@ -48,7 +49,7 @@ AnyCallback = Callback | Callable[[dict[str, Any]], "bool | None"] | None
 class Hooks:
     """What the extension calls."""
 
-    def __init__(self, callback: AnyCallback, flag: Flag) -> None:
+    def __init__(self, callback: AnyCallback, flag: Flag, progress: AnyProgress = False) -> None:
         if callback is not None and not isinstance(callback, Callback):
             if not callable(callback):
                 kind = type(callback).__name__
@@ -56,11 +57,13 @@ class Hooks:
             callback = _Function(callback)
         self.callback = callback
         self.flag = flag
+        kind = choose(progress)
+        self.line = None if kind is None else Line(kind)
         self.stopped = False
 
     @property
     def wants_updates(self) -> bool:
-        return self.callback is not None
+        return self.callback is not None or self.line is not None
 
     def _after(self, verdict: bool | None) -> None:
         if verdict is False:
@@ -68,10 +71,14 @@ class Hooks:
             self.flag.set()
 
     def begun(self, run: dict[str, Any]) -> None:
+        if self.line is not None:
+            self.line.begun(run)
         if self.callback is not None:
             self._after(self.callback.on_start(run))
 
     def updated(self, progress: dict[str, Any]) -> None:
+        if self.line is not None:
+            self.line.updated(progress)
         if self.callback is not None:
             self._after(self.callback.on_update(progress))
 
@@ -83,6 +90,8 @@ class Hooks:
         warnings.warn(text, RuntimeWarning, stacklevel=2)
 
     def ended(self) -> None:
+        if self.line is not None:
+            self.line.ended()
         if self.callback is not None:
             self.callback.on_end()
 

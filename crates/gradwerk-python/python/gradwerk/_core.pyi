@@ -1,7 +1,7 @@
 """The extension module: what gradwerk's Python modules are made of."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, final
 
 import numpy as np
@@ -14,21 +14,26 @@ __all__ = [
     "Flag",
     "NativeEnvs",
     "Policy",
+    "Slots",
     "Trainer",
     "VERSION",
     "check_native",
     "env_id",
     "env_options",
+    "episode_seed",
     "evaluate",
     "gae",
+    "gif",
     "load",
     "metrics",
     "n_step_return",
     "native_ids",
+    "png_strip",
     "resolve",
     "resume",
     "reward_to_go",
     "setting_keys",
+    "spread",
     "total_return",
     "train",
     "verify",
@@ -67,6 +72,10 @@ class Config:
     @property
     def eval_every(self) -> int:
         """Steps between periodic evaluations, 0 if there are none."""
+
+    @property
+    def eval_episodes(self) -> int:
+        """Episodes of a periodic evaluation."""
 
 @final
 class Distribution:
@@ -133,6 +142,10 @@ class Environment:
         """Number of its environments, None if as many can be made as are wanted."""
 
     @property
+    def num_agents(self) -> int:
+        """Agents of each of its environments, which share the policy."""
+
+    @property
     def has_evaluation(self) -> bool:
         """Whether it can be evaluated while it is trained on."""
 
@@ -142,6 +155,26 @@ class Environment:
 
     def close(self) -> None:
         """Close the environments that the factory made and that are not in use."""
+
+@final
+class Slots:
+    """Some slots of a run that another process leads, played on shared columns."""
+
+    def __new__(cls, environment: Environment, share: dict[str, Any], shared: Any) -> Slots:
+        """
+        Args:
+            environment: made by a factory.
+            share: ``seed``, ``first`` (global index of the first slot), ``stride`` (distance
+                between the episodes of a slot, None in training), ``count``, ``time_limit``,
+                ``frame_skip``.
+            shared: has the columns as attributes, with a row per slot.
+        """
+
+    def begin(self) -> None:
+        """Begin the episodes whose numbers are in the columns."""
+
+    def step(self) -> None:
+        """Step the slots that are active."""
 
 @final
 class Policy:
@@ -206,6 +239,17 @@ class Policy:
     @property
     def config(self) -> str:
         """The settings that it was trained with, as TOML."""
+
+    def env_settings(self, usual: int | None = None) -> tuple[int | None, int]:
+        """The time limit and the frame skip of its environment, whose own limit is ``usual``."""
+
+    @property
+    def longest(self) -> int:
+        """Steps after which an evaluation cuts an episode that nothing else cuts."""
+
+    @property
+    def sees_previous(self) -> bool:
+        """Whether it sees more than the environment shows: the previous action or reward."""
 
 @final
 class Trainer:
@@ -280,7 +324,15 @@ class NativeEnvs:
         seed: int = 0,
         time_limit: int | None = None,
         frame_skip: int = 1,
-    ) -> NativeEnvs: ...
+        episode: int | None = None,
+    ) -> NativeEnvs:
+        """With ``episode`` the first episodes are that one of an evaluation, and those after it,
+        and are filmed."""
+
+    @property
+    def time_limit(self) -> int | None:
+        """Steps after which episodes are truncated."""
+
     def reset(self, seed: int | None = None) -> NDArray[np.float32]:
         """Begin all episodes; with another seed if one is given."""
 
@@ -298,6 +350,10 @@ class NativeEnvs:
     def masks(self) -> NDArray[np.bool_] | None:
         """Which values of the discrete components are valid; None if nothing is masked."""
 
+    def picture(self, copy: int, side: float) -> NDArray[np.uint8] | None:
+        """What a copy looks like after its last reset or step, ``[height, width, 3]`` with a longer
+        side of at most ``side`` pixels; None if it has no pictures or is not filmed."""
+
     @property
     def observation_space(self) -> dict[str, Any]:
         """The space of observations: a description for Python."""
@@ -314,6 +370,18 @@ def native_ids() -> list[str]:
 
 def setting_keys() -> list[tuple[str, str, str]]:
     """Every setting: its key (dots as two underscores), its type as Python writes it, its help."""
+
+def episode_seed(seed: int, episode: int) -> int:
+    """The seed with which an episode of an evaluation begins."""
+
+def gif(frames: Iterable[NDArray[np.uint8]], fps: float) -> bytes:
+    """An endless GIF of pictures, each an array ``[height, width, 3]`` of bytes."""
+
+def png_strip(frames: Iterable[NDArray[np.uint8]]) -> bytes:
+    """A PNG of pictures side by side."""
+
+def spread(n: int, most: int) -> list[int]:
+    """Indices of at most ``most`` of ``n`` pictures, evenly spaced, the first and last among them."""
 
 def resolve(
     env_id: str,

@@ -31,6 +31,8 @@ class Found:
     python: Environment | None = None
     #: The name under which there may be a preset, if it is not the environment's own.
     twin: str | None = None
+    #: Worker processes that play it, None if this process does.
+    workers: int | None = None
     #: Makes the Python behind a name once its options are known.
     maker: Callable[[Mapping[str, Any]], Environment] | None = None
     #: Options of the maker where nothing is said of them.
@@ -50,10 +52,54 @@ class Found:
         if self.maker is not None:
             self.python = self.maker(options)
 
+    @property
+    def num_agents(self) -> int:
+        """Agents that share the policy in each of its environments."""
+        return 1 if self.python is None else self.python.num_agents
+
     def close(self) -> None:
         """Close what was made for it."""
         if self.python is not None:
             self.python.close()
+
+
+@dataclass
+class Processes:
+    """What users say about worker processes."""
+
+    workers: int | None = None
+    worker_timeout: float | None = None
+    worker_memory: float | None = None
+
+    def check(self) -> None:
+        """Raise a `ValueError` for what cannot be carried out."""
+        if self.workers is None:
+            for name in ("worker_timeout", "worker_memory"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name}={getattr(self, name)!r} without workers=...")
+            return
+        if isinstance(self.workers, bool) or not isinstance(self.workers, int):
+            raise TypeError(f"workers={self.workers!r}, expected a whole number or None")
+        if self.workers < 1:
+            raise ValueError(f"workers={self.workers}, expected at least 1, or None for none")
+        for name in ("worker_timeout", "worker_memory"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}={value!r}, expected more than 0")
+        if os.name != "posix":
+            raise ValueError(f"workers={self.workers}: worker processes need Linux or macOS")
+        if self.worker_memory is not None and not os.path.exists("/proc/self/statm"):
+            raise ValueError(f"worker_memory={self.worker_memory}: it is read from /proc (Linux)")
+
+    def source(self, kind: str, make: Any) -> tuple[str, Any]:
+        """The source of environments that workers make; others stay what they are."""
+        if self.workers is None or kind != "factory":
+            return kind, make
+        from gradwerk._workers import TIMEOUT, Workers
+
+
+        memory = None if self.worker_memory is None else int(self.worker_memory * (1 << 20))
+        return "workers", Workers(make, self.workers, self.worker_timeout or TIMEOUT, memory)
 
 
 def find(
@@ -61,42 +107,58 @@ def find(
     eval_env: AnyEnv = None,
     masks: bool | None = None,
     check_bounds: bool = True,
+    processes: Processes | None = None,
 ) -> Found:
     """Find out what ``env`` is.
 
     Raises:
         TypeError: if it is nothing that can be trained on.
     """
+    processes = processes or Processes()
+    processes.check()
     env = os.fspath(env) if isinstance(env, os.PathLike) else env
     manner = {"masks": masks, "check_bounds": check_bounds, "named": True, "simulator": None}
     if not isinstance(env, str):
         opened = _open(env, "env")
         name = _name(opened[2])
-        made = _environment(OBJECT + name, opened, eval_env, {**manner, "named": False})
-        return Found(OBJECT + name, made, name)
+        made = _environment(
+            OBJECT + name, opened, eval_env, processes, {**manner, "named": False}
+        )
+        return Found(OBJECT + name, made, name, processes.workers)
     if env.startswith(atari.PREFIX):
-        return _atari(env, eval_env, manner)
-    if _native_error(env) is not None:
-        return _named(env, eval_env, manner)
-    for argument, value, usual in (("eval_env", eval_env, None), ("masks", masks, None), ("check_bounds", check_bounds, True)):
+        return _atari(env, eval_env, processes, manner)
+    if not is_native(env):
+        return _named(env, eval_env, processes, manner)
+    for argument, value, usual, hint in (
+        ("eval_env", eval_env, None, ""),
+        ("masks", masks, None, ""),
+        ("check_bounds", check_bounds, True, ""),
+        ("workers", processes.workers, None, " (threads=... is for native ones)"),
+    ):
         if value is not usual:
-            raise ValueError(f"{argument}={value!r}: {env} is native, expected {usual}")
+            raise ValueError(f"{argument}={value!r}: {env} is native, expected {usual}{hint}")
     return Found(env)
 
 
-def _named(env: str, eval_env: AnyEnv, manner: Manner) -> Found:
+def _named(env: str, eval_env: AnyEnv, processes: Processes, manner: Manner) -> Found:
     """A name that Gymnasium may know."""
     id = env if ":" in env else GYMNASIUM + env
 
     def maker(options: Mapping[str, Any]) -> Environment:
         source = _Make(env, dict(options))
-        return _environment(id, ("factory", source, source()), eval_env, manner)
+        opened = "factory", source, source()
+        return _environment(id, opened, eval_env, processes, manner)
 
-    return Found(id, twin=id.partition(":")[2], maker=maker)
+    return Found(id, twin=id.partition(":")[2], workers=processes.workers, maker=maker)
 
 
-def _atari(env: str, eval_env: AnyEnv, manner: Manner) -> Found:
+def _atari(env: str, eval_env: AnyEnv, processes: Processes, manner: Manner) -> Found:
     """A game of ``ale-py``, in its own vector environment."""
+    if processes.workers is not None:
+        raise ValueError(
+            f"workers={processes.workers}: {env} is stepped by threads of its own, expected None "
+            '(env__options={"num_threads": ...} says how many)'
+        )
 
     def maker(options: Mapping[str, Any]) -> Environment:
         training, evaluation = atari.makers(env, options)
@@ -112,12 +174,34 @@ def _atari(env: str, eval_env: AnyEnv, manner: Manner) -> Found:
 
 def _environment(
     id: str,
-    training: tuple[str, Any, Any],
+    opened: tuple[str, Any, Any],
     eval_env: AnyEnv,
+    processes: Processes,
     manner: Manner,
 ) -> Environment:
-    evaluation = None if eval_env is None else _open(eval_env, "eval_env")[:2]
-    return Environment(id, training, evaluation, manner)
+    kind, source, probe = opened
+    if processes.workers is not None and kind != "factory":
+        raise ValueError(
+            f"workers={processes.workers}: {_KINDS[kind]} cannot be played by worker processes, "
+            "expected a name or a function that makes a gymnasium.Env"
+        )
+    evaluation = None
+    if eval_env is not None:
+        evaluation = processes.source(*_open(eval_env, "eval_env")[:2])
+    made = Environment(id, (*processes.source(kind, source), probe), evaluation, manner)
+    if processes.workers is not None:
+        # The workers make their own.
+        probe.close()
+    return made
+
+
+#: Kinds of environments for messages.
+_KINDS = {
+    "instance": "an environment",
+    "vector": "a vector environment",
+    "parallel": "a parallel environment",
+    "parallel-factory": "a parallel environment",
+}
 
 
 def _name(env: Any) -> str:
@@ -139,20 +223,44 @@ def _open(env: AnyEnv, argument: str) -> tuple[str, Any, Any]:
         return "vector", env, env
     if isinstance(env, gymnasium.Env):
         return "instance", env, env
+    if _is_parallel(env):
+        return "parallel", env, env
     if not callable(env):
         raise TypeError(
             f"{argument} is a {type(env).__name__}, expected a name, a gymnasium.Env, a "
-            "gymnasium.vector.VectorEnv or a function that makes an environment"
+            "gymnasium.vector.VectorEnv, a parallel environment of PettingZoo or a function that "
+            f"makes an environment{_turns(env)}"
         )
     made = env()
     if isinstance(made, gymnasium.vector.VectorEnv):
         return "vector", made, made
+    if _is_parallel(made):
+        return "parallel-factory", env, made
     if not isinstance(made, gymnasium.Env):
         raise TypeError(
             f"{argument} made a {type(made).__name__}, expected a gymnasium.Env (or a "
-            "gymnasium.vector.VectorEnv)"
+            "gymnasium.vector.VectorEnv, or a parallel environment of PettingZoo)"
+            f"{_turns(made)}"
         )
     return "factory", env, made
+
+
+def _is_parallel(env: Any) -> bool:
+    """Whether it is a parallel environment of PettingZoo, by what it has: PettingZoo itself need
+    not be there."""
+    return (
+        not isinstance(env, type)
+        and hasattr(env, "possible_agents")
+        and callable(getattr(env, "observation_space", None))
+        and not hasattr(env, "agent_iter")
+    )
+
+
+def _turns(env: Any) -> str:
+    """What to do with an environment of PettingZoo whose agents take turns."""
+    if isinstance(env, type) or not hasattr(env, "agent_iter"):
+        return ""
+    return "; its agents take turns: pettingzoo.utils.aec_to_parallel makes it parallel, if it can"
 
 
 @dataclass
@@ -170,6 +278,20 @@ class _Make:
         except gymnasium.error.UnregisteredEnv as error:
             native = _native_error(self.id)
             raise ValueError(f"{native}; Gymnasium does not know it either: {error}") from error
+
+
+def again(id: str, env: AnyEnv) -> AnyEnv:
+    """The environment that is given, or the one of this name."""
+    if env is not None:
+        return env
+    if id.startswith(OBJECT):
+        raise ValueError(f"the environment was passed as an object ({id}): pass it again, env=...")
+    return id
+
+
+def is_native(id: str) -> bool:
+    """Whether there is a native environment of this name."""
+    return _native_error(id) is None
 
 
 def _native_error(id: str) -> str | None:

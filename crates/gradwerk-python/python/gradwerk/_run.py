@@ -14,7 +14,8 @@ from gradwerk import _atari as atari
 from gradwerk import _core
 from gradwerk._callbacks import AnyCallback, Hooks, interruptible
 from gradwerk._core import Config, Flag, Policy
-from gradwerk._environments import OBJECT, AnyEnv, Found, find
+from gradwerk._environments import AnyEnv, Found, Processes, again, find
+from gradwerk._progress import AnyProgress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,11 +109,24 @@ def configure(
         algo = "ppo"
     _check_number(found, given.get("env__num_envs"))
     file = None if config is None else os.fspath(config)
-    resolved = _core.resolve(
-        found.id, algo, file, given, found.twin, found.num_envs, found.defaults
-    )
-    _check_number(found, resolved.num_envs)
+
+    def resolve() -> Config:
+        return _core.resolve(
+            found.id, algo, file, given, found.twin, found.num_envs, found.defaults
+        )
+
+    resolved = resolve()
     found.open(resolved.options)
+    agents = found.num_agents
+    if resolved.num_envs % agents and file is None and not _says(given, "env", "num_envs"):
+        given["env__num_envs"] = -(-resolved.num_envs // agents) * agents
+        resolved = resolve()
+    _check_number(found, resolved.num_envs)
+    if resolved.eval_every > 0 and resolved.eval_episodes % agents:
+        raise ValueError(
+            f"eval.episodes = {resolved.eval_episodes}, expected a multiple of {agents}: each "
+            f"episode of {found.id} is one of each of its agents"
+        )
     if resolved.eval_every > 0 and found.python is not None and not found.python.has_evaluation:
         raise ValueError(
             f"eval.every = {resolved.eval_every}: evaluating in the environment that is trained "
@@ -121,11 +135,27 @@ def configure(
     return resolved
 
 
+def _says(given: Mapping[str, Any], section: str, key: str) -> bool:
+    """Whether the user set a setting, flat or in a dictionary."""
+    nested = given.get(section)
+    return f"{section}__{key}" in given or isinstance(nested, Mapping) and key in nested
+
+
 def _check_number(found: Found, num_envs: int | None) -> None:
     if num_envs is not None and found.num_envs not in (None, num_envs):
         raise ValueError(
             f"env.num_envs = {num_envs}, but the number of environments is {found.num_envs}: "
             "pass a function that makes one to choose"
+        )
+    if num_envs is not None and num_envs % found.num_agents:
+        raise ValueError(
+            f"env.num_envs = {num_envs}, expected a multiple of {found.num_agents}: each copy of "
+            f"{found.id} has {found.num_agents} agents, which count as environments"
+        )
+    if num_envs is not None and found.workers is not None and found.workers > num_envs:
+        raise ValueError(
+            f"workers={found.workers}, but there are {num_envs} environments (env.num_envs): "
+            "expected at most one worker for each"
         )
 
 
@@ -147,6 +177,10 @@ def train(
     init: AnyPath | Run | None = None,
     threads: int | None = None,
     kernel: str | None = None,
+    progress: AnyProgress = None,
+    workers: int | None = None,
+    worker_timeout: float | None = None,
+    worker_memory: float | None = None,
     **settings: Unpack[Settings],
 ) -> Run:
     """Train a policy in a new run directory.
@@ -154,7 +188,8 @@ def train(
     Args:
         env: the name of a native environment (``gradwerk.native.ids()``) or of one that Gymnasium
             knows (``"gymnasium:CartPole-v1"`` is Gymnasium's own where both have one), a function
-            that makes an environment, an environment, or a vector environment.
+            that makes an environment, an environment, a vector environment, or a parallel
+            environment of PettingZoo, whose agents share the policy.
         algo: the algorithm, ``"ppo"`` by default; with settings of its own as a dictionary,
             ``{"kind": "ppo", "clip": 0.1}``.
         steps: length of the run in environment steps; all schedules end there.
@@ -174,6 +209,13 @@ def train(
         init: a run or policy file to start the parameters from.
         threads: threads of the learner (and of native environments); all cores by default.
         kernel: ``"portable"`` for the same bits on every machine.
+        progress: whether a line shows how far the run is, or with what: ``"tqdm"``, ``"rich"``,
+            ``"plain"``; by default on terminals and in notebooks, with what is installed.
+        workers: play the environments in so many processes, for slow ones: the same results, bit
+            for bit. A process that crashes or hangs is replaced, with a warning.
+        worker_timeout: seconds that a worker may take for one step of its environments before it
+            counts as hung; 300 by default.
+        worker_memory: MiB of memory that a worker may use before it is replaced.
         settings: every other setting of ``config.toml``; a dot is written as two underscores
             (``algo__clip=0.1``) or as a dictionary (``network={"kind": "linear"}``).
 
@@ -183,7 +225,8 @@ def train(
 
     Whatever the environment raises arrives as it is, with a note about where.
     """
-    found = find(env, eval_env, masks, check_bounds)
+    processes = Processes(workers, worker_timeout, worker_memory)
+    found = find(env, eval_env, masks, check_bounds, processes)
     try:
         resolved = configure(
             found, algo, config, settings, steps=steps, seed=seed, env__num_envs=num_envs
@@ -193,7 +236,7 @@ def train(
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
             return _core.train(resolved, found.python, options, hooks, flag)
 
-        return _carry_out(go, callback)
+        return _carry_out(go, callback, progress)
     finally:
         found.close()
 
@@ -209,6 +252,10 @@ def resume(
     masks: bool | None = None,
     check_bounds: bool = True,
     threads: int | None = None,
+    progress: AnyProgress = None,
+    workers: int | None = None,
+    worker_timeout: float | None = None,
+    worker_memory: float | None = None,
 ) -> Run:
     """Go on with a run.
 
@@ -223,7 +270,8 @@ def resume(
     The other arguments are those of :func:`train`.
     """
     run_dir = run.dir if isinstance(run, Run) else Path(run)
-    found = find(_again(_core.env_id(run_dir), env), eval_env, masks, check_bounds)
+    processes = Processes(workers, worker_timeout, worker_memory)
+    found = find(again(_core.env_id(run_dir), env), eval_env, masks, check_bounds, processes)
     try:
         found.open(_core.env_options(run_dir))
         options = _options(None, None, stop_at, None, threads, None)
@@ -231,7 +279,7 @@ def resume(
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
             return _core.resume(run_dir, found.python, steps, options, hooks, flag)
 
-        return _carry_out(go, callback)
+        return _carry_out(go, callback, progress)
     finally:
         found.close()
 
@@ -246,6 +294,9 @@ def evaluate(
     masks: bool | None = None,
     check_bounds: bool = True,
     threads: int | None = None,
+    workers: int | None = None,
+    worker_timeout: float | None = None,
+    worker_memory: float | None = None,
 ) -> dict[str, Any]:
     """Play episodes with a policy and measure the return.
 
@@ -261,6 +312,8 @@ def evaluate(
         deterministic: take the most probable actions instead of sampling.
         masks, check_bounds: as in :func:`train`.
         threads: threads, of native environments.
+        workers, worker_timeout, worker_memory: as in :func:`train`; an episode that is lost with
+            its process is played again.
 
     Returns:
         ``mean_return``, ``std_return``, ``ci95`` (half the width of the 95 % interval of the
@@ -271,7 +324,8 @@ def evaluate(
         policy = policy.policy
     elif not isinstance(policy, Policy):
         policy = _core.load(Path(policy))
-    found = find(_again(policy.env_id, env), None, masks, check_bounds)
+    processes = Processes(workers, worker_timeout, worker_memory)
+    found = find(again(policy.env_id, env), None, masks, check_bounds, processes)
     flag = Flag()
     asked = {
         "episodes": episodes,
@@ -281,20 +335,16 @@ def evaluate(
     }
     try:
         found.open(policy.env_options if found.id == policy.env_id else found.defaults)
+        if episodes % found.num_agents:
+            raise ValueError(
+                f"episodes = {episodes}, expected a multiple of {found.num_agents}: each episode "
+                f"of {found.id} is one of each of its {found.num_agents} agents"
+            )
         with interruptible(flag):
             result = _core.evaluate(policy, found.id, found.python, asked, flag)
         return result | atari.human_normalized(found.id, result["mean_return"])
     finally:
         found.close()
-
-
-def _again(id: str, env: AnyEnv) -> AnyEnv:
-    """The environment that is given, or the one of this name."""
-    if env is not None:
-        return env
-    if id.startswith(OBJECT):
-        raise ValueError(f"the environment was passed as an object ({id}): pass it again, env=...")
-    return id
 
 
 def _options(
@@ -316,9 +366,9 @@ def _options(
     }
 
 
-def _carry_out(go: Any, callback: AnyCallback) -> Run:
+def _carry_out(go: Any, callback: AnyCallback, progress: AnyProgress) -> Run:
     flag = Flag()
-    hooks = Hooks(callback, flag)
+    hooks = Hooks(callback, flag, progress)
     with interruptible(flag):
         text, outcome = go(hooks, flag)
     summary = json.loads(text)

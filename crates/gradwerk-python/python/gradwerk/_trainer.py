@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradwerk._core import Trainer as _Trainer
-from gradwerk._environments import AnyEnv, find
+from gradwerk._environments import AnyEnv, Processes, find
 from gradwerk._run import Algo, AnyPath, configure
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def make(
     config: AnyPath | None = None,
     threads: int | None = None,
     kernel: str | None = None,
+    workers: int | None = None,
+    worker_timeout: float | None = None,
+    worker_memory: float | None = None,
     **settings: Unpack[Settings],
 ) -> Trainer:
     """A trainer in memory: no directory, no checkpoints, one :meth:`Trainer.update` at a time.
@@ -40,7 +43,8 @@ def make(
 
     The arguments are those of :func:`gradwerk.train`; periodic evaluation is left to you.
     """
-    found = find(env, None, masks, check_bounds)
+    processes = Processes(workers, worker_timeout, worker_memory)
+    found = find(env, None, masks, check_bounds, processes)
     resolved = configure(
         found,
         algo,

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from gradwerk._core import NativeEnvs, native_ids
+from gradwerk._rows import single, value
 
 __all__ = ["NativeVectorEnv", "ids", "make_vec"]
 
@@ -76,7 +77,7 @@ class NativeVectorEnv(VectorEnv[Any, Any, np.ndarray]):
             raise ValueError("seed is a list, expected one whole number for all copies or None")
         if options:
             raise ValueError(f"options = {options}: a native environment has none")
-        return _value(self._observation, self._envs.reset(seed)), self._info()
+        return value(self._observation, self._envs.reset(seed)), self._info()
 
     def step(
         self, actions: Any
@@ -88,9 +89,9 @@ class NativeVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         if ended.any():
             final = np.full(self.num_envs, None, dtype=object)
             for i in np.flatnonzero(ended):
-                final[i] = _single(_value(self._observation, last[i : i + 1]))
+                final[i] = single(value(self._observation, last[i : i + 1]))
             info["final_obs"], info["_final_obs"] = final, ended
-        return _value(self._observation, rows), reward, terminated, truncated, info
+        return value(self._observation, rows), reward, terminated, truncated, info
 
     def _info(self) -> dict[str, Any]:
         masks = self._envs.masks()
@@ -111,49 +112,3 @@ def _space(space: dict[str, Any]) -> gymnasium.Space[Any]:
         return spaces.MultiBinary(space["n"])
     entries = {name: _space(entry) for name, entry in space["entries"].items()}
     return spaces.Dict(entries) if kind == "dict" else spaces.Tuple(tuple(entries.values()))
-
-
-def _value(space: dict[str, Any], rows: np.ndarray) -> Any:
-    """A batch of observations as its space has them, from rows of numbers."""
-    kind = space["kind"]
-    if kind == "box":
-        return rows
-    if kind == "discrete":
-        return rows[:, 0].astype(np.int64)
-    if kind == "image":
-        return rows.reshape(-1, *space["shape"]).astype(np.uint8)
-    if kind == "multi-discrete":
-        return rows.astype(np.int64)
-    if kind == "multi-binary":
-        return rows.astype(np.int8)
-    parts, start = {}, 0
-    for name, entry in space["entries"].items():
-        width = _width(entry)
-        parts[name] = _value(entry, rows[:, start : start + width])
-        start += width
-    return parts if kind == "dict" else tuple(parts.values())
-
-
-def _width(space: dict[str, Any]) -> int:
-    """Numbers per row."""
-    kind = space["kind"]
-    if kind == "discrete":
-        return 1
-    if kind == "box":
-        return len(space["low"])
-    if kind == "image":
-        return int(np.prod(space["shape"]))
-    if kind == "multi-discrete":
-        return len(space["n"])
-    if kind == "multi-binary":
-        return int(space["n"])
-    return sum(_width(entry) for entry in space["entries"].values())
-
-
-def _single(batch: Any) -> Any:
-    """The only observation of a batch."""
-    if isinstance(batch, dict):
-        return {name: _single(part) for name, part in batch.items()}
-    if isinstance(batch, tuple):
-        return tuple(_single(part) for part in batch)
-    return batch[0]

@@ -1,8 +1,10 @@
 //! Where copies of a Python environment come from.
 
 use super::mask::{self, MaskSource};
+use super::parallel::{self, ParallelEnvs};
 use super::scalar::{Rules, ScalarEnvs, Spares};
 use super::vector::{AutoReset, VectorEnvs};
+use super::workers::WorkerEnvs;
 use super::{Bounds, Failure, Interface};
 use crate::codec::{self, Codec};
 use gradwerk_env::{Batching, EnvFactory, EnvSettings, EpisodeKeys, Space, VecEnv};
@@ -25,15 +27,44 @@ enum Source {
     Vector(Py<PyAny>),
     /// A function that makes a vector environment of so many, and those that nobody uses.
     Vectors(Py<PyAny>, Spares),
+    /// Worker processes (`gradwerk._workers.Workers`) that make them, each its own.
+    Workers(Py<PyAny>),
+    /// A function that makes parallel environments of these agents.
+    ParallelFactory(Py<PyAny>, Agents, Spares),
+    /// A parallel environment that is there.
+    Parallel(Py<PyAny>, Agents),
 }
 
+/// Names of the agents of a parallel environment.
+type Agents = Arc<Vec<Py<PyAny>>>;
+
 impl Source {
-    fn of(kind: &str, object: Py<PyAny>) -> PyResult<Self> {
+    /// The source of this kind; `probe` is an environment that it made, if there is one.
+    fn of(
+        py: Python<'_>,
+        kind: &str,
+        object: Py<PyAny>,
+        probe: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
         match kind {
             "factory" => Ok(Self::Factory(object, Spares::default())),
             "instance" => Ok(Self::Instance(object)),
             "vector" => Ok(Self::Vector(object)),
             "vectors" => Ok(Self::Vectors(object, Spares::default())),
+            "workers" => Ok(Self::Workers(object)),
+            "parallel" => {
+                let agents = Arc::new(parallel::agents(object.bind(py))?);
+                Ok(Self::Parallel(object, agents))
+            }
+            "parallel-factory" => {
+                let made = probe.map_or_else(|| object.bind(py).call0(), |env| Ok(env.clone()))?;
+                let agents = Arc::new(parallel::agents(&made)?);
+                let spares = Spares::default();
+                if probe.is_none() {
+                    keep(&spares, made);
+                }
+                Ok(Self::ParallelFactory(object, agents, spares))
+            }
             _ => Err(PyValueError::new_err(format!("{kind}: no kind of environment"))),
         }
     }
@@ -41,28 +72,53 @@ impl Source {
     /// The slots that it has, if their number is fixed.
     fn fixed(&self, py: Python<'_>) -> PyResult<Option<usize>> {
         match self {
-            Self::Factory(..) | Self::Vectors(..) => Ok(None),
+            Self::Factory(..)
+            | Self::Vectors(..)
+            | Self::Workers(_)
+            | Self::ParallelFactory(..) => Ok(None),
             Self::Instance(_) => Ok(Some(1)),
             Self::Vector(env) => env.getattr(py, "num_envs")?.extract(py).map(Some),
+            Self::Parallel(_, agents) => Ok(Some(agents.len())),
         }
+    }
+
+    /// Names of the agents; none where there is one agent.
+    fn agents(&self) -> Option<&Agents> {
+        match self {
+            Self::Parallel(_, agents) | Self::ParallelFactory(_, agents, _) => Some(agents),
+            _ => None,
+        }
+    }
+
+    /// Slots of an evaluation: those that there are, or as many as are worth while.
+    fn evaluated(&self, py: Python<'_>) -> PyResult<usize> {
+        let free = self.agents().map_or(EVALUATION, |agents| agents.len());
+        Ok(self.fixed(py)?.unwrap_or(free))
     }
 
     /// What it made and nobody uses, if it makes any.
     fn spares(&self) -> Option<&Spares> {
         match self {
-            Self::Factory(_, spares) | Self::Vectors(_, spares) => Some(spares),
-            Self::Instance(_) | Self::Vector(_) => None,
+            Self::Factory(_, spares)
+            | Self::Vectors(_, spares)
+            | Self::ParallelFactory(_, _, spares) => Some(spares),
+            _ => None,
         }
+    }
+
+    /// Whether it can make another one.
+    fn makes(&self) -> bool {
+        self.spares().is_some() || matches!(self, Self::Workers(_))
     }
 
     fn is_vector(&self) -> bool {
         matches!(self, Self::Vector(_) | Self::Vectors(..))
     }
+}
 
-    /// How the spaces of one environment are called.
-    fn prefix(&self) -> &'static str {
-        if self.is_vector() { "single_" } else { "" }
-    }
+/// Keep an environment for later.
+fn keep(spares: &Spares, env: Bound<'_, PyAny>) {
+    spares.lock().unwrap_or_else(PoisonError::into_inner).push(env.unbind());
 }
 
 /// A Python environment that gradwerk can train on and evaluate in.
@@ -77,8 +133,10 @@ pub struct PyEnvironment {
     named: bool,
     /// What it stands on, with its release.
     simulator: Option<String>,
-    /// Slots of the training and of an evaluation, where they are fixed.
-    fixed: (Option<usize>, Option<usize>),
+    /// Slots of the training, where they are fixed.
+    fixed: Option<usize>,
+    /// Slots of an evaluation.
+    evaluated: usize,
 }
 
 type Given = (String, Py<PyAny>);
@@ -104,24 +162,25 @@ impl PyEnvironment {
         manner: Manner,
     ) -> PyResult<Self> {
         let (kind, object, probe) = training;
-        let training = Source::of(&kind, object)?;
-        let evaluation = evaluation.map(|(kind, object)| Source::of(&kind, object)).transpose()?;
+        let training = Source::of(py, &kind, object, Some(&probe))?;
+        let evaluation =
+            evaluation.map(|(kind, object)| Source::of(py, &kind, object, None)).transpose()?;
         if let Some(spares) = training.spares() {
-            spares.lock().unwrap_or_else(PoisonError::into_inner).push(probe.clone().unbind());
+            keep(spares, probe.clone());
         }
         let mode = training.is_vector().then(|| AutoReset::of(&probe)).transpose()?;
-        let prefix = training.prefix();
-        let observation = space_of(&probe, &format!("{prefix}observation_space"), false)?;
-        let action = space_of(&probe, &format!("{prefix}action_space"), true)?;
+        let (observation, action) = spaces_of(&training, &probe)?;
         let mut interface = Interface::new(id, observation, action, Failure::default());
-        interface.masks = mask_source(&probe, &interface, manner.masks)?;
+        let several = training.agents().is_some();
+        interface.masks = mask_source(&probe, &interface, manner.masks, several)?;
         interface.bounds = manner.check_bounds.then(|| Bounds::of(&interface.observation_space));
         if let Some(source) = &evaluation {
             check_same(py, source, &interface)?;
         }
         let evaluated = evaluation.as_ref().unwrap_or(&training);
         Ok(Self {
-            fixed: (training.fixed(py)?, evaluated.fixed(py)?),
+            fixed: training.fixed(py)?,
+            evaluated: evaluated.evaluated(py)?,
             time_limit: time_limit(&probe)?,
             interface: Arc::new(interface),
             training,
@@ -135,7 +194,7 @@ impl PyEnvironment {
     /// Number of its environments, None if as many can be made as are wanted.
     #[getter]
     fn num_envs(&self) -> Option<usize> {
-        self.fixed.0
+        self.fixed
     }
 
     /// Name, as configurations have it.
@@ -144,10 +203,16 @@ impl PyEnvironment {
         &self.interface.id
     }
 
+    /// Agents of each of its environments, which share the policy.
+    #[getter]
+    fn num_agents(&self) -> usize {
+        self.training.agents().map_or(1, |agents| agents.len())
+    }
+
     /// Whether it can be evaluated while it is trained on.
     #[getter]
     fn has_evaluation(&self) -> bool {
-        self.evaluation.is_some() || self.training.spares().is_some()
+        self.evaluation.is_some() || self.training.makes()
     }
 
     /// Whether actions are masked.
@@ -195,14 +260,61 @@ fn take_vector(py: Python<'_>, make: &Py<PyAny>, spares: &Spares, n: usize) -> P
 /// An environment of a source to ask about itself.
 fn probe_of<'py>(py: Python<'py>, source: &Source) -> PyResult<Bound<'py, PyAny>> {
     match source {
-        Source::Factory(make, _) => Ok(make.call0(py)?.into_bound(py)),
+        Source::Factory(make, _) | Source::ParallelFactory(make, ..) => {
+            Ok(make.call0(py)?.into_bound(py))
+        }
         Source::Vectors(make, _) => Ok(make.call1(py, (1,))?.into_bound(py)),
-        Source::Instance(env) | Source::Vector(env) => Ok(env.bind(py).clone()),
+        Source::Workers(workers) => Ok(workers.call_method0(py, "make")?.into_bound(py)),
+        Source::Instance(env) | Source::Vector(env) | Source::Parallel(env, _) => {
+            Ok(env.bind(py).clone())
+        }
     }
 }
 
-fn space_of(env: &Bound<'_, PyAny>, name: &str, is_action: bool) -> PyResult<Codec> {
-    let codec = codec::of_gymnasium(&env.getattr(name)?, is_action)?;
+/// The spaces of observations and actions of the environments of a source.
+fn spaces_of(source: &Source, env: &Bound<'_, PyAny>) -> PyResult<(Codec, Codec)> {
+    if let Some(agents) = source.agents() {
+        let one = |name: &str, is_action| shared_space(env, agents, name, is_action);
+        return Ok((one("observation_space", false)?, one("action_space", true)?));
+    }
+    let prefix = if source.is_vector() { "single_" } else { "" };
+    let one = |name: &str, is_action| {
+        let name = format!("{prefix}{name}");
+        codec_of(&env.getattr(name.as_str())?, &name, is_action)
+    };
+    Ok((one("observation_space", false)?, one("action_space", true)?))
+}
+
+/// The space of all agents, who share a policy.
+fn shared_space(
+    env: &Bound<'_, PyAny>,
+    agents: &Agents,
+    name: &str,
+    is_action: bool,
+) -> PyResult<Codec> {
+    let py = env.py();
+    let of = |agent: &Py<PyAny>| -> PyResult<Codec> {
+        codec_of(&env.call_method1(name, (agent,))?, name, is_action)
+    };
+    let first = of(&agents[0])?;
+    for agent in &agents[1..] {
+        let other = of(agent)?;
+        if other != first {
+            return Err(PyValueError::new_err(format!(
+                "{name}: {} of agent {}, but {} of agent {}; agents that share a policy must have \
+                 the same (wrap the environment so that they have)",
+                first.space(),
+                agents[0].bind(py),
+                other.space(),
+                agent.bind(py)
+            )));
+        }
+    }
+    Ok(first)
+}
+
+fn codec_of(space: &Bound<'_, PyAny>, name: &str, is_action: bool) -> PyResult<Codec> {
+    let codec = codec::of_gymnasium(space, is_action)?;
     let check = codec.space().validate();
     check.map_err(|error| PyValueError::new_err(format!("{name}: {error}")))?;
     if is_action {
@@ -229,18 +341,25 @@ fn mask_source(
     env: &Bound<'_, PyAny>,
     interface: &Interface,
     wanted: Option<bool>,
+    per_agent: bool,
 ) -> PyResult<MaskSource> {
     if wanted == Some(false) || interface.choices.is_empty() {
         return Ok(MaskSource::None);
     }
-    if mask::method(env).is_ok_and(|method| method.is_callable()) {
+    if !per_agent && mask::method(env).is_ok_and(|method| method.is_callable()) {
         return Ok(MaskSource::Method);
     }
     let options = PyDict::new(env.py());
     options.set_item("seed", 0)?;
     let (_, info) = super::outcome::of_reset(&env.call_method("reset", (), Some(&options))?)?;
-    if info.contains(mask::ENTRY)? {
-        return Ok(MaskSource::Info);
+    let mut infos = vec![info.clone()];
+    if per_agent {
+        infos = info.call_method0("values")?.try_iter()?.collect::<PyResult<_>>()?;
+    }
+    for info in infos {
+        if info.contains(mask::ENTRY)? {
+            return Ok(MaskSource::Info);
+        }
     }
     if wanted == Some(true) {
         return Err(PyValueError::new_err(format!(
@@ -255,11 +374,9 @@ fn mask_source(
 
 /// The environment for evaluations must be of the same kind.
 fn check_same(py: Python<'_>, source: &Source, interface: &Interface) -> PyResult<()> {
-    let prefix = source.prefix();
     let env = probe_of(py, source)?;
-    let observation = space_of(&env, &format!("{prefix}observation_space"), false)?;
-    let action = space_of(&env, &format!("{prefix}action_space"), true)?;
-    if source.spares().is_some() {
+    let (observation, action) = spaces_of(source, &env)?;
+    if source.makes() {
         env.call_method0("close")?;
     }
     if (&observation, &action) == (&interface.observation, &interface.action) {
@@ -273,6 +390,35 @@ fn check_same(py: Python<'_>, source: &Source, interface: &Interface) -> PyResul
         interface.observation_space,
         interface.action_space
     )))
+}
+
+/// Start worker processes for `n` slots.
+fn start(
+    py: Python<'_>,
+    workers: &Py<PyAny>,
+    interface: &Interface,
+    n: usize,
+    rules: Rules,
+) -> PyResult<Py<PyAny>> {
+    let (first, stride) = match rules.keys {
+        EpisodeKeys::Training { first } => (first, None),
+        EpisodeKeys::Evaluation { first, stride } => (first, Some(stride)),
+    };
+    let share = PyDict::new(py);
+    share.set_item("seed", rules.seed)?;
+    share.set_item("first", first)?;
+    share.set_item("stride", stride)?;
+    share.set_item("count", n)?;
+    share.set_item("time_limit", rules.settings.time_limit)?;
+    share.set_item("frame_skip", rules.settings.frame_skip)?;
+    let (wd, wc) = interface.action_widths;
+    let widths = (interface.obs_width, wd, wc, interface.mask_width());
+    let manner = PyDict::new(py);
+    manner.set_item("masks", interface.masks != MaskSource::None)?;
+    manner.set_item("check_bounds", interface.bounds.is_some())?;
+    manner.set_item("named", false)?;
+    manner.set_item("simulator", py.None())?;
+    workers.call_method1(py, "start", (&interface.id, share, widths, manner))
 }
 
 impl PyEnvironment {
@@ -289,6 +435,50 @@ impl PyEnvironment {
         spares: Spares,
     ) -> Box<dyn VecEnv> {
         Box::new(ScalarEnvs::new(py, Arc::clone(&self.interface), envs, rules, spares))
+    }
+
+    /// Slots of this process for another one that leads the run.
+    pub fn slots(&self, py: Python<'_>, n: usize, rules: Rules) -> ScalarEnvs {
+        let envs = match &self.training {
+            Source::Factory(make, spares) => take(py, make, spares, n),
+            _ => Err(PyTypeError::new_err("a worker process needs a function that makes one")),
+        };
+        ScalarEnvs::new(py, Arc::clone(&self.interface), envs, rules, Spares::default())
+    }
+
+    /// Discrete and continuous components of an action.
+    pub fn action_widths(&self) -> (usize, usize) {
+        self.interface.action_widths
+    }
+
+    /// Parallel environments with `n` slots.
+    fn parallel(
+        &self,
+        py: Python<'_>,
+        source: &Source,
+        agents: &Agents,
+        n: usize,
+        rules: Rules,
+    ) -> Box<dyn VecEnv> {
+        let (k, nowhere) = (agents.len(), Spares::default());
+        let envs = match source {
+            _ if rules.settings.frame_skip != 1 => Err(PyValueError::new_err(format!(
+                "env.frame_skip = {}: a parallel environment steps by itself, expected 1",
+                rules.settings.frame_skip
+            ))),
+            _ if !n.is_multiple_of(k) => Err(PyValueError::new_err(format!(
+                "{n} environments or episodes, expected a multiple of {k}: each copy has {k} agents"
+            ))),
+            Source::ParallelFactory(make, _, spares) => take(py, make, spares, n / k),
+            Source::Parallel(env, _) if n == k => Ok(vec![env.clone_ref(py)]),
+            _ => Err(PyValueError::new_err(format!(
+                "env.num_envs = {n}, but there is one environment of {k} agents: pass a function \
+                 that makes them"
+            ))),
+        };
+        let (interface, agents) = (Arc::clone(&self.interface), Arc::clone(agents));
+        let spares = source.spares().map_or(nowhere, Arc::clone);
+        Box::new(ParallelEnvs::new(py, interface, agents, envs, rules, spares))
     }
 
     fn make_from(
@@ -311,6 +501,13 @@ impl PyEnvironment {
             Source::Instance(_) => failed(PyValueError::new_err(format!(
                 "env.num_envs = {n}, but there is one environment: pass a function that makes them"
             ))),
+            Source::Workers(workers) => {
+                let crew = start(py, workers, &self.interface, n, rules);
+                Box::new(WorkerEnvs::new(py, Arc::clone(&self.interface), crew, n))
+            }
+            Source::Parallel(_, agents) | Source::ParallelFactory(_, agents, _) => {
+                self.parallel(py, source, agents, n, rules)
+            }
             Source::Vector(_) | Source::Vectors(..) if rules.settings.frame_skip != 1 => {
                 failed(PyValueError::new_err(format!(
                     "env.frame_skip = {}: a vector environment steps by itself, expected 1",
@@ -363,11 +560,11 @@ impl EnvFactory for PyEnvironment {
     }
 
     fn batching(&self) -> Batching {
-        Batching::Whole { evaluation: self.fixed.1.unwrap_or(EVALUATION) }
+        Batching::Whole { evaluation: self.evaluated }
     }
 
     fn has_reset_rows(&self) -> bool {
-        self.mode == Some(AutoReset::NextStep)
+        self.mode == Some(AutoReset::NextStep) || self.training.agents().is_some()
     }
 
     fn exact_resume(&self) -> bool {

@@ -5,16 +5,22 @@ mod factory;
 mod failure;
 mod mask;
 mod outcome;
+mod parallel;
 mod scalar;
+mod shared;
+mod shortcut;
+mod slots;
 mod vector;
+mod workers;
 
 pub use bounds::Bounds;
 pub use factory::PyEnvironment;
 pub use failure::Failure;
 pub use mask::read as read_mask;
+pub use slots::Slots;
 
 use crate::codec::{Codec, Rows};
-use gradwerk_env::{EnvError, SlotState, Space};
+use gradwerk_env::{EnvError, EpisodeKeys, SlotState, Space};
 use mask::MaskSource;
 use pyo3::prelude::*;
 
@@ -92,7 +98,13 @@ fn next_episodes<'a>(
     Ok(slots.iter().map(|slot| slot.episode + 1))
 }
 
+/// The seed of an episode of an evaluation.
+#[pyfunction]
+pub fn episode_seed(seed: u64, episode: u64) -> u32 {
+    seed_of(EpisodeKeys::Evaluation { first: episode, stride: 1 }, seed, 0, 0)
+}
+
 /// Seeds of Gymnasium that every environment takes: 31 bits.
-fn seed_of(keys: gradwerk_env::EpisodeKeys, seed: u64, slot: usize, episode: u64) -> u32 {
+fn seed_of(keys: EpisodeKeys, seed: u64, slot: usize, episode: u64) -> u32 {
     keys.stream(seed, slot, episode).bits() >> 1
 }

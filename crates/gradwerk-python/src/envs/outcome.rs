@@ -44,13 +44,7 @@ impl<'py> Stepped<'py> {
     /// # Errors
     /// If it is not a number.
     pub fn reward(&self) -> PyResult<f64> {
-        self.reward.extract().or_else(|_| {
-            // An array with one entry is a number to its author.
-            self.reward.call_method0("item").and_then(|x| x.extract()).map_err(|_| {
-                let found = describe(&self.reward);
-                PyTypeError::new_err(format!("the reward is {found}, expected a number"))
-            })
-        })
+        reward(&self.reward)
     }
 
     /// What follows in a single environment.
@@ -60,6 +54,20 @@ impl<'py> Stepped<'py> {
     pub fn end(&self) -> PyResult<End> {
         Ok(end(self.terminated.is_truthy()?, self.truncated.is_truthy()?))
     }
+}
+
+/// A reward as a number.
+///
+/// # Errors
+/// If it is none.
+pub fn reward(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    value.extract().or_else(|_| {
+        // An array with one entry is a number to its author.
+        value.call_method0("item").and_then(|x| x.extract()).map_err(|_| {
+            let found = describe(value);
+            PyTypeError::new_err(format!("the reward is {found}, expected a number"))
+        })
+    })
 }
 
 /// A step that does both terminates.

@@ -1,7 +1,7 @@
 //! Copies of one environment, stepped one after another and reset as soon as an episode ends.
 
 use super::outcome::{Stepped, of_reset};
-use super::{Interface, mask, next_episodes, seed_of};
+use super::{Interface, mask, next_episodes, seed_of, shortcut};
 use crate::codec::ActionRows;
 use gradwerk_env::{
     Actions, End, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, StepRows, VecEnv,
@@ -36,6 +36,8 @@ pub struct Rules {
 struct Slot {
     env: Py<PyAny>,
     step: Py<PyAny>,
+    /// Steps after which the environment itself is cut.
+    limit: Option<u32>,
     /// Number of the episode that is played, or that the next reset begins.
     episode: u64,
     /// Steps in the episode.
@@ -46,8 +48,8 @@ struct Slot {
 
 impl Slot {
     fn new(py: Python<'_>, env: Py<PyAny>) -> PyResult<Self> {
-        let step = env.getattr(py, "step")?;
-        Ok(Self { env, step, episode: 0, time: 0, steps: 0 })
+        let (step, limit) = shortcut::step_of(env.bind(py))?;
+        Ok(Self { env, step, limit, episode: 0, time: 0, steps: 0 })
     }
 }
 
@@ -72,6 +74,13 @@ impl ScalarEnvs {
         };
         let masks = vec![true; slots.len() * interface.mask_width()];
         Self { interface, slots, rules, masks, spares, failed }
+    }
+
+    /// Let the next reset begin these episodes, after so many steps of each slot.
+    pub fn go_to(&mut self, episode: &[u64], steps: &[u64]) {
+        for ((slot, &episode), &steps) in self.slots.iter_mut().zip(episode).zip(steps) {
+            (slot.episode, slot.steps) = (episode, steps);
+        }
     }
 
     fn place(&self, i: usize) -> String {
@@ -132,7 +141,9 @@ impl ScalarEnvs {
             let slot = &mut self.slots[i];
             slot.time = slot.time.saturating_add(1);
             total += stepped.reward()?;
-            let end = self.rules.settings.end_after(stepped.end()?, slot.time);
+            let own = EnvSettings { time_limit: slot.limit, frame_skip: 1 };
+            let end = own.end_after(stepped.end()?, slot.time);
+            let end = self.rules.settings.end_after(end, slot.time);
             if end.is_end() {
                 // The mask of a state in which nothing follows may be anything.
                 self.interface.observe(&stepped.obs, obs, false)?;

@@ -4,7 +4,7 @@ use super::outcome::{Stepped, end, of_reset};
 use super::scalar::{Rules, Spares};
 use super::{Interface, mask, next_episodes, seed_of};
 use crate::arrays;
-use crate::codec::{ActionRows, Rows};
+use crate::codec::ActionRows;
 use gradwerk_env::{Actions, End, EnvError, SlotState, Space, StepRows, VecEnv};
 use numpy::PyArray1;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -304,11 +304,7 @@ impl VectorEnvs {
     ) -> PyResult<()> {
         let entry = info.get_item("final_obs").and_then(|all| all.get_item(i));
         match entry {
-            Ok(value) if !value.is_none() => {
-                let stride = out.len();
-                let codec = &self.interface.observation;
-                codec.read(&value, &mut Rows { out, stride, batch: false })
-            }
+            Ok(value) if !value.is_none() => self.interface.observe(&value, out, false),
             // Nothing is asked of it where the task ended.
             _ if end == End::Terminated => {
                 out.fill(0.0);

@@ -1,9 +1,9 @@
 //! Pictures in the terminal: two pixels per character, one above the other.
 
-use super::film::fit;
 use super::stage::Stage;
 use crate::output;
 use console::Term;
+use gradwerk::run::plot::film::fit;
 use gradwerk::run::plot::png::{Pixels, pixels};
 use std::fmt::Write;
 use std::time::{Duration, Instant};

@@ -13,6 +13,7 @@
 mod axis;
 mod curves;
 mod figure;
+pub mod film;
 mod font;
 mod panel;
 pub mod png;
