@@ -200,6 +200,15 @@ class Settings(TypedDict, total=False):
     memory__units: int
     """Numbers that each layer puts out."""
 
+    mujoco: dict[str, Any]
+    """Where MuJoCo is, for the environments that stand on it."""
+
+    mujoco__library: str
+    """The library (libmujoco), or the folder that it lies in; "" looks for it."""
+
+    mujoco__models: str
+    """The folder with the models of the tasks (half_cheetah.xml, ...); "" looks for it."""
+
     network: dict[str, Any]
     """The function that policy and value are made of."""
 
