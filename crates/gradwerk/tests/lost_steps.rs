@@ -174,7 +174,7 @@ fn a_lost_episode_takes_the_place_of_a_whole_one() {
 
 #[test]
 fn previous_actions_begin_anew() {
-    let told = WithPrevious::new(&Factory, true, true).unwrap();
+    let told = WithPrevious::new(&Factory, true, true);
     let shard = roll(&configs()[0], &told, Plan::Steps(20));
     let r = &shard.rollout;
     // Time, episode, two choices, reward: of the row after the loss.
