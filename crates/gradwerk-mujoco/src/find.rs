@@ -187,11 +187,15 @@ fn pythons() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Where this interpreter would import the package from, without importing it.
-fn ask(python: &Path, package: &str) -> Option<PathBuf> {
-    const PROGRAM: &str = "import importlib.util, sys\n\
+/// Prints where the package would be imported from. The folder that one happens to be in does
+/// not count.
+const PROGRAM: &str = "import importlib.util, sys\n\
+        sys.path = [folder for folder in sys.path if folder]\n\
         spec = importlib.util.find_spec(sys.argv[1])\n\
         print(list(spec.submodule_search_locations)[0] if spec else '')";
+
+/// Where this interpreter would import the package from, without importing it.
+fn ask(python: &Path, package: &str) -> Option<PathBuf> {
     let answer = Command::new(python).args(["-c", PROGRAM, package]).output().ok()?;
     let text = String::from_utf8(answer.stdout).ok()?;
     let folder = text.trim();
@@ -262,6 +266,17 @@ mod tests {
         outside::choose("mujoco.tested", "there");
         let found = said("mujoco.tested", "PATH").unwrap();
         assert_eq!(found, Found { path: "there".into(), by: "mujoco.tested" });
+    }
+
+    /// As in a folder of one's own experiments, one of which is called `json.py`.
+    #[test]
+    fn a_file_beside_the_user_does_not_hide_a_package() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("json.py"), "").unwrap();
+        let mut python = Command::new("python3");
+        let answer = python.args(["-c", PROGRAM, "json"]).current_dir(folder.path()).output();
+        let text = String::from_utf8(answer.unwrap().stdout).unwrap();
+        assert!(text.trim().ends_with("json"), "{text}");
     }
 
     #[test]

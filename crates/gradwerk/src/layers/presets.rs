@@ -71,6 +71,10 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "Walker2d-v5-ppo",
     "InvertedPendulum-v5-ppo",
     "ALE-Pong-v5-ppo",
+    "InvertedDoublePendulum-v5-ppo",
+    "Swimmer-v5-ppo",
+    "Reacher-v5-ppo",
+    "Pusher-v5-ppo",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
