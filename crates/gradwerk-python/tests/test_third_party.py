@@ -1,5 +1,5 @@
 """Environments of others, where they are installed:
-``pip install minatar minigrid highway-env pettingzoo`` (half a gigabyte, so not part of check.sh).
+``pip install minatar minigrid highway-env pettingzoo``.
 """
 
 import gymnasium as gym
