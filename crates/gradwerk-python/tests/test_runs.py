@@ -245,3 +245,15 @@ def test_options_reach_gymnasium_and_stay_with_the_policy(run_dir):
     for env in ("CartPole-v1", lambda: gym.make("CartPole-v1")):
         with pytest.raises(ValueError, match=r"env.options.size = 5.*takes no options"):
             gw.make(env, env__options={"size": 5}, **SMALL)
+
+
+def test_a_run_draws_its_curves(run_dir, tmp_path):
+    pytest.importorskip("matplotlib")
+    run = gw.train("CartPole-v1", run_dir=run_dir, **SMALL)
+    axes = run.plot().axes[0]
+    columns = run.metrics
+    np.testing.assert_array_equal(axes.lines[0].get_xydata()[:, 0], columns["steps"])
+    np.testing.assert_array_equal(axes.lines[0].get_xydata()[:, 1], columns["mean_return_100"])
+    run.plot("entropy").savefig(tmp_path / "entropy.png")
+    with pytest.raises(ValueError, match="no metric 'entropie', expected one of .*entropy"):
+        run.plot("entropie")
