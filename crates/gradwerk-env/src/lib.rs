@@ -6,6 +6,7 @@
 //! - [`VecEnv`], [`EnvBatch`]: many copies stepped together, with time limit, frame skip and
 //!   reset at the end of an episode;
 //! - [`columns`]: the same for environments of a few numbers, several copies at a time;
+//! - [`box2d`]: a lander and a walker of Gymnasium's, simulated as rigid bodies;
 //! - [`cards`]: a patience with hundreds of actions, few of which are possible at a time;
 //! - [`classic`]: the classic control tasks of Gymnasium, step by step the same;
 //! - [`probe`]: tasks of one or two steps whose values are known in closed form;
@@ -65,6 +66,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod box2d;
 pub mod cards;
 pub mod check;
 pub mod classic;

@@ -2,7 +2,7 @@
 
 use crate::batch::has_masks;
 use crate::{
-    Env, EnvBatch, EnvError, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, cards, classic,
+    Env, EnvBatch, EnvError, EnvSettings, EpisodeKeys, Mdp, Space, VecEnv, box2d, cards, classic,
     exact_gaussian,
     finite::{self, MdpFactory, file, problems},
     games, grid, hybrid, memory,
@@ -255,6 +255,13 @@ envs! {
         problems::TIGER,
     }
     families {
+        box2d::lunar_lander::family: [
+            "LunarLander-v3",
+            "LunarLanderContinuous-v3",
+            "LunarLanderWindy-v3",
+            "LunarLanderContinuousWindy-v3",
+        ],
+        box2d::bipedal_walker::family: ["BipedalWalker-v3", "BipedalWalkerHardcore-v3",],
         games::family: [
             "games/bricks",
             "games/bricks-pixels",

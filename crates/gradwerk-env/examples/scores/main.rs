@@ -3,6 +3,7 @@
 //! These are the columns "random" and "rule" of docs/environments.md. A rule sees what a policy
 //! sees, the observation, and may remember what it saw since the episode began.
 
+mod box2d;
 mod cards;
 mod games;
 mod grid;
@@ -38,7 +39,7 @@ impl Player {
 
 /// The rule for an environment.
 fn rule(id: &str) -> Option<Rule> {
-    let families = [cards::rule, games::rule, grid::rule, hybrid::rule, memory::rule];
+    let families = [box2d::rule, cards::rule, games::rule, grid::rule, hybrid::rule, memory::rule];
     families.into_iter().find_map(|rule| rule(id))
 }
 

@@ -1,0 +1,31 @@
+//! The walkers and landers that Gymnasium simulates with Box2D.
+//!
+//! Gymnasium's engine is Box2D 2.3.10; this one is the crate `box2d-rust`, a port of Box2D 3.1 to
+//! Rust. Its solver is another, so that trajectories are not those of Gymnasium, but everything
+//! around the solver is: bodies, terrain, forces, observations, rewards, ends and limits. What
+//! that is worth is measured by transfer (`benchmarks/box2d.py`).
+//!
+//! The engine computes in single precision with trigonometry of its own, on one thread, without
+//! hash maps: an episode is a function of its reset and its actions, bit for bit. It allocates a
+//! few times per step. An environment here makes no snapshots, which would be those of a whole
+//! world: a resumed run replays the episode.
+
+pub mod bipedal_walker;
+pub mod lunar_lander;
+mod simulation;
+mod terrain;
+
+pub use bipedal_walker::BipedalWalker;
+pub use lunar_lander::{Conditions, LunarLander, Wind};
+
+/// Pixels of Gymnasium's window per unit of length, by which its lengths are given.
+const SCALE: f64 = 30.0;
+/// Steps per second.
+const FPS: f64 = 50.0;
+/// Size of Gymnasium's window in units of length.
+const VIEW: [f64; 2] = [600.0 / SCALE, 400.0 / SCALE];
+
+/// Lengths from pixels.
+fn units<const N: usize>(pixels: [[f64; 2]; N]) -> [[f64; 2]; N] {
+    pixels.map(|point| point.map(|x| x / SCALE))
+}
