@@ -72,6 +72,10 @@ def crash():
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def starve():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def hang():
     time.sleep(1000)
 
@@ -147,6 +151,7 @@ def test_names_of_gymnasium():
     [
         (exit_at_once, "exited with status 3"),
         (crash, r"was killed by signal 11 \(SIGSEGV\)"),
+        (starve, "by signal 9 .*want of memory, after"),
         (hang, "did not answer for 3 s"),
         (hoard, r"used \d+ MiB of memory \(worker_memory=400\)"),
     ],

@@ -97,7 +97,6 @@ class Processes:
             return kind, make
         from gradwerk._workers import TIMEOUT, Workers
 
-
         memory = None if self.worker_memory is None else int(self.worker_memory * (1 << 20))
         return "workers", Workers(make, self.workers, self.worker_timeout or TIMEOUT, memory)
 

@@ -202,6 +202,8 @@ class Worker:
             return "closed its connection"
         if code >= 0:
             return f"exited with status {code}"
+        if code == -signal.SIGKILL:
+            return "was killed by signal 9 (SIGKILL), perhaps for want of memory,"
         with suppress(ValueError):
             return f"was killed by signal {-code} ({signal.Signals(-code).name})"
         return f"was killed by signal {-code}"
