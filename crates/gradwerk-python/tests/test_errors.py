@@ -165,6 +165,19 @@ def test_leaving_the_space_may_be_allowed():
         gw.make(vector, **SMALL).update()
 
 
+def test_leaving_the_space_of_a_registered_environment_is_a_warning():
+    def fault(result):
+        result[0] = np.array([0, 0, 1.5], np.float32)
+        return tuple(result)
+
+    gym.register("gradwerk-test/Leaving-v0", lambda: Faulty(fault))
+    with pytest.warns(RuntimeWarning, match=r"Leaving-v0: observation\[2\] is 1.5, outside") as caught:
+        gw.make("gradwerk-test/Leaving-v0", **SMALL).update()
+    assert len(caught) == 1
+    with pytest.raises(ValueError, match=r"observation\[2\] is 1.5"):
+        gw.make("gradwerk-test/Leaving-v0", check_bounds=True, **SMALL).update()
+
+
 def test_a_dict_has_all_entries_and_no_others():
     space = spaces.Dict(place=spaces.Box(-1, 1, (2,)), level=spaces.Discrete(3))
 

@@ -105,7 +105,7 @@ def find(
     env: AnyEnv,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
-    check_bounds: bool = True,
+    check_bounds: bool | None = None,
     processes: Processes | None = None,
 ) -> Found:
     """Find out what ``env`` is.
@@ -131,7 +131,7 @@ def find(
     for argument, value, usual, hint in (
         ("eval_env", eval_env, None, ""),
         ("masks", masks, None, ""),
-        ("check_bounds", check_bounds, True, ""),
+        ("check_bounds", check_bounds, None, ""),
         ("workers", processes.workers, None, " (threads=... is for native ones)"),
     ):
         if value is not usual:

@@ -169,7 +169,7 @@ def train(
     callback: AnyCallback = None,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
-    check_bounds: bool = True,
+    check_bounds: bool | None = None,
     config: AnyPath | None = None,
     run_dir: AnyPath | None = None,
     until: float | None = None,
@@ -201,7 +201,8 @@ def train(
             made a second time.
         masks: whether actions are masked by ``env.action_masks()`` or ``info["action_mask"]``;
             by default if there is either.
-        check_bounds: whether an observation outside the bounds of its own space is an error.
+        check_bounds: whether an observation outside the bounds of its own space is an error; by
+            default one warning if ``env`` is a name, otherwise an error.
         config: a file of settings below those given here.
         run_dir: the directory of the run; by default ``runs/ENV-ALGO-sSEED-N``.
         until: stop when the mean return of the last 100 episodes is at least this.
@@ -250,7 +251,7 @@ def resume(
     callback: AnyCallback = None,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
-    check_bounds: bool = True,
+    check_bounds: bool | None = None,
     threads: int | None = None,
     progress: AnyProgress = None,
     workers: int | None = None,
@@ -292,7 +293,7 @@ def evaluate(
     seed: int = 0,
     deterministic: bool = True,
     masks: bool | None = None,
-    check_bounds: bool = True,
+    check_bounds: bool | None = None,
     threads: int | None = None,
     workers: int | None = None,
     worker_timeout: float | None = None,

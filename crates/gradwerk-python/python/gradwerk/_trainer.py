@@ -25,7 +25,7 @@ def make(
     seed: int | None = None,
     num_envs: int | None = None,
     masks: bool | None = None,
-    check_bounds: bool = True,
+    check_bounds: bool | None = None,
     config: AnyPath | None = None,
     threads: int | None = None,
     kernel: str | None = None,

@@ -146,7 +146,8 @@ type Given = (String, Py<PyAny>);
 #[pyo3(from_item_all)]
 struct Manner {
     masks: Option<bool>,
-    check_bounds: bool,
+    /// Whether leaving the bounds is an error; None: a warning where the environment is a name.
+    check_bounds: Option<bool>,
     named: bool,
     simulator: Option<String>,
 }
@@ -173,7 +174,10 @@ impl PyEnvironment {
         let mut interface = Interface::new(id, observation, action, Failure::default());
         let several = training.agents().is_some();
         interface.masks = mask_source(&probe, &interface, manner.masks, several)?;
-        interface.bounds = manner.check_bounds.then(|| Bounds::of(&interface.observation_space));
+        // Who only knows a name cannot correct the bounds.
+        let strict = manner.check_bounds.unwrap_or(!manner.named);
+        let looks = manner.check_bounds != Some(false);
+        interface.bounds = looks.then(|| Bounds::of(&interface.observation_space, strict));
         if let Some(source) = &evaluation {
             check_same(py, source, &interface)?;
         }
@@ -415,8 +419,9 @@ fn start(
     let widths = (interface.obs_width, wd, wc, interface.mask_width());
     let manner = PyDict::new(py);
     manner.set_item("masks", interface.masks != MaskSource::None)?;
-    manner.set_item("check_bounds", interface.bounds.is_some())?;
-    manner.set_item("named", false)?;
+    let strict = interface.bounds.as_ref().map(|bounds| bounds.strict);
+    manner.set_item("check_bounds", strict.map_or(Some(false), |strict| strict.then_some(true)))?;
+    manner.set_item("named", strict == Some(false))?;
     manner.set_item("simulator", py.None())?;
     workers.call_method1(py, "start", (&interface.id, share, widths, manner))
 }

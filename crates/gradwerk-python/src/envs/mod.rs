@@ -71,7 +71,8 @@ impl Interface {
         let stride = self.obs_width;
         self.observation.read(value, &mut Rows { out, stride, batch })?;
         let Some(bounds) = &self.bounds else { return Ok(()) };
-        out.chunks_exact(stride).try_for_each(|row| bounds.check(row, &self.observation_space))
+        let (py, space) = (value.py(), &self.observation_space);
+        out.chunks_exact(stride).try_for_each(|row| bounds.check(py, row, space, &self.id))
     }
 
     /// Entries of a mask row.
