@@ -55,6 +55,7 @@ WORKS = [
     ("hybrid/platform", "ppo", None),
     ("Pendulum-v1", "ppo-squashed-gaussian", -200),
     ("Pendulum-v1", "ppo-beta", -200),
+    ("Pendulum-v1", "ppo-gsde", -200),
 ]
 
 

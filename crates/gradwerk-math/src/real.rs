@@ -75,6 +75,16 @@ pub trait Real:
     fn ln_all(numbers: &mut [Self]) {
         numbers.iter_mut().for_each(|x| *x = x.ln());
     }
+    /// Sine of every angle in its place and the cosines beside them, with the bits of [`Real::sin`]
+    /// and [`Real::cos`] but several at once.
+    ///
+    /// # Panics
+    /// If there is no place for a cosine.
+    fn sin_cos_all(angles: &mut [Self], cosines: &mut [Self]) {
+        for (i, x) in angles.iter_mut().enumerate() {
+            (*x, cosines[i]) = (x.sin(), x.cos());
+        }
+    }
     /// Square root, correctly rounded.
     fn sqrt(self) -> Self;
     /// Absolute value.
@@ -99,6 +109,9 @@ pub trait Real:
         self.maximum(low).minimum(high)
     }
 }
+
+/// Numbers that are computed at once where the compiler does not see by itself that it may.
+const LANES: usize = 8;
 
 impl Real for f32 {
     const ZERO: Self = 0.0;
@@ -146,6 +159,15 @@ impl Real for f32 {
     }
     fn cos(self) -> Self {
         Portable([self]).sin_cos().1.0[0]
+    }
+    fn sin_cos_all(angles: &mut [Self], cosines: &mut [Self]) {
+        for (angles, cosines) in angles.chunks_mut(LANES).zip(cosines.chunks_mut(LANES)) {
+            let mut x = [0.0; LANES];
+            x[..angles.len()].copy_from_slice(angles);
+            let (sin, cos) = Portable(x).sin_cos();
+            angles.copy_from_slice(&sin.0[..angles.len()]);
+            cosines[..angles.len()].copy_from_slice(&cos.0[..angles.len()]);
+        }
     }
     #[inline]
     fn sqrt(self) -> Self {
@@ -207,5 +229,28 @@ impl Real for f64 {
     }
     fn is_finite(self) -> bool {
         f64::is_finite(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Angles in and beyond the range of the fast path, in numbers that fill no whole vector.
+    #[test]
+    fn many_at_once_have_the_bits_of_one() {
+        fn check<R: Real>(len: u16) {
+            let angles: Vec<R> =
+                (0..len).map(|i| R::from_f64(f64::from(i) * 1717.17 - 9000.0)).collect();
+            let (mut sin, mut cos) = (angles.clone(), vec![R::ZERO; angles.len()]);
+            R::sin_cos_all(&mut sin, &mut cos);
+            for (i, x) in angles.into_iter().enumerate() {
+                assert_eq!((sin[i], cos[i]), (x.sin(), x.cos()), "{x}");
+            }
+        }
+        for len in [0, 1, 7, 8, 19] {
+            check::<f32>(len);
+            check::<f64>(len);
+        }
     }
 }

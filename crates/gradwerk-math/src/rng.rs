@@ -29,23 +29,30 @@ pub enum Purpose {
 
 /// The ten rounds of Philox4x32: a bijection of the counter under the key.
 #[must_use]
-pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    philox_all([counter], key)[0]
+}
+
+/// [`philox`] of several counters, none of which waits for another.
+fn philox_all<const N: usize>(mut counters: [[u32; 4]; N], mut key: [u32; 2]) -> [[u32; 4]; N] {
     const M0: u64 = 0xD251_1F53;
     const M1: u64 = 0xCD9E_8D57;
     const W0: u32 = 0x9E37_79B9;
     const W1: u32 = 0xBB67_AE85;
     for _ in 0..10 {
-        let p0 = M0 * u64::from(counter[0]);
-        let p1 = M1 * u64::from(counter[2]);
-        counter = [
-            (p1 >> 32) as u32 ^ counter[1] ^ key[0],
-            p1 as u32,
-            (p0 >> 32) as u32 ^ counter[3] ^ key[1],
-            p0 as u32,
-        ];
+        for counter in &mut counters {
+            let p0 = M0 * u64::from(counter[0]);
+            let p1 = M1 * u64::from(counter[2]);
+            *counter = [
+                (p1 >> 32) as u32 ^ counter[1] ^ key[0],
+                p1 as u32,
+                (p0 >> 32) as u32 ^ counter[3] ^ key[1],
+                p0 as u32,
+            ];
+        }
         key = [key[0].wrapping_add(W0), key[1].wrapping_add(W1)];
     }
-    counter
+    counters
 }
 
 /// A keyed stream of random numbers.
@@ -100,9 +107,31 @@ impl Stream {
         word
     }
 
+    /// The next words, as [`Stream::bits`] draws them, but several blocks at once.
+    fn words(&mut self, out: &mut [u32]) {
+        let left = (self.drawn.wrapping_neg() % 4) as usize;
+        let (begun, rest) = out.split_at_mut(left.min(out.len()));
+        begun.fill_with(|| self.bits());
+        let (blocks, rest) = rest.as_chunks_mut();
+        blocks.chunks_mut(BLOCKS).for_each(|some| self.blocks(some));
+        rest.fill_with(|| self.bits());
+    }
+
+    /// Up to [`BLOCKS`] whole blocks.
+    fn blocks(&mut self, out: &mut [[u32; 4]]) {
+        let mut counters = [self.counter; BLOCKS];
+        counters.iter_mut().zip(self.drawn / 4..).for_each(|(counter, block)| counter[0] = block);
+        out.copy_from_slice(&philox_all(counters, self.key)[..out.len()]);
+        for block in out {
+            self.counter[0] = self.drawn / 4;
+            self.drawn += 4;
+            self.block = *block;
+        }
+    }
+
     /// Uniform on `[0, 1)` with 24 random bits.
     pub fn uniform(&mut self) -> f32 {
-        (self.bits() >> 8) as f32 * (1.0 / 16_777_216.0)
+        uniform(self.bits())
     }
 
     /// Uniform on `[0, 1)` with 53 random bits (two words).
@@ -130,7 +159,43 @@ impl Stream {
         let radius = (R::from_f64(-2.0) * u.ln()).sqrt();
         [radius * angle.cos(), radius * angle.sin()]
     }
+
+    /// Independent standard normals in all places: the bits of one [`Stream::normal_pair`] for every
+    /// two of them, but many at once. The second of an odd last pair is thrown away.
+    pub fn normals<R: Real>(&mut self, out: &mut [R]) {
+        out.chunks_mut(2 * PAIRS).for_each(|some| self.some_normals(some));
+    }
+
+    fn some_normals<R: Real>(&mut self, out: &mut [R]) {
+        let pairs = out.len().div_ceil(2);
+        let (mut log, mut sin, mut cos) = ([R::ONE; PAIRS], [R::ZERO; PAIRS], [R::ZERO; PAIRS]);
+        let mut words = [0; 2 * PAIRS];
+        self.words(&mut words[..2 * pairs]);
+        for (k, [u, angle]) in words.as_chunks().0.iter().enumerate() {
+            log[k] = R::from_f32(1.0 - uniform(*u));
+            sin[k] = R::from_f32(uniform(*angle)) * R::from_f64(std::f64::consts::TAU);
+        }
+        R::ln_all(&mut log[..pairs]);
+        R::sin_cos_all(&mut sin[..pairs], &mut cos);
+        for (k, pair) in out.chunks_mut(2).enumerate() {
+            let radius = (R::from_f64(-2.0) * log[k]).sqrt();
+            pair[0] = radius * cos[k];
+            if let Some(second) = pair.get_mut(1) {
+                *second = radius * sin[k];
+            }
+        }
+    }
 }
+
+/// A word as a number on `[0, 1)`, by its upper 24 bits.
+fn uniform(bits: u32) -> f32 {
+    (bits >> 8) as f32 * (1.0 / 16_777_216.0)
+}
+
+/// Pairs of normals that are computed at once.
+const PAIRS: usize = 32;
+/// Blocks of four words that are computed at once.
+const BLOCKS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -161,6 +226,36 @@ mod tests {
             let mut b = Stream::new(3, Purpose::Test, 1, 2);
             b.seek(start);
             assert_eq!(b.bits(), words[start as usize]);
+        }
+    }
+
+    #[test]
+    fn many_words_are_those_of_one_by_one() {
+        let mut one = Stream::new(3, Purpose::Test, 1, 2);
+        let mut many = one.clone();
+        for count in [0, 3, 1, 16, 5, 2, 33, 64, 1] {
+            let mut words = vec![0; count];
+            many.words(&mut words);
+            assert_eq!(words, (0..count).map(|_| one.bits()).collect::<Vec<u32>>());
+            assert_eq!(many, one, "{count}");
+        }
+    }
+
+    #[test]
+    fn many_normals_are_pairs() {
+        fn check<R: Real>(count: usize) {
+            let mut one = Stream::new(5, Purpose::Test, 0, 0);
+            let mut many = one.clone();
+            let pairs: Vec<R> =
+                (0..count.div_ceil(2)).flat_map(|_| one.normal_pair::<R>()).collect();
+            let mut normals = vec![R::ZERO; count];
+            many.normals(&mut normals);
+            assert_eq!(normals, pairs[..count]);
+            assert_eq!(one, many);
+        }
+        for count in [0, 1, 2, 7, 2 * PAIRS, 2 * PAIRS + 1, 5 * PAIRS] {
+            check::<f32>(count);
+            check::<f64>(count);
         }
     }
 

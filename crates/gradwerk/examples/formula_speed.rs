@@ -1,7 +1,7 @@
 //! Nanoseconds per row of the formulas in the training loop, single precision, one thread:
 //! `cargo run --release -p gradwerk --example formula_speed`.
 
-use gradwerk::dist::{ActionRowsMut, AnyDist, DistConfig, Distribution, Widths};
+use gradwerk::dist::{ActionRowsMut, AnyDist, DistConfig, Distribution, GsdeConfig, Widths};
 use gradwerk::estimate::{EstimatorConfig, Scratch, Steps, estimate};
 use gradwerk::loss::{PolicyRows, Surrogate, ValueLoss, ValueRows, value_gradient};
 use gradwerk_env::Space;
@@ -24,9 +24,21 @@ fn report(what: &str, rows: usize, mut f: impl FnMut()) {
     println!("{what:<44} {:6.1} ns/row", best * 1e9 / (rounds * rows) as f64);
 }
 
+/// Head outputs of a tile; those that are free parameters are the same in every row, as in training.
+fn heads(dist: &AnyDist, rng: &mut Stream) -> Vec<f32> {
+    let (width, head) = (dist.params(), dist.head());
+    let mut y: Vec<f32> = (0..TILE * width).map(|_| rng.normal_pair::<f32>()[0]).collect();
+    let (first, others) = y.split_at_mut(width);
+    let free = head.network..head.network + head.free;
+    others
+        .chunks_exact_mut(width)
+        .for_each(|y| y[free.clone()].copy_from_slice(&first[free.clone()]));
+    y
+}
+
 fn policy(name: &str, dist: &AnyDist) {
     let mut rng = Stream::new(1, Purpose::Test, 0, 0);
-    let y: Vec<f32> = (0..TILE * dist.params()).map(|_| rng.normal_pair::<f32>()[0]).collect();
+    let y = heads(dist, &mut rng);
     let mut discrete = vec![0; TILE * dist.discrete()];
     let mut continuous = vec![0.0_f32; TILE * dist.continuous()];
     let (mut work, mut log_prob) = (y.clone(), vec![0.0_f32; TILE]);
@@ -97,6 +109,11 @@ fn main() {
     for dim in [1, 6, 17] {
         let dist = DistConfig::default().build(&Space::uniform_box(dim, -1.0, 1.0));
         policy(&format!("gaussian({dim})"), &dist.expect("acts on boxes"));
+    }
+    for dim in [1, 6] {
+        let config = DistConfig::Gsde(GsdeConfig::default());
+        let dist = config.build(&Space::uniform_box(dim, -1.0, 1.0)).expect("acts on boxes");
+        policy(&format!("gsde({dim}), 64 features"), &dist.with_features(64));
     }
     value();
     estimators();

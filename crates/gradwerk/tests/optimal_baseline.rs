@@ -72,8 +72,7 @@ impl Subject {
         let m = moments(&self.all, 1, &self.setup.solution.grad, |batch| {
             Ok::<_, ()>(learning.gradient(config, batch))
         });
-        let covariance = m.unwrap().covariance;
-        (0..self.setup.policy.params).map(|p| covariance.at(p, p)).collect()
+        m.unwrap().variance
     }
 }
 

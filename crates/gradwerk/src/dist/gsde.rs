@@ -2,7 +2,9 @@
 //! state-dependent exploration (gSDE; Raffin, Kober and Stulp 2021, "Smooth exploration for
 //! robotic reinforcement learning", <https://arxiv.org/abs/2005.05719>).
 
-use super::{ActionRow, ActionRowMut, ActionRows, Distribution, Evaluated, Head, Widths};
+use super::{
+    ActionRow, ActionRowMut, ActionRows, ActionRowsMut, Distribution, Evaluated, Head, Widths,
+};
 use gradwerk_env::Space;
 use gradwerk_math::{Real, Stream, special::HALF_LN_TAU};
 use schemars::JsonSchema;
@@ -92,14 +94,24 @@ impl<R: Real> Parts<'_, R> {
 
     /// `v_i`, of the squares `exp(2 log_std_ji)` in column i.
     fn variance(&self, square: impl Fn(usize) -> R) -> R {
-        let terms = self.features.iter().enumerate();
-        terms.fold(R::from_f64(EPSILON), |v, (j, &h)| v + h * h * square(j))
+        let h = self.features;
+        R::from_f64(EPSILON) + sum_in_fours(h.len(), |j| h[j] * h[j] * square(j))
     }
 
     /// `v_i`.
     fn variance_of(&self, i: usize) -> R {
         self.variance(|j| self.square(j, i))
     }
+}
+
+/// `sum_j term(j)`, in four sums none of which waits for another.
+fn sum_in_fours<R: Real>(count: usize, term: impl Fn(usize) -> R) -> R {
+    let (mut sums, whole) = ([R::ZERO; 4], count - count % 4);
+    for j in (0..whole).step_by(4) {
+        sums = std::array::from_fn(|n| sums[n] + term(j + n));
+    }
+    (whole..count).for_each(|j| sums[j - whole] += term(j));
+    (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
 /// `ln N(0; m, v)` and the entropy, of one component with `m^2 / v` and `v`.
@@ -146,35 +158,63 @@ impl Gsde {
         sum + sum
     }
 
-    /// Evaluate one row: leaves `[v | exp(2 log_std)]` in `work`. The deviations are the same in
-    /// every state: those of the row before, whose `y` and `work` are at hand, need no exponentials.
-    fn evaluate_row<R: Real>(
-        &self,
-        y: Parts<'_, R>,
-        a: &[R],
-        work: &mut [R],
-        before: Option<(Parts<'_, R>, &[R])>,
-    ) -> Evaluated<R> {
-        let (variance, rest) = work.split_at_mut(self.dim);
-        let squares = &mut rest[..y.log_std.len()];
-        match before {
-            Some((before, work)) if before.log_std == y.log_std => {
-                squares.copy_from_slice(&work[self.dim..][..squares.len()]);
-            }
-            _ => squares.iter_mut().zip(y.log_std).for_each(|(square, s)| {
-                let std = s.exp();
-                *square = std * std;
-            }),
+    /// The part of a row of scratch that holds the deviations.
+    fn deviations_in<'a, R>(&self, work: &'a mut [R]) -> &'a mut [R] {
+        &mut work[self.dim..][..self.features * self.dim]
+    }
+
+    /// Leave the deviations `exp(log_std)` of row `i` in its row of `work`. They are the same in every
+    /// state: those of the row before need no exponentials.
+    fn deviate<R: Real>(&self, y: &[R], i: usize, work: &mut [R]) {
+        let width = self.params();
+        let (done, own) = work[..(i + 1) * width].split_at_mut(i * width);
+        let (log_std, std) = (self.split(self.row(y, i)).log_std, self.deviations_in(own));
+        let before = i.checked_sub(1).map(|k| self.split(self.row(y, k)).log_std);
+        if before == Some(log_std) {
+            std.copy_from_slice(self.deviations_in(&mut done[(i - 1) * width..]));
+        } else {
+            std.copy_from_slice(log_std);
+            R::exp_all(std);
         }
+    }
+
+    /// Evaluate one row, given its deviations in `work`, which is left as `[v | std]`.
+    fn evaluate_row<R: Real>(&self, y: Parts<'_, R>, a: &[R], work: &mut [R]) -> Evaluated<R> {
+        let (variance, std) = work.split_at_mut(self.dim);
         let mut sum = Evaluated::default();
         for (i, v) in variance.iter_mut().enumerate() {
-            *v = y.variance(|j| squares[j * self.dim + i]);
+            *v = y.variance(|j| std[j * self.dim + i] * std[j * self.dim + i]);
             let miss = a[i] - y.mean[i];
             sum = sum + evaluated(miss * miss / *v, *v);
         }
         sum
     }
+
+    /// Write `mean + W^T h + sqrt(EPSILON) n` with the deviations `std(j * dim + i)`.
+    fn draw<R: Real>(
+        &self,
+        y: Parts<'_, R>,
+        std: impl Fn(usize) -> R,
+        rng: &mut Stream,
+        action: &mut [R],
+    ) {
+        let floor = R::from_f64(EPSILON).sqrt();
+        rng.normals(action);
+        for (i, a) in action.iter_mut().enumerate() {
+            *a = y.mean[i] + floor * *a;
+            for first in (0..self.features).step_by(NOISE) {
+                let (mut noise, count) = ([R::ZERO; NOISE], NOISE.min(self.features - first));
+                rng.normals(&mut noise[..count]);
+                let h = &y.features[first..];
+                let std = |k: usize| std((first + k) * self.dim + i);
+                *a += sum_in_fours(count, |k| h[k] * std(k) * noise[k]);
+            }
+        }
+    }
 }
+
+/// Entries of a column of the noise matrix that are drawn at once; even, since normals come in pairs.
+const NOISE: usize = 64;
 
 impl Widths for Gsde {
     fn params(&self) -> usize {
@@ -198,20 +238,24 @@ impl Widths for Gsde {
 
 impl<R: Real> Distribution<R> for Gsde {
     fn sample(&self, y: &[R], rng: &mut Stream, a: ActionRowMut<'_, R>) {
-        let Parts { mean, log_std, features } = self.split(y);
-        let (action, floor) = (&mut a.continuous[..self.dim], R::from_f64(EPSILON).sqrt());
-        for (k, pair) in action.chunks_mut(2).enumerate() {
-            let noise = rng.normal_pair::<R>();
-            for (i, a) in pair.iter_mut().enumerate() {
-                *a = mean[2 * k + i] + floor * noise[i];
-            }
-        }
-        for (k, pair) in log_std.chunks(2).enumerate() {
-            let noise = rng.normal_pair::<R>();
-            for (n, log_std) in pair.iter().enumerate() {
-                let (j, i) = ((2 * k + n) / self.dim, (2 * k + n) % self.dim);
-                action[i] += features[j] * log_std.exp() * noise[n];
-            }
+        let y = self.split(y);
+        self.draw(y, |k| y.log_std[k].exp(), rng, &mut a.continuous[..self.dim]);
+    }
+
+    fn sample_rows(
+        &self,
+        y: &[R],
+        rngs: &mut [Stream],
+        mut a: ActionRowsMut<'_, R>,
+        log_prob: &mut [R],
+        work: &mut [R],
+    ) {
+        for (i, rng) in rngs.iter_mut().enumerate() {
+            self.deviate(y, i, work);
+            let (y, work) = (self.split(self.row(y, i)), &mut work[i * self.params()..]);
+            let (action, std) = (a.row(i, self).continuous, self.deviations_in(work));
+            self.draw(y, |k| std[k], rng, action);
+            log_prob[i] = self.evaluate_row(y, action, work).log_prob;
         }
     }
 
@@ -290,18 +334,12 @@ impl<R: Real> Distribution<R> for Gsde {
         }
     }
 
-    /// Leaves `[v | exp(2 log_std)]` in the rows of `work`.
+    /// Leaves `[v | std]` in the rows of `work`.
     fn evaluate(&self, y: &[R], a: ActionRows<'_, R>, work: &mut [R], out: &mut [Evaluated<R>]) {
-        let width = self.params();
         for (i, out) in out.iter_mut().enumerate() {
-            let (done, rest) = work[..(i + 1) * width].split_at_mut(i * width);
-            let before = i.checked_sub(1).map(|k| (self.split(self.row(y, k)), self.row(done, k)));
-            *out = self.evaluate_row(
-                self.split(self.row(y, i)),
-                a.row(i, self).continuous,
-                rest,
-                before,
-            );
+            self.deviate(y, i, work);
+            let (y, work) = (self.split(self.row(y, i)), &mut work[i * self.params()..]);
+            *out = self.evaluate_row(y, a.row(i, self).continuous, work);
         }
     }
 
@@ -323,9 +361,9 @@ impl<R: Real> Distribution<R> for Gsde {
             *m = d_log_prob * miss / v;
             let slope = half * (d_log_prob * (miss * miss / v - R::ONE) + d_entropy) / v;
             for (j, &h) in y.features.iter().enumerate() {
-                let square = &mut d_log_std[j * self.dim + i];
-                let by_h = (slope + slope) * h * *square;
-                *square = by_h * h;
+                let std = &mut d_log_std[j * self.dim + i];
+                let by_h = (slope + slope) * h * (*std * *std);
+                *std = by_h * h;
                 if self.learn_features {
                     d_features[j] += by_h;
                 }

@@ -22,6 +22,18 @@ pub enum Encoding {
     /// As an index, of which training makes a row with a 1 at the index and 0 elsewhere: a linear
     /// policy is then a table.
     OneHot,
+    /// As an image `[channels, side, side]`, a pattern of bytes of its own.
+    Image {
+        /// Channels.
+        channels: usize,
+        /// Height and width.
+        side: usize,
+    },
+}
+
+/// Pixel `place` of the pattern that stands for an observation; the first one says which it is.
+fn pixel(obs: usize, place: usize) -> u8 {
+    (obs + place * (41 + 23 * obs)) as u8
 }
 
 impl Encoding {
@@ -31,6 +43,21 @@ impl Encoding {
         match self {
             Self::Index => Space::uniform_box(1, 0.0, observations.saturating_sub(1).max(1) as f32),
             Self::OneHot => Space::Discrete { n: observations },
+            Self::Image { channels, side } => {
+                assert!(observations <= 256, "an image tells up to 256 observations apart");
+                Space::Image { channels, height: side, width: side }
+            }
+        }
+    }
+
+    /// Show an observation: its row of the space.
+    pub fn show(self, obs: usize, row: &mut [f32]) {
+        match self {
+            Self::Index | Self::OneHot => row[0] = obs as f32,
+            Self::Image { .. } => {
+                let pixels = row.iter_mut().enumerate();
+                pixels.for_each(|(place, x)| *x = f32::from(pixel(obs, place)));
+            }
         }
     }
 
@@ -39,6 +66,7 @@ impl Encoding {
     pub fn read(self, input: &[f32]) -> u32 {
         match self {
             Self::Index => input[0] as u32,
+            Self::Image { .. } => (255.0 * input[0]).round() as u32,
             Self::OneHot => {
                 input.iter().position(|x| *x == 1.0).map_or(u32::MAX, |index| index as u32)
             }
@@ -55,6 +83,8 @@ pub struct Agent<E: Engine> {
     observations: usize,
     choices: Choices,
     features: Vec<E>,
+    /// Every observation as a rollout keeps it, where that is in bytes, `[O, pixels]`.
+    pixels: Vec<u8>,
     value: Vec<E>,
     log_prob: Vec<E>,
 }
@@ -79,10 +109,15 @@ impl<E: Engine> Agent<E> {
             agent.learner.model = agent.learner.model.with_masks().map_err(failed)?;
         }
         let model = &agent.learner.model;
-        let raw: Vec<f32> = (0..observations).map(|o| o as f32).collect();
+        let raw_width = model.encoder.raw_width();
+        let mut raw = vec![0.0; observations * raw_width];
+        let rows = raw.chunks_exact_mut(raw_width).enumerate();
+        rows.for_each(|(obs, row)| encoding.show(obs, row));
         let mut inputs = vec![0.0; observations * model.obs_width()];
         let map = ObsMap::new(model.encoder.width(), None, config.normalize.clip);
         model.encoder.encode(&map, &raw, &mut inputs);
+        let bytes = model.encoder.columns().1 * observations;
+        agent.pixels = raw.iter().take(bytes).map(|x| *x as u8).collect();
         agent.features = inputs.into_iter().map(E::from_f32).collect();
         agent.value = vec![E::ZERO; observations];
         agent.log_prob = vec![E::ZERO; observations * choices.count()];
@@ -111,6 +146,7 @@ impl<E: Engine> Agent<E> {
             observations: 0,
             choices: Choices::single(0),
             features: Vec::new(),
+            pixels: Vec::new(),
             value: Vec::new(),
             log_prob: Vec::new(),
         })
@@ -190,8 +226,10 @@ impl<E: Engine> Agent<E> {
         let length = |pair: &[&Trajectory]| pair.iter().map(|t| t.visits.len()).sum::<usize>();
         let longest = batch.chunks(2).map(length).max().unwrap_or(0);
         let (width, model) = (self.choices.width(), &self.learner.model);
-        let mut rollout =
-            Rollout::new(longest, n, model.obs_width(), width, 0).with_masks(model.mask_width);
+        let (numbers, pixels) = model.encoder.columns();
+        let mut rollout = Rollout::new(longest, n, numbers, width, 0)
+            .with_pixels(pixels)
+            .with_masks(model.mask_width);
         for (i, pair) in batch.chunks(2).enumerate() {
             let mut t = 0;
             for trajectory in pair {
@@ -206,9 +244,13 @@ impl<E: Engine> Agent<E> {
 
     fn record(&self, rollout: &mut Rollout<E>, row: usize, trajectory: &Trajectory, time: usize) {
         let visit = trajectory.visits[time];
-        let (obs, action, d) = (visit.obs as usize, visit.action as usize, rollout.obs_width);
+        let (obs, action) = (visit.obs as usize, visit.action as usize);
         let next = trajectory.visits.get(time + 1).map_or(trajectory.last, |v| v.obs as usize);
-        rollout.obs[row * d..(row + 1) * d].copy_from_slice(self.features(obs));
+        let (numbers, pixels) = rollout.frames_mut(row..row + 1);
+        match pixels.len() {
+            0 => numbers.copy_from_slice(self.features(obs)),
+            width => pixels.copy_from_slice(&self.pixels[obs * width..(obs + 1) * width]),
+        }
         let (parts, mask_width) = (self.choices.parts(action), rollout.mask_width);
         rollout.discrete[row * parts.len()..(row + 1) * parts.len()].copy_from_slice(parts);
         self.choices.mask(obs, &mut rollout.mask[row * mask_width..(row + 1) * mask_width]);

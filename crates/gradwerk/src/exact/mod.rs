@@ -7,7 +7,7 @@
 //! - [`PolicyTable`]: `pi(a|o)` and `grad log pi(a|o)`, from head, distribution and vjp of training;
 //! - [`solve`]: `J`, `grad J`, state values by dynamic programming; [`visits`]: the occupancy;
 //! - [`fisher`]: the Fisher information and the natural gradient;
-//! - [`enumerate`]: every trajectory with its probability; [`moments()`]: exact mean and covariance
+//! - [`enumerate`]: every trajectory with its probability; [`moments()`]: exact mean and variances
 //!   of anything that is a function of a batch of trajectories.
 //!
 //! Nothing here samples. `grad J` differentiates Bellman's equation, so that it does not rest on

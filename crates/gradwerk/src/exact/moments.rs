@@ -1,14 +1,14 @@
-//! Exact mean and covariance of a function of a batch of independent trajectories.
+//! Exact mean and variances of a function of a batch of independent trajectories.
 
-use super::{Matrix, Trajectory};
+use super::Trajectory;
 
-/// Mean and covariance of an estimate.
+/// Mean and variances of an estimate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
     /// `E[g]`, `[P]`.
     pub mean: Vec<f64>,
-    /// `Cov[g]`, `[P, P]`.
-    pub covariance: Matrix,
+    /// The diagonal of `Cov[g]`, `[P]`.
+    pub variance: Vec<f64>,
     /// Sum of the probabilities that were met: 1, but for rounding and a cut tail.
     pub mass: f64,
 }
@@ -25,11 +25,11 @@ pub fn batches(trajectories: usize, n: usize) -> Option<u64> {
     (count < 9_007_199_254_740_992.0).then_some(count as u64)
 }
 
-/// Mean and covariance of `estimate` over batches of `n` independent trajectories.
+/// Mean and variances of `estimate` over batches of `n` independent trajectories.
 ///
 /// The order of a batch must not matter to `estimate`: each multiset is visited once, with the
 /// number of its orders as weight. `about` `[P]` is subtracted before squares are formed, so that
-/// a mean near it costs no digits of the covariance.
+/// a mean near it costs no digits of the variances.
 ///
 /// # Errors
 /// The first one of `estimate`.
@@ -39,8 +39,8 @@ pub fn moments<X>(
     about: &[f64],
     mut estimate: impl FnMut(&[&Trajectory]) -> Result<Vec<f64>, X>,
 ) -> Result<Moments, X> {
-    let mut sums =
-        Moments { mean: vec![0.0; about.len()], covariance: Matrix::zeros(about.len()), mass: 0.0 };
+    let zeros = vec![0.0; about.len()];
+    let mut sums = Moments { mean: zeros.clone(), variance: zeros, mass: 0.0 };
     let mut chosen = vec![0; n];
     loop {
         let weight = weight(trajectories, &chosen);
@@ -49,13 +49,12 @@ pub fn moments<X>(
         g.iter_mut().zip(about).for_each(|(g, a)| *g -= a);
         sums.mass += weight;
         sums.mean.iter_mut().zip(&g).for_each(|(m, g)| *m += weight * g);
-        sums.covariance.add_outer(weight, &g);
+        sums.variance.iter_mut().zip(&g).for_each(|(v, g)| *v += weight * g * g);
         if !next_multiset(&mut chosen, trajectories.len()) {
             break;
         }
     }
-    let deviation = sums.mean.clone();
-    sums.covariance.add_outer(-1.0, &deviation);
+    sums.variance.iter_mut().zip(&sums.mean).for_each(|(v, m)| *v -= m * m);
     // A tail that was cut counts as `about`.
     sums.mean.iter_mut().zip(about).for_each(|(m, a)| *m += a);
     Ok(sums)
@@ -106,7 +105,7 @@ mod tests {
             assert!((result.mass - 1.0).abs() < 1e-14);
             assert!((result.mean[0] - 1.1).abs() < 1e-14, "{n}: {:?}", result.mean);
             let want = 2.29 / n as f64;
-            assert!((result.covariance.at(0, 0) - want).abs() < 1e-14, "{n}");
+            assert!((result.variance[0] - want).abs() < 1e-14, "{n}");
         }
     }
 }

@@ -38,6 +38,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "Pendulum-v1-ppo-polynomial",
     "Pendulum-v1-ppo-beta",
     "Pendulum-v1-ppo-squashed-gaussian",
+    "Pendulum-v1-ppo-gsde",
     "FrozenLake-v1-ppo",
     "FrozenLake-v1-reinforce",
     "CliffWalking-v1-ppo",

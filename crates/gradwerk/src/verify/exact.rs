@@ -5,7 +5,7 @@ use super::{BatchRow, Case, Declared, MeanOver, Method, Row, Setup, Sizes, Verdi
 use crate::Error;
 use crate::columns::Columns;
 use crate::estimate::{ImportanceScratch, Normalize, estimate_off_policy};
-use crate::exact::{Agent, Matrix, Trajectory, batches, fisher, moments};
+use crate::exact::{Agent, Trajectory, batches, fisher, moments};
 use crate::rollout::Rollout;
 use gradwerk_nn::Engine;
 
@@ -20,6 +20,9 @@ pub const MAX_BATCHES: u64 = 60_000;
 
 /// Most batches that are visited for a size that was asked for.
 pub const MAX_ASKED_BATCHES: u64 = 1_000_000;
+
+/// Most numbers of gradients that are computed for one batch size: a large network visits fewer batches.
+pub const MAX_NUMBERS: u64 = 100_000_000;
 
 /// From a rollout to the columns that the learner reads, given the estimator of a case and, off
 /// policy, `log pi - log mu` `[T, N]`. Tests put faults in its place.
@@ -80,7 +83,7 @@ pub(super) fn estimate<E: Engine>(
     agent.gradient(rollout, columns, minibatch, episodes)
 }
 
-/// Exact mean and covariance for batches of the given sizes, as far as they are few enough, judged.
+/// Exact mean and variance for batches of the given sizes, as far as they are few enough, judged.
 ///
 /// # Errors
 /// If the case cannot be computed.
@@ -88,8 +91,9 @@ pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>, sizes: &Sizes) -> Result<
     let mut setup = Setup::of(case)?;
     let trajectories = setup.trajectories()?;
     let mut row = Row::new(case, case.declared(1));
+    let most = sizes.most.min(MAX_NUMBERS / setup.policy.params as u64);
     for &n in &sizes.exact {
-        if batches(trajectories.len(), n).is_some_and(|count| count <= sizes.most) {
+        if batches(trajectories.len(), n).is_some_and(|count| count <= most) {
             let batch = exact_batch(case, pipeline, &mut setup, &trajectories, n)?;
             if let Some(error) = batch.deviation.filter(|e| !matches!(e, x if *x < EXACT_TOLERANCE))
             {
@@ -100,7 +104,7 @@ pub fn exact_row(case: &Case, pipeline: &Pipeline<'_>, sizes: &Sizes) -> Result<
     }
     if row.batches.is_empty() {
         let count = trajectories.len();
-        row.fail(format!("{count} trajectories are more than {} batches", sizes.most));
+        row.fail(format!("{count} trajectories are more than {most} batches"));
     }
     if row.verdict != Verdict::Failed {
         let judged = !matches!(case.declared(1), Declared::Biased(_));
@@ -139,7 +143,7 @@ fn exact_batch(
         n,
         bias: relative(&m.mean, 1.0, grad),
         deviation: declared.factor().map(|factor| relative(&m.mean, factor, grad)),
-        variance: Some(trace(&m.covariance)),
+        variance: Some(trace(&m.variance)),
         ..BatchRow::default()
     })
 }
@@ -152,9 +156,10 @@ fn swap_behaviour(mu: &Agent<f64>, batch: &[&Trajectory], rollout: &mut Rollout<
     log_ratio
 }
 
-fn trace(covariance: &Matrix) -> f64 {
+/// The trace of the covariance.
+fn trace(variance: &[f64]) -> f64 {
     // Rounding may leave a variance of 0 slightly below.
-    let trace = covariance.trace();
+    let trace: f64 = variance.iter().sum();
     if trace < 0.0 && trace > -1e-15 { 0.0 } else { trace }
 }
 

@@ -3,7 +3,9 @@
 use crate::dist::{CategoricalConfig, DistConfig, GaussianConfig, GsdeConfig};
 use crate::exact::{Choices, Encoding, Validity};
 use gradwerk_env::Space;
-use gradwerk_nn::{LinearConfig, MlpConfig, NetworkConfig};
+use gradwerk_nn::{
+    ImpalaConfig, LinearConfig, MlpConfig, NatureCnnConfig, NetworkConfig, SmallCnnConfig,
+};
 use std::num::NonZeroU32;
 
 /// A network, what it reads and which distribution reads its outputs.
@@ -46,6 +48,30 @@ fn mlp(shared: bool) -> NetworkConfig {
     NetworkConfig::Mlp(MlpConfig { hidden: vec![3], policy_gain: 0.7, shared, ..config })
 }
 
+/// Policy and value function look at the image together, or each by itself behind a layer
+/// normalisation.
+fn small_cnn(shared: bool) -> NetworkConfig {
+    NetworkConfig::SmallCnn(SmallCnnConfig {
+        channels: vec![2],
+        hidden: vec![3],
+        policy_gain: 0.7,
+        shared,
+        layer_norm: !shared,
+        ..SmallCnnConfig::default()
+    })
+}
+
+fn impala() -> NetworkConfig {
+    let config = ImpalaConfig::default();
+    let (channels, hidden) = (vec![2], vec![3]);
+    NetworkConfig::Impala(ImpalaConfig { channels, blocks: 1, hidden, policy_gain: 0.7, ..config })
+}
+
+fn nature_cnn() -> NetworkConfig {
+    let config = NatureCnnConfig::default();
+    NetworkConfig::NatureCnn(NatureCnnConfig { hidden: vec![3], policy_gain: 0.7, ..config })
+}
+
 /// A network of the list with its default settings.
 fn named(name: &str) -> NetworkConfig {
     NetworkConfig::named(name).unwrap_or_else(|error| panic!("{error}"))
@@ -80,6 +106,15 @@ const fn features(
     PolicyClass { name, network, encoding, jitter: 0.5, ..SOFTMAX }
 }
 
+/// A softmax behind convolutions, over images of so many channels and pixels per side.
+const fn image(
+    name: &'static str,
+    (channels, side): (usize, usize),
+    network: fn() -> NetworkConfig,
+) -> PolicyClass {
+    PolicyClass { name, network, encoding: Encoding::Image { channels, side }, ..SOFTMAX }
+}
+
 /// A distribution over continuous actions in one state, which only the bias sees.
 const fn continuous(name: &'static str, dist: fn() -> DistConfig) -> PolicyClass {
     PolicyClass { name, encoding: Encoding::Index, dist, ..SOFTMAX }
@@ -100,6 +135,10 @@ pub const POLICIES: &[PolicyClass] = &[
     features("softmax-rbf", Encoding::Index, || named("rbf")),
     features("softmax-tile-coding", Encoding::Index, || named("tile-coding")),
     features("softmax-tabular", Encoding::OneHot, || named("tabular")),
+    image("softmax-small-cnn", (2, 4), || small_cnn(true)),
+    image("softmax-small-cnn-norm", (2, 4), || small_cnn(false)),
+    image("softmax-impala", (2, 5), impala),
+    image("softmax-nature-cnn", (1, 36), nature_cnn),
     PolicyClass {
         name: "probability",
         encoding: Encoding::Index,
@@ -150,6 +189,12 @@ impl PolicyClass {
     #[must_use]
     pub fn is_softmax(&self) -> bool {
         matches!((self.dist)(), DistConfig::Categorical(_))
+    }
+
+    /// Whether it sees images.
+    #[must_use]
+    pub fn sees_images(&self) -> bool {
+        matches!(self.encoding, Encoding::Image { .. })
     }
 
     /// Whether its actions are several choices at once.

@@ -27,6 +27,7 @@ pub fn cases() -> Vec<Case> {
         }
     }
     policy_classes(&mut cases);
+    images(&mut cases);
     exact_critics(&mut cases);
     off_policy(&mut cases);
     cases
@@ -131,14 +132,15 @@ fn policy_classes(cases: &mut Vec<Case>) {
         (Kind::Gae, Baseline::Value),
     ];
     let fork = Problem::named("fork");
-    for policy in POLICIES.iter().filter(|p| p.is_softmax() && p.name != fork.policy) {
+    let softmax = || POLICIES.iter().filter(|p| p.is_softmax() && !p.sees_images());
+    for policy in softmax().filter(|p| p.name != fork.policy) {
         let own = judged(fork, fork.gammas[0]).map(|case| Case { policy, ..case });
         cases.extend(own);
         let base = Case::exact(fork, fork.gammas[0], estimator(Kind::Gae, Baseline::Value));
         cases.push(Case { policy, method: Method::Precision, ..base });
     }
     for problem in ["chain-3", "tiger-3"].map(Problem::named) {
-        for policy in POLICIES.iter().filter(|p| p.is_softmax() && p.name != problem.policy) {
+        for policy in softmax().filter(|p| p.name != problem.policy) {
             let gamma = problem.gammas[0];
             let case = |(kind, baseline)| Case {
                 policy,
@@ -168,6 +170,19 @@ fn policy_classes(cases: &mut Vec<Case>) {
     ] {
         let problem = Problem::named(problem);
         cases.extend(continuous(problem, PolicyClass::named(class), problem.gammas[0]));
+    }
+}
+
+/// Networks that see images, on the smallest problem with steps: what they add to the others is a
+/// gradient, which two estimators show as well as many.
+fn images(cases: &mut Vec<Case>) {
+    let fork = Problem::named("fork");
+    let pairs = [(Kind::RewardToGo, Baseline::None), (Kind::Gae, Baseline::Value)];
+    for policy in POLICIES.iter().filter(|p| p.sees_images()) {
+        let exact = pairs
+            .map(|(kind, baseline)| Case::exact(fork, fork.gammas[0], estimator(kind, baseline)));
+        let own = exact.into_iter().chain(checks(fork));
+        cases.extend(own.map(|case| Case { policy, ..case }));
     }
 }
 

@@ -35,6 +35,14 @@ struct Shown {
     seen: usize,
 }
 
+impl Shown {
+    /// Show the observation whose index the problem has written.
+    fn show(&mut self, obs: &mut [f32]) {
+        self.seen = obs[0] as usize;
+        self.encoding.show(self.seen, obs);
+    }
+}
+
 impl Env for Shown {
     fn observation_space(&self) -> Space {
         self.encoding.space(self.env.mdp().observations())
@@ -48,12 +56,12 @@ impl Env for Shown {
     }
     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
         self.env.reset(rng, obs);
-        self.seen = obs[0] as usize;
+        self.show(obs);
     }
     fn step(&mut self, action: Action<'_>, rng: &mut Stream, obs: &mut [f32]) -> Step {
         let index = self.choices.index(action.discrete) as u32;
         let step = self.env.step(Action { discrete: &[index], continuous: &[] }, rng, obs);
-        self.seen = obs[0] as usize;
+        self.show(obs);
         step
     }
 }
@@ -304,12 +312,12 @@ impl Bins {
 
     /// Count the episodes of one environment.
     fn count(&mut self, r: &Rollout<f32>, env: usize, encoding: Encoding, choices: &Choices) {
-        let mut visits = Key::new();
+        let (mut visits, mut seen) = (Key::new(), vec![0.0; r.obs_width + r.pixel_width]);
         for row in (0..r.t).map(|t| t * r.n + env).filter(|&row| r.valid[row]) {
-            let obs = &r.obs[row * r.obs_width..(row + 1) * r.obs_width];
+            r.inputs(row..row + 1).fill(&mut seen);
             let parts = &r.discrete[row * r.discrete_width..(row + 1) * r.discrete_width];
             let action = choices.index(parts) as u32;
-            visits.push((encoding.read(obs), action, r.reward[row].to_bits()));
+            visits.push((encoding.read(&seen), action, r.reward[row].to_bits()));
             if r.end[row].is_end() {
                 self.total += 1;
                 match self.bins.binary_search_by(|bin| bin.0.cmp(&visits)) {
