@@ -114,9 +114,9 @@ impl<E: Engine> Agent<E> {
         let rows = raw.chunks_exact_mut(raw_width).enumerate();
         rows.for_each(|(obs, row)| encoding.show(obs, row));
         let mut inputs = vec![0.0; observations * model.obs_width()];
-        let map = ObsMap::new(model.encoder.width(), None, config.normalize.clip);
+        let map = ObsMap::new(model.frame.numbers(), None, config.normalize.clip);
         model.encoder.encode(&map, &raw, &mut inputs);
-        let bytes = model.encoder.columns().1 * observations;
+        let bytes = model.frame.pixels() * observations;
         agent.pixels = raw.iter().take(bytes).map(|x| *x as u8).collect();
         agent.features = inputs.into_iter().map(E::from_f32).collect();
         agent.value = vec![E::ZERO; observations];
@@ -226,9 +226,8 @@ impl<E: Engine> Agent<E> {
         let length = |pair: &[&Trajectory]| pair.iter().map(|t| t.visits.len()).sum::<usize>();
         let longest = batch.chunks(2).map(length).max().unwrap_or(0);
         let (width, model) = (self.choices.width(), &self.learner.model);
-        let (numbers, pixels) = model.encoder.columns();
-        let mut rollout = Rollout::new(longest, n, numbers, width, 0)
-            .with_pixels(pixels)
+        let mut rollout = Rollout::new(longest, n, 0, width, 0)
+            .with_frame(model.frame.clone())
             .with_masks(model.mask_width);
         for (i, pair) in batch.chunks(2).enumerate() {
             let mut t = 0;
