@@ -56,6 +56,7 @@ WORKS = [
     ("Pendulum-v1", "ppo-squashed-gaussian", -200),
     ("Pendulum-v1", "ppo-beta", -200),
     ("Pendulum-v1", "ppo-gsde", -200),
+    ("hybrid/platform-no-velocity", "ppo", None),
 ]
 
 

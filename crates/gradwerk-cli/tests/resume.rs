@@ -58,6 +58,22 @@ fn a_stopped_run_goes_on_exactly() {
     }
 }
 
+/// The preset with everything at once: masks, a memory, choices and numbers.
+#[test]
+fn a_masked_hybrid_policy_with_a_memory_goes_on_exactly() {
+    let bench = Bench::new();
+    let line = |dir: &str| {
+        let env = "hybrid/platform-no-velocity";
+        format!("train {env} --steps 20000 --run-dir {dir} --json --quiet --set algo.epochs=2")
+    };
+    let whole = bench.run(&line("whole")).json();
+    bench.run(&format!("{} --stop-at 5000 --threads 1", line("parts"))).json();
+    bench.json("resume parts --stop-at 10000 --quiet --threads 2");
+    let done = bench.json("resume parts --quiet");
+    assert_eq!(hashes(&done), hashes(&whole));
+    assert_eq!(metrics(&bench.path("parts")), metrics(&bench.path("whole")));
+}
+
 #[test]
 fn more_steps_extend_a_finished_run() {
     let bench = Bench::new();

@@ -237,6 +237,7 @@ envs! {
         memory::RepeatCopy,
         memory::WithoutVelocity<classic::CartPole>,
         memory::WithoutVelocity<classic::Pendulum>,
+        memory::WithoutVelocity<hybrid::Platform>,
     }
     tables {
         problems::FROZEN_LAKE,

@@ -76,11 +76,13 @@ fn variants(env: &str) -> Vec<(String, Config)> {
     listed.chain([(format!("off_policy_pg on recorded {env}"), replayed)]).collect()
 }
 
-/// Every algorithm with every memory, each on another kind of environment.
+/// Every algorithm with every memory, each on another kind of environment; and every memory where
+/// masked choices and numbers come together.
 fn remembering() -> impl Iterator<Item = (String, Config)> {
-    let named = MEMORIES.iter().filter(|name| **name != "none");
-    let pairs = named.flat_map(|memory| ALGORITHMS.iter().map(move |algo| (memory, algo.name)));
-    pairs.zip(ENVS.iter().cycle()).map(|((memory, algo), env)| {
+    let named = || MEMORIES.iter().filter(|name| **name != "none");
+    let pairs = named().flat_map(|memory| ALGORITHMS.iter().map(move |algo| (memory, algo.name)));
+    let hybrid = named().map(|memory| ((memory, "ppo"), &"hybrid/platform-no-velocity"));
+    pairs.zip(ENVS.iter().cycle()).chain(hybrid).map(|((memory, algo), env)| {
         let text = format!(r#"{{"kind":"{memory}","units":8,"segment":4}}"#);
         let memory = serde_json::from_str(&text).unwrap();
         (format!("{algo} on {env}, {text}"), Config { memory, ..small(algo, env) })

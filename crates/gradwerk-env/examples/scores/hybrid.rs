@@ -7,12 +7,66 @@ const HOP: u32 = 1;
 const LEAP: u32 = 2;
 
 pub fn rule(id: &str) -> Option<Rule> {
-    (id == "hybrid/platform").then(|| -> Rule {
-        Box::new(|obs, _| {
-            let (choice, strength) = act(&Seen::of(obs));
-            (vec![choice], vec![strength; 3])
-        })
+    match id {
+        "hybrid/platform" => Some(Box::new(|obs, _| moves(act(&Seen::of(obs))))),
+        "hybrid/platform-no-velocity" => Some(without_velocity()),
+        _ => None,
+    }
+}
+
+fn moves((choice, strength): (u32, f32)) -> (Vec<u32>, Vec<f32>) {
+    (vec![choice], vec![strength; 3])
+}
+
+/// Wait a second to see who walks where, and go on as if that had been said.
+fn without_velocity() -> Rule {
+    let mut told = Told::default();
+    Box::new(move |obs, first| {
+        if first {
+            told = Told::default();
+        } else if obs[4] < told.left {
+            told.guards = [told.guards[1], Walker::default()];
+        }
+        told.left = obs[4];
+        let [place, rest, gap, next, left, own, other] = [0, 1, 2, 3, 4, 5, 6].map(|k| obs[k]);
+        let [own_speed, other_speed] = [
+            told.guards[0].goes(place + own, place + rest),
+            told.guards[1].goes(other - rest - gap, next),
+        ];
+        let all = [place, rest, told.run_up, gap, next, left, own, own_speed, other, other_speed];
+        let chosen = if first { (RUN, 0.0) } else { act(&Seen::of(&all)) };
+        told.run_up = if chosen.0 == RUN { (3.0 * chosen.1).max(0.0) } else { 0.0 };
+        moves(chosen)
     })
+}
+
+/// What earlier observations have told.
+#[derive(Default)]
+struct Told {
+    run_up: f32,
+    /// Platforms still to come.
+    left: f32,
+    guards: [Walker; 2],
+}
+
+/// What is known of a guard: where it was on its platform, and how fast it goes.
+#[derive(Clone, Copy, Default)]
+struct Walker {
+    before: Option<f32>,
+    speed: f32,
+}
+
+impl Walker {
+    /// Its velocity, now that it is at `place` of a platform of this length. Who made less way than
+    /// before has turned, and comes from the nearer edge.
+    fn goes(&mut self, place: f32, length: f32) -> f32 {
+        let change = place - self.before.unwrap_or(place);
+        self.before = Some(place);
+        self.speed = self.speed.max(change.abs());
+        let has_turned = change.abs() < self.speed - 0.01;
+        let forward = if has_turned { place < 0.5 * length } else { change > 0.0 };
+        if forward { self.speed } else { -self.speed }
+    }
 }
 
 /// The observation; the walker is at 0.

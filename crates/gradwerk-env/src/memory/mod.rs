@@ -1,7 +1,7 @@
 //! Problems that need a memory: what matters was seen earlier.
 //!
 //! A policy that sees only the present observation gets half of `memory/t-maze-N` right, a
-//! quarter of `memory/repeat-copy`, and cannot tell how fast a pole falls.
+//! quarter of `memory/repeat-copy`, and cannot tell how fast a pole falls or a guard walks.
 
 mod repeat_copy;
 mod t_maze;

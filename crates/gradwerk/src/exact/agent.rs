@@ -38,6 +38,9 @@ fn pixel(obs: usize, place: usize) -> u8 {
 
 impl Encoding {
     /// The space that a model of `observations` different ones reads.
+    ///
+    /// # Panics
+    /// If they are images and more than 256.
     #[must_use]
     pub fn space(self, observations: usize) -> Space {
         match self {

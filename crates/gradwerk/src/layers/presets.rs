@@ -44,6 +44,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "CliffWalking-v1-ppo",
     "Taxi-v4-ppo",
     "hybrid-platform-ppo",
+    "hybrid-platform-no-velocity-ppo",
     "CartPole-v1-npg",
     "CartPole-v1-trpo",
     "Acrobot-v1-npg",
