@@ -2,7 +2,7 @@
 //!
 //! Bodies, motors, way, observation, reward and ends are those of Gymnasium 1.4.
 
-use super::simulation::{Body, Hinge, Joint, Part, Point, Simulation};
+use super::simulation::{Body, Hinge, Joint, Part, Point, Simulation, Solver};
 use super::terrain::{LEVEL, PACE, POINTS, START, Way};
 use super::{FPS, SCALE, VIEW, units};
 use crate::picture::{Color, Scene};
@@ -10,6 +10,7 @@ use crate::registry::{EnvFactory, Facts, made};
 use crate::{Action, End, Env, Space, Step};
 use gradwerk_math::{Real, Stream};
 
+const SOLVER: Solver = Solver { substeps: 8, hinges: (40.0, 10.0), may_sleep: false };
 const WIDTH: usize = 24;
 const JOINTS: usize = 4;
 const RAYS: usize = 10;
@@ -70,7 +71,7 @@ impl BipedalWalker {
 
 impl Walk {
     fn new(hard: bool, rng: &mut Stream) -> Self {
-        let mut world = Simulation::new(-10.0, false);
+        let mut world = Simulation::new(-10.0, SOLVER);
         let way = Way::new(hard, rng);
         way.blocks.iter().for_each(|block| world.ground_block(block, GROUND_FRICTION));
         way.points.windows(2).for_each(|e| world.ground_line(e[0], e[1], GROUND_FRICTION));

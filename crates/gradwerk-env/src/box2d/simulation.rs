@@ -23,13 +23,7 @@ use box2d_rust::types::{
 use box2d_rust::world::{World, world_cast_ray_closest, world_get_contact_events, world_step};
 use gradwerk_math::Real;
 
-/// Steps of the engine's solver per step.
-const SUBSTEPS: i32 = 8;
-// The engine's contacts and hinges are springs, Gymnasium's are rigid. These are the stiffness
-// (cycles per second) and the damping ratios at which random flights, careful flights and walks
-// end most alike (docs/box2d.md): stiffer hinges throw a lander back that falls on its legs,
-// softer ones let it sink.
-const HINGE: (f32, f32) = (40.0, 10.0);
+/// Damping ratio of contacts; the engine's own is 10.
 const CONTACT_DAMPING: f32 = 2.0;
 const GROUND: u64 = 1;
 const PARTS: u64 = 2;
@@ -37,9 +31,22 @@ const PARTS: u64 = 2;
 /// A point or a vector.
 pub(super) type Point = [f64; 2];
 
+/// How the engine solves. Its hinges are springs, Gymnasium's are rigid.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Solver {
+    /// Steps of the solver per step.
+    pub substeps: i32,
+    /// Stiffness of hinges, in cycles per second, and their damping ratio.
+    pub hinges: (f32, f32),
+    /// Whether what has come to rest falls asleep. Not where joints are driven, which would not
+    /// wake their parts.
+    pub may_sleep: bool,
+}
+
 /// A world of some moving parts.
 pub(super) struct Simulation {
     world: World,
+    solver: Solver,
     ground: BodyId,
     parts: Vec<State>,
     hinges: Vec<Hinged>,
@@ -91,16 +98,15 @@ struct Hinged {
 }
 
 impl Simulation {
-    /// An empty world. Where parts come to rest they may fall asleep: where nobody drives a joint,
-    /// which would not wake them.
-    pub fn new(gravity: f64, may_sleep: bool) -> Self {
+    /// An empty world.
+    pub fn new(gravity: f64, solver: Solver) -> Self {
         let mut settings = default_world_def();
-        settings.enable_sleep = may_sleep;
-        settings.contact_damping_ratio = CONTACT_DAMPING;
         settings.gravity = vec2([0.0, gravity]);
+        settings.enable_sleep = solver.may_sleep;
+        settings.contact_damping_ratio = CONTACT_DAMPING;
         let mut world = World::new(&settings);
         let ground = create_body(&mut world, &default_body_def());
-        Self { world, ground, parts: Vec::new(), hinges: Vec::new() }
+        Self { world, solver, ground, parts: Vec::new(), hinges: Vec::new() }
     }
 
     /// Add a line to the ground.
@@ -140,7 +146,7 @@ impl Simulation {
         (base.body_id_a, base.body_id_b) = (a.body, b.body);
         base.local_frame_a = Transform { p: vec2(hinge.pin[0]), q: make_rot(zero as f32) };
         base.local_frame_b = Transform { p: vec2(hinge.pin[1]), q: make_rot(0.0) };
-        (base.constraint_hertz, base.constraint_damping_ratio) = HINGE;
+        (base.constraint_hertz, base.constraint_damping_ratio) = self.solver.hinges;
         settings.enable_limit = true;
         settings.lower_angle = hinge.range[0] as f32;
         settings.upper_angle = hinge.range[1] as f32;
@@ -180,7 +186,7 @@ impl Simulation {
 
     /// Go on by a step.
     pub fn step(&mut self) {
-        world_step(&mut self.world, (1.0 / FPS) as f32, SUBSTEPS);
+        world_step(&mut self.world, (1.0 / FPS) as f32, self.solver.substeps);
         self.note_contacts();
         for part in &mut self.parts {
             let now = angle_of(body_get_rotation(&self.world, part.body));
