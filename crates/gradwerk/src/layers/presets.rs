@@ -80,6 +80,8 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "Swimmer-v5-ppo",
     "Reacher-v5-ppo",
     "Pusher-v5-ppo",
+    "HalfCheetah-v5-reinforce",
+    "Hopper-v5-reinforce",
 };
 
 /// What an algorithm changes in the defaults, whatever the environment.
