@@ -83,24 +83,48 @@ impl PyDistribution {
     }
 }
 
+/// A flag, a whole number or another one.
+fn setting(value: &Bound<'_, PyAny>) -> PyResult<serde_json::Value> {
+    if let Ok(flag) = value.extract::<bool>() {
+        return Ok(flag.into());
+    }
+    match value.extract::<i64>() {
+        Ok(whole) => Ok(whole.into()),
+        Err(_) => Ok(value.extract::<f64>()?.into()),
+    }
+}
+
+/// For so many hidden features, if the distribution reads them.
+fn with_features(dist: AnyDist, features: Option<usize>) -> Result<AnyDist, String> {
+    let name = dist.name();
+    match (dist.head().features > 0, features) {
+        (false, None) => Ok(dist),
+        (true, Some(features @ 1..)) => Ok(dist.with_features(features)),
+        (true, Some(0)) => Err("features = 0: must be at least 1".into()),
+        (true, None) => Err(format!(
+            "features: a {name} distribution needs the number of hidden features that it reads"
+        )),
+        (false, Some(n)) => {
+            Err(format!("features = {n}: a {name} distribution reads no hidden features"))
+        }
+    }
+}
+
 #[pymethods]
 impl PyDistribution {
     #[new]
-    #[pyo3(signature = (space, kind="auto", **settings))]
+    #[pyo3(signature = (space, kind="auto", *, features=None, **settings))]
     fn new(
         space: &Bound<'_, PyAny>,
         kind: &str,
+        features: Option<usize>,
         settings: Option<&Bound<'_, pyo3::types::PyDict>>,
     ) -> PyResult<Self> {
         let wrong = |error: String| PyValueError::new_err(error);
         let mut config = serde_json::Map::new();
         config.insert("kind".into(), kind.into());
         for (key, value) in settings.into_iter().flatten() {
-            let value = match value.extract::<bool>() {
-                Ok(flag) => flag.into(),
-                Err(_) => value.extract::<f64>()?.into(),
-            };
-            config.insert(key.extract()?, value);
+            config.insert(key.extract()?, setting(&value)?);
         }
         // An unknown name has a better message of its own.
         DistConfig::from_name(kind).map_err(|e| wrong(e.to_string()))?;
@@ -110,6 +134,7 @@ impl PyDistribution {
         let space = codec.space();
         space.validate().map_err(|e| wrong(e.to_string()))?;
         let dist = config.build(&space).map_err(|e| wrong(e.to_string()))?;
+        let dist = with_features(dist, features).map_err(wrong)?;
         Ok(Self { dist, codec, space })
     }
 

@@ -146,6 +146,48 @@ def test_a_normal_distribution():
     np.testing.assert_allclose(many.std(axis=0), np.exp(log_std[0]), rtol=0.05)
 
 
+def gsde_rows():
+    """Three rows of means [3, 2], log deviations [4, 2] (the same in all) and features [3, 4]."""
+    rng = np.random.default_rng(3)
+    mean, h = rng.normal(size=(3, 2)), rng.normal(size=(3, 4))
+    log_std = rng.normal(-1, 0.5, size=(4, 2))
+    y = np.concatenate([mean, np.tile(log_std.ravel(), (3, 1)), h], axis=1)
+    return y, mean, 1e-6 + h**2 @ np.exp(2 * log_std)
+
+
+def test_state_dependent_exploration():
+    space = gym.spaces.Box(-9, 9, (2,), np.float32)
+    dist = gw.Distribution(space, "gsde", features=4)
+    assert (dist.kind, dist.params) == ("gsde", 2 + 4 * 2 + 4)
+    y, mean, v = gsde_rows()
+    action = np.random.default_rng(4).normal(size=(3, 2)).astype(np.float32)
+    log_prob = -0.5 * ((action - mean) ** 2 / v + np.log(2 * np.pi * v)).sum(axis=1)
+    np.testing.assert_allclose(dist.log_prob(y, action), log_prob, rtol=1e-12)
+    entropy = 0.5 * np.log(2 * np.pi * np.e * v).sum(axis=1)
+    np.testing.assert_allclose(dist.entropy(y), entropy, rtol=1e-12)
+    other, w = mean[::-1], v[::-1]
+    kl = 0.5 * (np.log(w / v) + (v + (mean - other) ** 2) / w - 1).sum(axis=1)
+    np.testing.assert_allclose(dist.kl(y, y[::-1]), kl, rtol=1e-12)
+    np.testing.assert_allclose(dist.mode(y), mean.astype(np.float32))
+    many = dist.sample(np.repeat(y[:1], 20_000, axis=0), seed=1)
+    deviation = np.sqrt(v[0])
+    np.testing.assert_allclose(many.mean(axis=0), mean[0], atol=0.05 * deviation.max())
+    np.testing.assert_allclose(many.std(axis=0), deviation, rtol=0.05)
+    np.testing.assert_array_equal(dist.sample(y, seed=7), dist.sample(y, seed=7))
+
+
+def test_features_of_distributions():
+    space = gym.spaces.Box(-9, 9, (2,), np.float32)
+    with pytest.raises(ValueError, match="a gsde distribution needs the number of hidden features"):
+        gw.Distribution(space, "gsde")
+    with pytest.raises(ValueError, match="features = 0: must be at least 1"):
+        gw.Distribution(space, "gsde", features=0)
+    with pytest.raises(ValueError, match="features = 3: a gaussian distribution reads no hidden"):
+        gw.Distribution(space, "gaussian", features=3)
+    settings = {"redraw_every": 8, "learn_features": True, "log_std_init": -1}
+    assert gw.Distribution(space, "gsde", features=3, **settings).params == 2 + 3 * 2 + 3
+
+
 def test_a_masked_choice():
     dist = gw.Distribution(gym.spaces.Discrete(3, start=5))
     y, mask = np.log([[0.5, 0.3, 0.2]]), [[1, 0, 1]]

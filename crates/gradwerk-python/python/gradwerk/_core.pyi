@@ -88,12 +88,19 @@ class Distribution:
     """
 
     def __new__(
-        cls, space: Any, kind: str = "auto", **settings: float | bool
+        cls,
+        space: Any,
+        kind: str = "auto",
+        *,
+        features: int | None = None,
+        **settings: float | bool,
     ) -> Distribution:
         """
         Args:
             space: a Gymnasium space of actions.
             kind: the distribution (``gradwerk list dists``); ``auto`` is what training takes.
+            features: how many hidden features a row ends in; needed by ``gsde``, whose rows are
+                means, log deviations ``[features, actions]`` and features, refused by others.
             settings: its settings, as ``[policy]`` of a configuration has them.
         """
 
