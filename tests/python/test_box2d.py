@@ -1,0 +1,59 @@
+"""The lander, whose engine is not Gymnasium's, behaves like Gymnasium's.
+
+Trajectories differ, so scores are compared: those of the rule that the example `scores` of
+gradwerk-env has. benchmarks/box2d.py compares trained policies, of the walker too.
+"""
+
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+
+import gymnasium
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EPISODES = 60
+# Returns deviate by 80, so that means of so many differ by more than this once in 2,000 times.
+TOLERANCE = 50.0
+
+
+def example(name, *arguments):
+    """What an example of gradwerk-env prints."""
+    build = ["cargo", "build", "-q", "-p", "gradwerk-env", "--example", name]
+    subprocess.run(build, cwd=ROOT, check=True)
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    command = [str(target / "debug" / "examples" / name), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def rule(obs):
+    """Lean towards the pad, brake the more the lower (box2d.rs of the example)."""
+    x, y, vx, vy, angle, spin, left, right = map(float, obs)
+    on_ground = left + right > 0
+    lean = min(max(0.6 * x + vx, -0.35), 0.35)
+    turn = 0.0 if on_ground else 0.6 * (lean - angle) - spin
+    aim = 0.0 if on_ground else 0.6 * abs(x) - y
+    lift = 0.5 * (aim - vy)
+    if lift > max(abs(turn), 0.05):
+        return 2
+    return 3 if turn < -0.05 else 1 if turn > 0.05 else 0
+
+
+def score(env, act, seed):
+    """The return of an episode."""
+    obs, _ = env.reset(seed=seed)
+    total, over = 0.0, False
+    while not over:
+        obs, reward, terminated, truncated, _ = env.step(act(obs))
+        total, over = total + float(reward), terminated or truncated
+    return total
+
+
+def test_a_rule_scores_alike():
+    line = example("scores", EPISODES, "LunarLander-v3")
+    native = float(re.search(r"rule +(\S+)", line).group(1))
+    env = gymnasium.make("LunarLander-v3")
+    theirs = statistics.fmean(score(env, rule, seed) for seed in range(EPISODES))
+    print(f"rule: native {native:.1f}, Gymnasium {theirs:.1f}")
+    assert abs(native - theirs) < TOLERANCE
