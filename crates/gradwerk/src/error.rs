@@ -18,7 +18,7 @@ pub enum Error {
     /// A NaN or an infinity where only finite numbers may be.
     #[error("{what} is {value} at {place}")]
     NonFinite {
-        /// The quantity ("reward", "observation[3]", "gradient", ...).
+        /// The quantity ("reward", `observation[3]`, "gradient", ...).
         what: String,
         /// The value found.
         value: f64,
