@@ -46,6 +46,8 @@ step "the binary, its presets and the examples"
 # Release builds, as users run them.
 cargo build --release --locked -p gradwerk-cli
 for preset in presets/*.toml; do
+  # Atari's emulator is Python's: the tests of the package train with its preset.
+  [[ $preset == presets/ALE-* ]] && continue
   ./target/release/gradwerk config validate "$preset"
 done
 for example in crates/gradwerk/examples/*.rs; do

@@ -310,7 +310,8 @@ impl<R: Rules> Env for MujocoEnv<R> {
         Step { reward, end: if over { End::Terminated } else { End::Continue } }
     }
 
-    /// Where it comes from (the release and the model file), the coordinates, and the simulation's state.
+    /// Where it comes from (the release and the model file), the coordinates, and the simulation's
+    /// state.
     fn snapshot(&self) -> Option<Vec<u8>> {
         let origin = self.origin();
         let numbers = [&origin[..], &self.coordinates, self.sim.state()].concat();
