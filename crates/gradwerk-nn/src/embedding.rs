@@ -136,16 +136,6 @@ impl<E: Engine> Network<E> for Embedding {
     fn outputs(&self) -> usize {
         self.outputs
     }
-    fn packed_len(&self) -> usize {
-        0
-    }
-    fn pack(&self, _: Kernel, _: &[E], _: &mut [E]) {}
-    fn cache_len(&self, _: usize) -> usize {
-        0
-    }
-    fn scratch_len(&self, _: usize) -> usize {
-        0
-    }
 
     fn forward(
         &self,

@@ -193,16 +193,6 @@ mod tests {
         fn outputs(&self) -> usize {
             1
         }
-        fn packed_len(&self) -> usize {
-            0
-        }
-        fn pack(&self, _: Kernel, _: &[f64], _: &mut [f64]) {}
-        fn cache_len(&self, _: usize) -> usize {
-            0
-        }
-        fn scratch_len(&self, _: usize) -> usize {
-            0
-        }
         fn forward(
             &self,
             _: Kernel,

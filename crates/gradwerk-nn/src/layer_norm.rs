@@ -66,15 +66,8 @@ impl<E: Engine> Network<E> for LayerNorm {
     fn outputs(&self) -> usize {
         self.width
     }
-    fn packed_len(&self) -> usize {
-        0
-    }
-    fn pack(&self, _: Kernel, _: &[E], _: &mut [E]) {}
     fn cache_len(&self, rows: usize) -> usize {
         rows * self.kept()
-    }
-    fn scratch_len(&self, _: usize) -> usize {
-        0
     }
 
     fn forward(

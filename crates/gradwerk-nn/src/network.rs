@@ -33,18 +33,28 @@ pub trait Network<E: Engine>: Send + Sync + Debug {
     /// Numbers per row of `y`.
     fn outputs(&self) -> usize;
     /// How many numbers [`Network::pack`] writes.
-    fn packed_len(&self) -> usize;
+    fn packed_len(&self) -> usize {
+        0
+    }
     /// Bring the weights into the form that all other methods read (aligned, and transposed). Once
     /// per change of `theta`.
-    fn pack(&self, kernel: Kernel, theta: &[E], packed: &mut [E]);
+    fn pack(&self, kernel: Kernel, theta: &[E], packed: &mut [E]) {
+        let _ = (kernel, theta, packed);
+    }
     /// How many numbers per sequence the network remembers from one row to the next.
     fn memory_len(&self) -> usize {
         0
     }
     /// How many numbers [`Network::forward`] keeps for the derivatives of a batch.
-    fn cache_len(&self, rows: usize) -> usize;
+    fn cache_len(&self, rows: usize) -> usize {
+        let _ = rows;
+        0
+    }
     /// How much working memory [`Network::vjp`] and [`Network::jvp`] need.
-    fn scratch_len(&self, rows: usize) -> usize;
+    fn scratch_len(&self, rows: usize) -> usize {
+        let _ = rows;
+        0
+    }
 
     /// `y = f(theta, x)`: `x` is `[rows, inputs]`, `y` is `[rows, outputs]`; overwrites `cache`,
     /// and the `memory` of each sequence by what it is after the sequence's last row.

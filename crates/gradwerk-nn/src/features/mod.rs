@@ -74,15 +74,8 @@ impl<E: Engine, M: FeatureMap> Network<E> for Features<M> {
     fn outputs(&self) -> usize {
         self.map.features()
     }
-    fn packed_len(&self) -> usize {
-        0
-    }
-    fn pack(&self, _: Kernel, _: &[E], _: &mut [E]) {}
     fn cache_len(&self, rows: usize) -> usize {
         rows * self.width()
-    }
-    fn scratch_len(&self, _: usize) -> usize {
-        0
     }
 
     fn forward(

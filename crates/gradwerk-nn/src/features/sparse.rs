@@ -72,16 +72,6 @@ impl<E: Engine, M: SparseMap> Network<E> for SparseLinear<M> {
     fn outputs(&self) -> usize {
         self.stride()
     }
-    fn packed_len(&self) -> usize {
-        0
-    }
-    fn pack(&self, _: Kernel, _: &[E], _: &mut [E]) {}
-    fn cache_len(&self, _: usize) -> usize {
-        0
-    }
-    fn scratch_len(&self, _: usize) -> usize {
-        0
-    }
 
     fn forward(
         &self,
