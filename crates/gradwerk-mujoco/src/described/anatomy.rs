@@ -2,9 +2,8 @@
 
 use crate::engine::Engine;
 use crate::find::Missing;
-use crate::model::{Kind, Model};
+use crate::model::Kind;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Numbers of a joint among positions and among velocities, by its type (`mjtJoint`): free,
 /// ball, slide, hinge.
@@ -32,9 +31,9 @@ pub struct Anatomy {
 }
 
 impl Anatomy {
-    /// Of this model.
-    pub fn of(model: &Arc<Model>) -> Result<Self, Missing> {
-        let engine = Engine::new(model, &[])?;
+    /// Of an engine's model.
+    pub fn of(engine: &Engine) -> Result<Self, Missing> {
+        let model = engine.model();
         let integers = |field| engine.model_integers(field);
         let types = integers("jnt_type")?;
         let numbers: Vec<(usize, usize)> =

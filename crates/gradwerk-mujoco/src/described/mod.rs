@@ -52,9 +52,10 @@ fn load(id: &str) -> Result<&'static dyn EnvFactory, FindError> {
     if let Some(known) = known(id, fingerprint) {
         return Ok(known);
     }
-    let anatomy = Anatomy::of(&model).map_err(missing)?;
+    let engine = Engine::new(&model, &[]).map_err(missing)?;
+    let anatomy = Anatomy::of(&engine).map_err(missing)?;
     let (rules, fields) = read::rules(&root, &anatomy).map_err(fault)?;
-    let action = action_space(&model, &anatomy).map_err(missing)?;
+    let action = action_space(&engine, &anatomy).map_err(missing)?;
     let loaded = loaded(model, &head, (rules, fields), action, fingerprint).map_err(missing)?;
     Ok(keep(DescribedFactory::new(id, head, loaded)))
 }
@@ -82,18 +83,18 @@ fn model_path(id: &str, model: &str) -> Result<PathBuf, Missing> {
 }
 
 /// Every actuator within its range.
-fn action_space(model: &Arc<Model>, anatomy: &Anatomy) -> Result<Space, Missing> {
-    let ranges = Engine::new(model, &[])?.model_field("actuator_ctrlrange")?;
+fn action_space(engine: &Engine, anatomy: &Anatomy) -> Result<Space, Missing> {
+    let (file, ranges) = (engine.model().name(), engine.model_field("actuator_ctrlrange")?);
     let (ranges, _) = ranges.as_chunks::<2>();
     if let Some(k) = ranges.iter().position(|[low, high]| low >= high) {
-        let (file, actuator) = (model.name(), &anatomy.actuators[k]);
+        let actuator = &anatomy.actuators[k];
         return Err(Missing(format!(
             "{file}: actuator {k} `{actuator}` has no ctrlrange, expected one (low below high): it \
              is the range of actions"
         )));
     }
     if ranges.is_empty() {
-        return Err(Missing(format!("{}: no actuators, expected at least one", model.name())));
+        return Err(Missing(format!("{file}: no actuators, expected at least one")));
     }
     let side = |k: usize| ranges.iter().map(|range| range[k] as f32).collect();
     Ok(Space::Box { low: side(0), high: side(1) })
