@@ -40,6 +40,15 @@ pub enum Encoder {
     Parts(Vec<(String, Encoder)>),
 }
 
+/// Where a part of an observation begins: among the raw entries, the encoded ones, and the numbers
+/// that are kept.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    raw: usize,
+    encoded: usize,
+    number: usize,
+}
+
 /// The number that a network sees of a pixel: `pixel / 255`.
 #[must_use]
 pub fn brightness<E: Real>(pixel: u8) -> E {
@@ -108,7 +117,11 @@ impl Encoder {
     #[must_use]
     pub fn frame(&self) -> Frame {
         let mut images = Vec::new();
-        self.images_from(0, &mut images);
+        self.for_leaves(Place::default(), &mut |place, leaf| {
+            if let Self::Image { size } = leaf {
+                images.push(PlacedImage { at: place.encoded, size: *size });
+            }
+        });
         Frame::new(self.width(), &images)
     }
 
@@ -117,55 +130,35 @@ impl Encoder {
     #[must_use]
     pub fn choices(&self) -> Vec<(usize, usize)> {
         let mut choices = Vec::new();
-        self.choices_from(0, &mut choices);
+        self.for_leaves(Place::default(), &mut |place, leaf| {
+            if let Self::OneHot { n } = leaf {
+                choices.push((place.encoded, *n));
+            }
+        });
         choices
-    }
-
-    fn choices_from(&self, at: usize, choices: &mut Vec<(usize, usize)>) {
-        match self {
-            Self::OneHot { n } => choices.push((at, *n)),
-            Self::Vector { .. } | Self::Bits { .. } | Self::Image { .. } => {}
-            Self::Parts(parts) => {
-                let mut at = at;
-                for (_, part) in parts {
-                    part.choices_from(at, choices);
-                    at += part.width();
-                }
-            }
-        }
-    }
-
-    fn images_from(&self, at: usize, images: &mut Vec<PlacedImage>) {
-        match self {
-            Self::Image { size } => images.push(PlacedImage { at, size: *size }),
-            Self::Vector { .. } | Self::OneHot { .. } | Self::Bits { .. } => {}
-            Self::Parts(parts) => {
-                let mut at = at;
-                for (_, part) in parts {
-                    part.images_from(at, images);
-                    at += part.width();
-                }
-            }
-        }
     }
 
     /// Call `f` with the first raw entry, the first of the numbers that are kept and the length of
     /// every vector: the entries that a normaliser is about.
     pub fn for_vectors(&self, f: &mut impl FnMut(usize, usize, usize)) {
-        self.vectors_from((0, 0), f);
+        self.for_leaves(Place::default(), &mut |place, leaf| {
+            if let Self::Vector { width } = leaf {
+                f(place.raw, place.number, *width);
+            }
+        });
     }
 
-    fn vectors_from(&self, at: (usize, usize), f: &mut impl FnMut(usize, usize, usize)) {
-        match self {
-            Self::Vector { width } => f(at.0, at.1, *width),
-            Self::OneHot { .. } | Self::Bits { .. } | Self::Image { .. } => {}
-            Self::Parts(parts) => {
-                let mut at = at;
-                for (_, part) in parts {
-                    part.vectors_from(at, f);
-                    at = (at.0 + part.raw_width(), at.1 + part.columns().0);
-                }
-            }
+    /// Call `f` with every part that has no parts, and where it begins; returns where the next one
+    /// would.
+    fn for_leaves(&self, at: Place, f: &mut impl FnMut(Place, &Self)) -> Place {
+        if let Self::Parts(parts) = self {
+            return parts.iter().fold(at, |at, (_, part)| part.for_leaves(at, f));
+        }
+        f(at, self);
+        Place {
+            raw: at.raw + self.raw_width(),
+            encoded: at.encoded + self.width(),
+            number: at.number + self.columns().0,
         }
     }
 

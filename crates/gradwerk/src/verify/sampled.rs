@@ -312,7 +312,7 @@ impl Bins {
 
     /// Count the episodes of one environment.
     fn count(&mut self, r: &Rollout<f32>, env: usize, encoding: Encoding, choices: &Choices) {
-        let (mut visits, mut seen) = (Key::new(), vec![0.0; r.obs_width + r.pixel_width]);
+        let (mut visits, mut seen) = (Key::new(), vec![0.0; r.frame.width()]);
         for row in (0..r.t).map(|t| t * r.n + env).filter(|&row| r.valid[row]) {
             r.inputs(row..row + 1).fill(&mut seen);
             let parts = &r.discrete[row * r.discrete_width..(row + 1) * r.discrete_width];
