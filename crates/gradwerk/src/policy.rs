@@ -526,8 +526,13 @@ impl Policy {
         if obs == own.observation_space && action == own.action_space {
             return Ok(env);
         }
+        // Spaces are written without their bounds.
+        let shown = |obs: &Space, action: &Space| (obs.to_string(), action.to_string());
+        let same = shown(&obs, &action) == shown(&own.observation_space, &own.action_space);
+        let how = if same { ", within other bounds" } else { "" };
         Err(Error::Usage(format!(
-            "the policy was made for observations {} and actions {} (of {}), but {} has {obs} and {action}",
+            "the policy was made for observations {} and actions {} (of {}), but {} has {obs} and \
+             {action}{how}",
             own.observation_space,
             own.action_space,
             self.config.env.id,
