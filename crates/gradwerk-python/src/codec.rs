@@ -366,19 +366,18 @@ fn missing(name: &str, value: &Bound<'_, PyAny>) -> PyErr {
     PyValueError::new_err(format!("no entry `{name}`: found {found}"))
 }
 
-/// An entry that the space does not have.
+/// An entry that the space does not have; a missing one is found where it is read.
 fn refuse_others(entries: &[(String, Codec)], value: &Bound<'_, PyAny>) -> PyResult<()> {
     let Ok(dict) = value.cast::<PyDict>() else { return Ok(()) };
+    if dict.len() <= entries.len() {
+        return Ok(());
+    }
     let known =
         |key: &Bound<'_, PyAny>| entries.iter().any(|(name, _)| key.eq(name).is_ok_and(|eq| eq));
-    match dict.keys().iter().find(|key| !known(key)).filter(|_| dict.len() > entries.len()) {
-        None => Ok(()),
-        Some(key) => {
-            let valid: Vec<String> = entries.iter().map(|(name, _)| format!("`{name}`")).collect();
-            let valid = valid.join(", ");
-            Err(PyValueError::new_err(format!("unknown entry `{key}`: expected {valid}")))
-        }
-    }
+    let Some(key) = dict.keys().iter().find(|key| !known(key)) else { return Ok(()) };
+    let valid: Vec<String> = entries.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let valid = valid.join(", ");
+    Err(PyValueError::new_err(format!("unknown entry `{key}`: expected {valid}")))
 }
 
 fn names(keys: &Bound<'_, PyList>) -> String {

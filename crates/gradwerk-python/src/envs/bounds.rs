@@ -9,32 +9,43 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Share of a bound (of 1, if the bound is smaller) by which rounding may pass it.
 const ROUNDING: f32 = 1e-5;
 
-/// What every entry of an observation must stay within.
+/// What the entries of an observation must stay within.
 pub struct Bounds {
-    low: Vec<f32>,
-    high: Vec<f32>,
+    entries: Vec<Entry>,
     /// Whether leaving them is an error; else the first time is a warning.
     pub strict: bool,
     warned: AtomicBool,
 }
 
+/// An entry that has bounds.
+struct Entry {
+    place: usize,
+    low: f32,
+    high: f32,
+}
+
+impl Entry {
+    fn holds(&self, row: &[f32]) -> bool {
+        // A NaN is found elsewhere.
+        let x = row[self.place];
+        !(x < self.low - slack(self.low) || x > self.high + slack(self.high))
+    }
+}
+
 impl Bounds {
     /// Those of the `Box`es of a space; other values are checked where they are encoded.
     pub fn of(space: &Space, strict: bool) -> Self {
-        let (mut low, mut high) = (Vec::new(), Vec::new());
+        let (mut entries, mut start) = (Vec::new(), 0);
         for leaf in space.leaves() {
-            match leaf {
-                Space::Box { low: l, high: h } => {
-                    low.extend_from_slice(l);
-                    high.extend_from_slice(h);
-                }
-                other => {
-                    low.resize(low.len() + other.width(), f32::NEG_INFINITY);
-                    high.resize(high.len() + other.width(), f32::INFINITY);
-                }
+            if let Space::Box { low, high } = leaf {
+                let all = low.iter().zip(high).enumerate();
+                let bounded = all.filter(|(_, (low, high))| low.is_finite() || high.is_finite());
+                let entry = |(k, (&low, &high))| Entry { place: start + k, low, high };
+                entries.extend(bounded.map(entry));
             }
+            start += leaf.width();
         }
-        Self { low, high, strict, warned: AtomicBool::new(false) }
+        Self { entries, strict, warned: AtomicBool::new(false) }
     }
 
     /// Look at an observation.
@@ -42,13 +53,11 @@ impl Bounds {
     /// # Errors
     /// If it leaves the space: names the entry, its value and the bounds.
     pub fn check(&self, py: Python<'_>, row: &[f32], space: &Space, id: &str) -> PyResult<()> {
-        let bounds = self.low.iter().zip(&self.high);
-        let leaves = |(x, (low, high)): (&f32, (&f32, &f32))| {
-            *x < low - slack(*low) || *x > high + slack(*high)
+        let left = |entry: &&Entry| !entry.holds(row);
+        let Some(&Entry { place, low, high }) = self.entries.iter().find(left) else {
+            return Ok(());
         };
-        let Some(k) = row.iter().zip(bounds).position(leaves) else { return Ok(()) };
-        let (x, low, high) = (row[k], self.low[k], self.high[k]);
-        let name = space.entry_name(k);
+        let (x, name) = (row[place], space.entry_name(place));
         let text = format!(
             "observation{name} is {x}, outside the bounds [{low}, {high}] of its own space"
         );
