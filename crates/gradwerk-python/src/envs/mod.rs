@@ -10,6 +10,8 @@ mod scalar;
 mod shared;
 mod shortcut;
 mod slots;
+mod source;
+mod spares;
 mod vector;
 mod workers;
 
@@ -23,6 +25,37 @@ use crate::codec::{Codec, Rows};
 use gradwerk_env::{EnvError, EpisodeKeys, SlotState, Space};
 use mask::MaskSource;
 use pyo3::prelude::*;
+
+/// What the batches of this module have in common: parts of their `impl VecEnv`, over the fields
+/// `interface`, `masks` and `failed`.
+macro_rules! common_parts {
+    () => {
+        fn observation_space(&self) -> &Space {
+            &self.interface.observation_space
+        }
+
+        fn action_space(&self) -> &Space {
+            &self.interface.action_space
+        }
+
+        fn mask_width(&self) -> usize {
+            self.interface.mask_width()
+        }
+
+        fn masks(&self, mask: &mut [bool]) {
+            mask.copy_from_slice(&self.masks[..mask.len()]);
+        }
+
+        fn take_failure(&mut self) -> Option<EnvError> {
+            self.failed.take()
+        }
+
+        fn restores(&self) -> bool {
+            false
+        }
+    };
+}
+use common_parts;
 
 /// What is the same for every copy of an environment.
 pub struct Interface {
@@ -63,6 +96,17 @@ impl Interface {
         }
     }
 
+    /// What was made, or why the run fails.
+    fn made<T>(&self, py: Python<'_>, made: PyResult<Vec<T>>) -> (Vec<T>, Option<EnvError>) {
+        match made {
+            Ok(made) => (made, None),
+            Err(error) => {
+                let place = format!("making {}", self.id);
+                (Vec::new(), Some(self.failure.keep(py, &place, error)))
+            }
+        }
+    }
+
     /// Take over an observation, or a batch of them.
     ///
     /// # Errors
@@ -82,6 +126,11 @@ impl Interface {
             _ => self.choices.iter().sum(),
         }
     }
+}
+
+/// All that is kept of a slot: which episode it plays.
+fn at_episode(episode: u64) -> SlotState {
+    SlotState { episode, ..SlotState::default() }
 }
 
 /// The episodes that a resumed batch begins: after those of `slots`, which are lost.

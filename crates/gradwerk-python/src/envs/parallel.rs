@@ -4,15 +4,16 @@
 //! its next episode: its rows are no transitions ([`VecEnv::resetting`]).
 
 use super::outcome::{self, Stepped, end, of_reset};
-use super::scalar::{Rules, Spares};
-use super::{Interface, mask, next_episodes, seed_of};
+use super::scalar::Rules;
+use super::spares::Spares;
+use super::{Interface, at_episode, common_parts, mask, next_episodes, seed_of};
 use crate::arrays::describe;
 use crate::codec::ActionRows;
 use gradwerk_env::{Actions, End, EnvError, SlotState, Space, StepRows, VecEnv};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Copies of a parallel environment.
 pub struct ParallelEnvs {
@@ -49,13 +50,7 @@ impl ParallelEnvs {
         rules: Rules,
         spares: Spares,
     ) -> Self {
-        let (envs, failed) = match made {
-            Ok(envs) => (envs, None),
-            Err(error) => {
-                let place = format!("making {}", interface.id);
-                (Vec::new(), Some(interface.failure.keep(py, &place, error)))
-            }
-        };
+        let (envs, failed) = interface.made(py, made);
         let n = envs.len() * agents.len();
         Self {
             waiting: vec![true; n],
@@ -283,21 +278,7 @@ impl VecEnv for ParallelEnvs {
         self.waiting.len()
     }
 
-    fn observation_space(&self) -> &Space {
-        &self.interface.observation_space
-    }
-
-    fn action_space(&self) -> &Space {
-        &self.interface.action_space
-    }
-
-    fn mask_width(&self) -> usize {
-        self.interface.mask_width()
-    }
-
-    fn masks(&self, mask: &mut [bool]) {
-        mask.copy_from_slice(&self.masks);
-    }
+    common_parts!();
 
     fn resetting(&self) -> &[bool] {
         &self.waiting
@@ -326,17 +307,9 @@ impl VecEnv for ParallelEnvs {
         });
     }
 
-    fn take_failure(&mut self) -> Option<EnvError> {
-        self.failed.take()
-    }
-
-    fn restores(&self) -> bool {
-        false
-    }
-
     fn save(&self) -> Vec<SlotState> {
-        let state = |copy: &Copy| SlotState { episode: copy.episode, ..SlotState::default() };
-        self.copies.iter().flat_map(|copy| vec![state(copy); self.agents.len()]).collect()
+        let state = |copy: &Copy| vec![at_episode(copy.episode); self.agents.len()];
+        self.copies.iter().flat_map(state).collect()
     }
 
     fn load(&mut self, slots: &[SlotState], _obs: &[f32]) -> Result<(), EnvError> {
@@ -348,8 +321,7 @@ impl VecEnv for ParallelEnvs {
 
 impl Drop for ParallelEnvs {
     fn drop(&mut self) {
-        let envs = self.copies.drain(..).map(|copy| copy.env);
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner).extend(envs);
+        self.spares.keep(self.copies.drain(..).map(|copy| copy.env));
     }
 }
 

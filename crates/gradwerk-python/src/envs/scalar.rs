@@ -1,17 +1,15 @@
 //! Copies of one environment, stepped one after another and reset as soon as an episode ends.
 
 use super::outcome::{Stepped, of_reset};
-use super::{Interface, mask, next_episodes, seed_of, shortcut};
+use super::spares::Spares;
+use super::{Interface, at_episode, common_parts, mask, next_episodes, seed_of, shortcut};
 use crate::codec::ActionRows;
 use gradwerk_env::{
     Actions, End, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, StepRows, VecEnv,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Environments that are not in use.
-pub type Spares = Arc<Mutex<Vec<Py<PyAny>>>>;
+use std::sync::Arc;
 
 /// `n` environments.
 pub struct ScalarEnvs {
@@ -65,13 +63,7 @@ impl ScalarEnvs {
         let slots = made.and_then(|envs| {
             envs.into_iter().map(|env| Slot::new(py, env)).collect::<PyResult<Vec<_>>>()
         });
-        let (slots, failed) = match slots {
-            Ok(slots) => (slots, None),
-            Err(error) => {
-                let place = format!("making {}", interface.id);
-                (Vec::new(), Some(interface.failure.keep(py, &place, error)))
-            }
-        };
+        let (slots, failed) = interface.made(py, slots);
         let masks = vec![true; slots.len() * interface.mask_width()];
         Self { interface, slots, rules, masks, spares, failed }
     }
@@ -194,21 +186,7 @@ impl VecEnv for ScalarEnvs {
         self.slots.len()
     }
 
-    fn observation_space(&self) -> &Space {
-        &self.interface.observation_space
-    }
-
-    fn action_space(&self) -> &Space {
-        &self.interface.action_space
-    }
-
-    fn mask_width(&self) -> usize {
-        self.interface.mask_width()
-    }
-
-    fn masks(&self, mask: &mut [bool]) {
-        mask.copy_from_slice(&self.masks);
-    }
+    common_parts!();
 
     fn reset(&mut self, obs: &mut [f32]) {
         let d = self.interface.obs_width;
@@ -231,17 +209,8 @@ impl VecEnv for ScalarEnvs {
         });
     }
 
-    fn take_failure(&mut self) -> Option<EnvError> {
-        self.failed.take()
-    }
-
-    fn restores(&self) -> bool {
-        false
-    }
-
     fn save(&self) -> Vec<SlotState> {
-        let state = |slot: &Slot| SlotState { episode: slot.episode, ..SlotState::default() };
-        self.slots.iter().map(state).collect()
+        self.slots.iter().map(|slot| at_episode(slot.episode)).collect()
     }
 
     fn load(&mut self, slots: &[SlotState], _obs: &[f32]) -> Result<(), EnvError> {
@@ -253,7 +222,6 @@ impl VecEnv for ScalarEnvs {
 
 impl Drop for ScalarEnvs {
     fn drop(&mut self) {
-        let envs = self.slots.drain(..).map(|slot| slot.env);
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner).extend(envs);
+        self.spares.keep(self.slots.drain(..).map(|slot| slot.env));
     }
 }

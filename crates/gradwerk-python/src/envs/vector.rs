@@ -1,8 +1,9 @@
 //! A vector environment of Gymnasium, in each of its three ways to begin the next episode.
 
 use super::outcome::{Stepped, end, of_reset};
-use super::scalar::{Rules, Spares};
-use super::{Interface, mask, next_episodes, seed_of};
+use super::scalar::Rules;
+use super::spares::Spares;
+use super::{Interface, at_episode, common_parts, mask, next_episodes, seed_of};
 use crate::arrays;
 use crate::codec::ActionRows;
 use gradwerk_env::{Actions, End, EnvError, SlotState, Space, StepRows, VecEnv};
@@ -10,7 +11,7 @@ use numpy::PyArray1;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// When the next episode begins, as `metadata["autoreset_mode"]` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -368,21 +369,7 @@ impl VecEnv for VectorEnvs {
         self.slots
     }
 
-    fn observation_space(&self) -> &Space {
-        &self.interface.observation_space
-    }
-
-    fn action_space(&self) -> &Space {
-        &self.interface.action_space
-    }
-
-    fn mask_width(&self) -> usize {
-        self.interface.mask_width()
-    }
-
-    fn masks(&self, mask: &mut [bool]) {
-        mask.copy_from_slice(&self.masks[..mask.len()]);
-    }
+    common_parts!();
 
     fn resetting(&self) -> &[bool] {
         match self.mode {
@@ -405,17 +392,8 @@ impl VecEnv for VectorEnvs {
         self.attempt(|all, py| all.step_all(py, actions, active, rows));
     }
 
-    fn take_failure(&mut self) -> Option<EnvError> {
-        self.failed.take()
-    }
-
-    fn restores(&self) -> bool {
-        false
-    }
-
     fn save(&self) -> Vec<SlotState> {
-        let state = |&episode: &u64| SlotState { episode, ..SlotState::default() };
-        self.episode.iter().map(state).collect()
+        self.episode.iter().copied().map(at_episode).collect()
     }
 
     fn load(&mut self, slots: &[SlotState], _obs: &[f32]) -> Result<(), EnvError> {
@@ -427,7 +405,6 @@ impl VecEnv for VectorEnvs {
 
 impl Drop for VectorEnvs {
     fn drop(&mut self) {
-        let env = Python::attach(|py| self.env.clone_ref(py));
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner).push(env);
+        self.spares.keep(Some(Python::attach(|py| self.env.clone_ref(py))));
     }
 }

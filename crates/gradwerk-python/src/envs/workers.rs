@@ -1,7 +1,7 @@
 //! Copies of an environment in other processes.
 
 use super::shared::{self, Shared, end_of};
-use super::{Interface, next_episodes};
+use super::{Interface, at_episode, common_parts, next_episodes};
 use gradwerk_env::{Actions, EnvError, SlotState, Space, StepRows, VecEnv};
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -88,21 +88,7 @@ impl VecEnv for WorkerEnvs {
         self.slots
     }
 
-    fn observation_space(&self) -> &Space {
-        &self.interface.observation_space
-    }
-
-    fn action_space(&self) -> &Space {
-        &self.interface.action_space
-    }
-
-    fn mask_width(&self) -> usize {
-        self.interface.mask_width()
-    }
-
-    fn masks(&self, mask: &mut [bool]) {
-        mask.copy_from_slice(&self.masks);
-    }
+    common_parts!();
 
     fn lost(&self) -> &[bool] {
         &self.lost
@@ -122,22 +108,13 @@ impl VecEnv for WorkerEnvs {
         });
     }
 
-    fn take_failure(&mut self) -> Option<EnvError> {
-        self.failed.take()
-    }
-
-    fn restores(&self) -> bool {
-        false
-    }
-
     fn save(&self) -> Vec<SlotState> {
         let mut episodes = vec![0_u64; self.slots];
         if let Some((_, shared)) = &self.crew {
             // A column of another type has failed in the first step already.
             let _ = Python::attach(|py| shared::get(py, &shared.episode, &mut episodes));
         }
-        let state = |&episode: &u64| SlotState { episode, ..SlotState::default() };
-        episodes.iter().map(state).collect()
+        episodes.into_iter().map(at_episode).collect()
     }
 
     fn load(&mut self, slots: &[SlotState], _obs: &[f32]) -> Result<(), EnvError> {
