@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from typing import Any
 
 #: The preset of all games is the one that was tuned on this.
@@ -37,13 +35,15 @@ DEFAULTS: dict[str, Any] = {
 EVALUATION = {"episodic_life": False, "reward_clipping": False}
 
 #: Options that are not the user's: gradwerk knows them.
-OURS = {"self", "game", "num_envs", "batch_size", "autoreset_mode"}
+OURS = {"game", "num_envs", "batch_size", "autoreset_mode"}
 
 Maker = Callable[[int], Any]
 
 
 def release() -> str:
     """The emulator with its release, for the manifest."""
+    from importlib import metadata
+
     return f"ale-py {metadata.version('ale-py')}"
 
 
@@ -54,6 +54,8 @@ def makers(id: str, options: Mapping[str, Any]) -> tuple[Maker, Maker]:
         ImportError: without ``ale-py``.
         ValueError: if there is no such game or option.
     """
+    import inspect
+
     try:
         import ale_py
         import gymnasium
@@ -67,11 +69,11 @@ def makers(id: str, options: Mapping[str, Any]) -> tuple[Maker, Maker]:
         game = gymnasium.spec(id).kwargs["game"]
     except gymnasium.error.Error as error:
         raise ValueError(f"{id}: no game of {release()}: {error}") from error
-    known = [name for name in inspect.signature(AtariVectorEnv.__init__).parameters]
+    valid = set(inspect.signature(AtariVectorEnv).parameters) - OURS
     for name, value in options.items():
-        if name not in known or name in OURS:
-            valid = ", ".join(sorted(set(known) - OURS))
-            raise ValueError(f"env.options.{name} = {value!r}: expected one of {valid}")
+        if name not in valid:
+            expected = ", ".join(sorted(valid))
+            raise ValueError(f"env.options.{name} = {value!r}: expected one of {expected}")
 
     def maker(options: Mapping[str, Any]) -> Maker:
         return lambda n: AtariVectorEnv(game, n, **options)
