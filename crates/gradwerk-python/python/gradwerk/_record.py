@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradwerk import _core
-from gradwerk._core import NativeEnvs, Policy
 from gradwerk._atari import PREFIX
+from gradwerk._core import NativeEnvs, Policy
 from gradwerk._environments import GYMNASIUM, AnyEnv, again, is_native
 from gradwerk._rows import value
-from gradwerk._run import AnyPath, Run
+from gradwerk._run import AnyPath, Run, policy_of
 
 #: Most pictures of a file, by its ending; of a GIF and a video the first ones, of a strip evenly
 #: spaced ones.
@@ -69,10 +68,7 @@ def record(
     if most < 1:
         raise ValueError(f"max_frames={max_frames}, expected at least 1")
     write = _mp4_writer() if ending == ".mp4" else None
-    if isinstance(policy, Run):
-        policy = policy.policy
-    elif not isinstance(policy, Policy):
-        policy = _core.load(Path(policy))
+    policy = policy_of(policy)
     if policy.sees_previous:
         raise ValueError(
             "the policy sees its previous action or reward (env.previous_action, "
@@ -118,14 +114,13 @@ class Native:
     fps = FPS
 
     def __init__(self, id: str, policy: Policy, seed: int, side: int) -> None:
-        self.id, self.policy, self.seed, self.side = id, policy, seed, side
+        self.id, self.seed, self.side = id, seed, side
+        limit, self.skip = policy.env_settings(NativeEnvs(id, 1).time_limit)
+        self.limit = limit or policy.longest
 
     def begin(self, episode: int) -> Any:
         """Begin an episode; returns its first observation."""
-        usual = NativeEnvs(self.id, 1).time_limit
-        limit, skip = self.policy.env_settings(usual)
-        limit = limit or self.policy.longest
-        self.envs = NativeEnvs(self.id, 1, self.seed, limit, skip, episode)
+        self.envs = NativeEnvs(self.id, 1, self.seed, self.limit, self.skip, episode)
         return self._show(self.envs.reset())
 
     def _show(self, rows: np.ndarray) -> Any:
@@ -278,8 +273,7 @@ def _spread(frames: Iterator[np.ndarray], most: int) -> list[np.ndarray]:
             kept, every = kept[::2], 2 * every
     if last is not None and kept[-1][0] != last[0]:
         kept.append(last)
-    places = [kept[i][1] for i in _core.spread(len(kept), most)]
-    return places
+    return [kept[i][1] for i in _core.spread(len(kept), most)]
 
 
 def _mp4_writer() -> Callable[[Path, Iterator[np.ndarray], float], int]:

@@ -87,6 +87,13 @@ class Run:
         return f"<gradwerk.Run in {str(self.dir)!r}>"
 
 
+def policy_of(policy: Policy | Run | AnyPath) -> Policy:
+    """A policy, that of a run, or that of a path."""
+    if isinstance(policy, Run):
+        return policy.policy
+    return policy if isinstance(policy, Policy) else _core.load(Path(policy))
+
+
 def configure(
     found: Found,
     algo: Algo,
@@ -321,10 +328,7 @@ def evaluate(
         mean), ``min``, ``max``, ``mean_length``, ``returns`` (an array) and more; of an Atari
         game also ``human_normalized_score``.
     """
-    if isinstance(policy, Run):
-        policy = policy.policy
-    elif not isinstance(policy, Policy):
-        policy = _core.load(Path(policy))
+    policy = policy_of(policy)
     processes = Processes(workers, worker_timeout, worker_memory)
     found = find(again(policy.env_id, env), None, masks, check_bounds, processes)
     flag = Flag()
