@@ -1,16 +1,16 @@
 //! Steps that are lost with the process that took them are no transitions: what was played before
 //! is cut where it stood, and goes on being worth the value of that state.
 
-use gradwerk::collect::{Context, Plan, Shard};
+mod shards;
+
+use gradwerk::collect::{Plan, Shard};
 use gradwerk::config::Config;
-use gradwerk::model::{Model, Weights};
-use gradwerk::normalize::{Moments, ObsMap};
 use gradwerk::{EvalOptions, Pool, Runtime, Trainer, evaluate};
 use gradwerk_env::{
     Actions, End, EnvError, EnvFactory, EnvSettings, EpisodeKeys, SlotState, Space, StepRows,
     VecEnv, WithPrevious,
 };
-use gradwerk_math::Kernel;
+use shards::configs;
 
 /// Slots.
 const N: usize = 3;
@@ -110,32 +110,8 @@ impl EnvFactory for Factory {
     }
 }
 
-/// A policy that acts on what it sees, and one that remembers.
-fn configs() -> [Config; 2] {
-    let plain = Config { seed: 3, ..Config::default() };
-    let memory = serde_json::from_str(r#"{"kind":"gru","units":5,"segment":8}"#).unwrap();
-    [plain.clone(), Config { memory, ..plain }]
-}
-
 fn roll(config: &Config, env: &dyn EnvFactory, plan: Plan) -> Shard {
-    let model: Model<f32> =
-        Model::build(config, &env.observation_space(), &env.action_space()).unwrap();
-    let weights = Weights::new(&model, model.init(3), Kernel::Portable);
-    let keys = EpisodeKeys::Training { first: 0 };
-    let batch = env.make(3, keys, N, &env.default_settings());
-    let mut shard = Shard::new(0, batch, &model, plan, Kernel::Portable);
-    let width = model.encoder.width();
-    let obs_map = ObsMap::new(width, Some(&Moments::new(width)), 10.0);
-    shard.collect(&Context {
-        model: &model,
-        weights: &weights,
-        obs_map: &obs_map,
-        value_map: (0.0, 1.0),
-        seed: 3,
-        plan,
-    });
-    assert!(shard.error.is_none(), "{:?}", shard.error);
-    shard
+    shards::collect(config, env, N, &env.default_settings(), plan).1
 }
 
 #[test]

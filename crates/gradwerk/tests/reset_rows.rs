@@ -1,17 +1,17 @@
 //! An environment whose resets take a step of their own (NEXT_STEP auto-reset) must be learned
 //! from as the same environment that is reset at once: the rows of its resets are no transitions.
 
-use gradwerk::collect::{Context, Plan, Shard};
+mod shards;
+
+use gradwerk::collect::Plan;
 use gradwerk::config::Config;
 use gradwerk::dist::ActionRow;
-use gradwerk::model::{Model, Weights};
-use gradwerk::normalize::{Moments, ObsMap};
 use gradwerk::{EvalOptions, Pool, Runtime, Trainer, evaluate};
 use gradwerk_env::{
     Actions, Batching, End, EnvError, EnvFactory, EnvSettings, EpisodeKeys, SlotState, Space,
     StepRows, VecEnv, WithPrevious, find,
 };
-use gradwerk_math::Kernel;
+use shards::configs;
 
 /// Hides the first observation of an episode until the next step.
 struct NextStep {
@@ -122,31 +122,8 @@ struct Rolled {
     invalid: usize,
 }
 
-/// A policy that acts on what it sees, and one that remembers.
-fn configs() -> [Config; 2] {
-    let plain = Config { seed: 3, ..Config::default() };
-    let memory = serde_json::from_str(r#"{"kind":"gru","units":5,"segment":8}"#).unwrap();
-    [plain.clone(), Config { memory, ..plain }]
-}
-
 fn roll(config: &Config, env: &dyn EnvFactory, plan: Plan) -> Rolled {
-    let model: Model<f32> =
-        Model::build(config, &env.observation_space(), &env.action_space()).unwrap();
-    let weights = Weights::new(&model, model.init(3), Kernel::Portable);
-    let batch = env.make(3, EpisodeKeys::Training { first: 0 }, N, &SETTINGS);
-    let mut shard = Shard::new(0, batch, &model, plan, Kernel::Portable);
-    let width = model.encoder.width();
-    let moments = Moments::new(width);
-    let obs_map = ObsMap::new(width, Some(&moments), 10.0);
-    shard.collect(&Context {
-        model: &model,
-        weights: &weights,
-        obs_map: &obs_map,
-        value_map: (0.0, 1.0),
-        seed: 3,
-        plan,
-    });
-    assert!(shard.error.is_none(), "{:?}", shard.error);
+    let (model, shard) = shards::collect(config, env, N, &SETTINGS, plan);
     let r = &shard.rollout;
     let mut rows: [Vec<Row>; N] = Default::default();
     for k in (0..r.rows()).filter(|&k| r.valid[k]) {
