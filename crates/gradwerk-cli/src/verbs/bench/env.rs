@@ -1,9 +1,9 @@
-//! Bare environments: 1,024 copies on one thread with random actions.
+//! Bare environments: 1,024 copies, divided over the threads, with random actions.
 
 use super::Work;
 use super::measure::{Clock, Measured};
-use gradwerk::Error;
-use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, StepRows, VecEnv, mask};
+use gradwerk::{Error, Pool};
+use gradwerk_env::{Actions, Batching, End, EnvFactory, EpisodeKeys, StepRows, VecEnv, mask};
 use gradwerk_math::{Purpose, Stream};
 
 const COPIES: usize = 1024;
@@ -14,8 +14,8 @@ pub fn works() -> Vec<Work> {
         let env = *env;
         Work {
             name: format!("env/{}", env.id()),
-            summary: format!("{COPIES} copies of {}, random actions, one thread", env.id()),
-            run: Box::new(move |clock, _| step(env, clock)),
+            summary: format!("{COPIES} copies of {}, random actions", env.id()),
+            run: Box::new(move |clock, runtime| step(env, clock, runtime.threads)),
         }
     };
     gradwerk_env::registry::all().iter().map(work).collect()
@@ -27,29 +27,69 @@ pub fn is_ready(work: &Work) -> bool {
     work.name.strip_prefix("env/").is_none_or(|id| gradwerk_env::find(id).is_ok())
 }
 
-/// What a peer's bare loop does: draw an action per copy, step, reset the copies that ended.
-fn step(factory: &dyn EnvFactory, clock: &Clock) -> Result<Vec<Measured>, Error> {
+/// Every thread steps its own copies, as in training.
+fn step(factory: &dyn EnvFactory, clock: &Clock, threads: usize) -> Result<Vec<Measured>, Error> {
     factory.ready()?;
-    let keys = EpisodeKeys::Training { first: 0 };
-    let mut env = factory.make(1, keys, COPIES, &factory.default_settings());
-    let width = env.observation_space().width();
-    let (mut obs, mut last) = (vec![0.0; COPIES * width], vec![0.0; COPIES * width]);
-    let (mut reward, mut end) = (vec![0.0; COPIES], vec![End::Continue; COPIES]);
-    let active = vec![true; COPIES];
-    let mut player = Uniform::new(&*env);
-    let mut time = 0;
-    env.reset(&mut obs);
+    let batches = if factory.batching() == Batching::Free { threads.min(COPIES) } else { 1 };
+    let first = |b: usize| b * COPIES / batches;
+    let mut batches: Vec<Batch> =
+        (0..batches).map(|b| Batch::new(factory, first(b), first(b + 1) - first(b))).collect();
+    let pool = Pool::new(threads);
     let rates = clock.rates(|| {
-        let mut rng = Stream::new(1, Purpose::Action, 0, time);
-        time += 1;
-        player.choose(&*env, &mut rng);
-        let actions = Actions { discrete: &player.discrete, continuous: &player.continuous };
-        let mut rows =
-            StepRows { obs: &mut obs, reward: &mut reward, end: &mut end, final_obs: &mut last };
-        env.step(actions, &active, &mut rows);
+        pool.for_each(&mut batches, |_, batch| batch.step());
         Ok(COPIES as f64)
     })?;
     Ok(vec![Measured::new(format!("env/{}", factory.id()), "steps/s", rates)])
+}
+
+/// What a peer's bare loop does: draw an action per copy, step, reset the copies that ended.
+struct Batch {
+    env: Box<dyn VecEnv>,
+    player: Uniform,
+    /// Number of the first copy.
+    first: usize,
+    time: u64,
+    obs: Vec<f32>,
+    reward: Vec<f64>,
+    end: Vec<End>,
+    final_obs: Vec<f32>,
+    active: Vec<bool>,
+}
+
+impl Batch {
+    fn new(factory: &dyn EnvFactory, first: usize, copies: usize) -> Self {
+        let keys = EpisodeKeys::Training { first: first as u64 };
+        let mut env = factory.make(1, keys, copies, &factory.default_settings());
+        let width = copies * env.observation_space().width();
+        let mut obs = vec![0.0; width];
+        env.reset(&mut obs);
+        Self {
+            player: Uniform::new(&*env),
+            env,
+            first,
+            time: 0,
+            obs,
+            reward: vec![0.0; copies],
+            end: vec![End::Continue; copies],
+            final_obs: vec![0.0; width],
+            active: vec![true; copies],
+        }
+    }
+
+    fn step(&mut self) {
+        let mut rng = Stream::new(1, Purpose::Action, self.first as u64, self.time);
+        self.time += 1;
+        self.player.choose(&*self.env, &mut rng);
+        let Uniform { discrete, continuous, .. } = &self.player;
+        let actions = Actions { discrete, continuous };
+        let mut rows = StepRows {
+            obs: &mut self.obs,
+            reward: &mut self.reward,
+            end: &mut self.end,
+            final_obs: &mut self.final_obs,
+        };
+        self.env.step(actions, &self.active, &mut rows);
+    }
 }
 
 /// Chooses every valid action with the same probability; a component without bounds lies in
