@@ -40,11 +40,12 @@ fi
 export VIRTUAL_ENV="$PWD/$venv"
 
 step "tests with MuJoCo"
-cargo nextest run -p gradwerk-mujoco --locked --run-ignored only
+# Of the whole workspace: built as above, so that nothing is built again.
+cargo nextest run --workspace --locked --run-ignored only -E 'package(gradwerk-mujoco)'
 
 step "the binary, its presets and the examples"
 # Release builds, as users run them.
-cargo build --release --locked -p gradwerk-cli
+cargo build --release --locked -p gradwerk-cli -p gradwerk --bins --examples
 for preset in presets/*.toml; do
   # Atari's emulator is Python's: the tests of the package train with its preset.
   [[ $preset == presets/ALE-* ]] && continue
@@ -52,11 +53,11 @@ for preset in presets/*.toml; do
 done
 for example in crates/gradwerk/examples/*.rs; do
   echo "-- example $(basename "$example" .rs)"
-  cargo run --release --locked -q -p gradwerk --example "$(basename "$example" .rs)" >/dev/null
+  "./target/release/examples/$(basename "$example" .rs)" >/dev/null
 done
 
 step "parity with the Python originals"
-"$venv/bin/python" -m pytest -q tests/python
+"$venv/bin/python" -m pytest -q -n 2 tests/python
 
 step "the Python package: wheel, stubs, tests"
 python="$PWD/$venv/bin/python" package=crates/gradwerk-python
@@ -67,7 +68,7 @@ rm -rf target/wheels
   cd "$package"
   "$python" -m mypy --config-file pyproject.toml -p gradwerk
   "$python" -m mypy.stubtest --mypy-config-file pyproject.toml gradwerk._core
-  "$python" -m pytest -q
+  "$python" -m pytest -q -n 2
 )
 
 step "all checks passed"

@@ -4,27 +4,15 @@ Trajectories differ, so scores are compared: those of the rule that the example 
 gradwerk-env has. benchmarks/box2d.py compares trained policies, of the walker too.
 """
 
-import os
-import pathlib
 import re
 import statistics
-import subprocess
 
+import examples
 import gymnasium
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 EPISODES = 60
 # Returns deviate by 80, so that means of so many differ by more than this once in 2,000 times.
 TOLERANCE = 50.0
-
-
-def example(name, *arguments):
-    """What an example of gradwerk-env prints."""
-    build = ["cargo", "build", "-q", "-p", "gradwerk-env", "--example", name]
-    subprocess.run(build, cwd=ROOT, check=True)
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    command = [str(target / "debug" / "examples" / name), *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def rule(obs):
@@ -51,7 +39,7 @@ def score(env, act, seed):
 
 
 def test_a_rule_scores_alike():
-    line = example("scores", EPISODES, "LunarLander-v3")
+    line = examples.output("scores", EPISODES, "LunarLander-v3")
     native = float(re.search(r"rule +(\S+)", line).group(1))
     env = gymnasium.make("LunarLander-v3")
     theirs = statistics.fmean(score(env, rule, seed) for seed in range(EPISODES))

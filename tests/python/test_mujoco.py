@@ -7,16 +7,14 @@ and the simulator's final state (bit by bit in double precision).
 """
 
 import json
-import os
 import pathlib
-import subprocess
 
+import examples
 import gymnasium
 import mujoco
 import numpy as np
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEPS = 1000
 REWARD_TOLERANCE = 1e-12
 TASKS = [
@@ -36,21 +34,8 @@ MODELS = pathlib.Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 ENVIRONMENT = {"GRADWERK_MUJOCO": str(LIBRARY), "GRADWERK_MUJOCO_MODELS": str(MODELS)}
 
 
-@pytest.fixture(scope="session")
-def trace():
-    """The program that plays, built once."""
-    build = ["cargo", "build", "-q", "-p", "gradwerk-mujoco", "--example", "mujoco_trace"]
-    subprocess.run(build, cwd=ROOT, check=True)
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    program = target / "debug" / "examples" / "mujoco_trace"
-
-    def play(env_id, seed):
-        run = [program, env_id, str(seed), str(STEPS)]
-        environment = os.environ | ENVIRONMENT
-        done = subprocess.run(run, env=environment, check=True, capture_output=True)
-        return json.loads(done.stdout)
-
-    return play
+def play(env_id, seed):
+    return json.loads(examples.output("mujoco_trace", env_id, seed, STEPS, environment=ENVIRONMENT))
 
 
 def start(env, state):
@@ -79,9 +64,9 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("env_id", TASKS)
-def test_parity(trace, env_id):
+def test_parity(env_id):
     env = gymnasium.make(env_id)
-    native = trace(env_id, 1)
+    native = play(env_id, 1)
     assert native["simulator"] == f"MuJoCo {mujoco.mj_versionString()}"
     assert sum(len(e["rewards"]) for e in native["episodes"]) == STEPS
     worst = 0.0

@@ -6,15 +6,13 @@ state of each episode, replays the actions and compares. Run with
 """
 
 import json
-import pathlib
-import subprocess
 
+import examples
 import numpy as np
 import pytest
 
 from gym_replay import STATE_SIZE, replay
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEPS = 3000
 # Bit-exact f32 observations where the dynamics do not amplify the last bit of a sine.
 OBS_TOLERANCE = {"CartPole-v1": 0.0, "MountainCar-v0": 0.0, "MountainCarContinuous-v0": 0.0}
@@ -28,9 +26,7 @@ ENDS = {  # the ends that the episodes must show
 
 
 def native_trace(env_id, seed):
-    command = ["cargo", "run", "-q", "-p", "gradwerk-env", "--example", "trace", "--"]
-    command += [env_id, str(seed), str(STEPS)]
-    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    return json.loads(examples.output("trace", env_id, seed, STEPS))
 
 
 @pytest.mark.parametrize("seed", [1, 2])

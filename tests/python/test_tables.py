@@ -8,15 +8,13 @@ derived here from its functions by enumerating hands, and with its play by a chi
 import collections
 import itertools
 import json
-import pathlib
-import subprocess
 
+import examples
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.envs.toy_text import blackjack as rules
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Our name: Gymnasium's name and arguments.
 TABLES = {
     "FrozenLake-v1": ("FrozenLake-v1", {}),
@@ -30,8 +28,7 @@ TABLES = {
 
 
 def native_table(env_id):
-    command = ["cargo", "run", "-q", "-p", "gradwerk-env", "--example", "table", "--", env_id]
-    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    return json.loads(examples.output("table", env_id))
 
 
 @pytest.mark.parametrize("env_id", TABLES)
