@@ -38,6 +38,8 @@ WORKS = [
     ("HalfCheetah-v5", "ppo", 5000, "CleanRL 1443, zoo 5819, Tianshou 5784"),
     ("Hopper-v5", "ppo", 2400, "CleanRL 2383, zoo 2410, Tianshou 2609"),
     ("Walker2d-v5", "ppo", 3300, "CleanRL 2288, zoo 3479, Tianshou 3589"),
+    ("Ant-v5", "ppo", 4079, "Tianshou 4079 (3 M)"),
+    ("Humanoid-v5", "ppo", 1360, "Tianshou 1360 (3 M)"),
     ("Swimmer-v5", "ppo", None, "zoo 282, Tianshou 67"),
     ("Reacher-v5", "ppo", -7, "PPO paper -7"),
     ("Pusher-v5", "ppo", None, "none"),
