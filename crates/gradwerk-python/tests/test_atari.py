@@ -60,8 +60,9 @@ def test_a_film_shows_the_games_of_an_evaluation(tmp_path):
 
 
 def test_the_filmed_policy_sees_what_it_sees_in_evaluations():
-    stages = [gw.make("ALE/SpaceInvaders-v5", **SMALL, env__options={"noop_max": n}) for n in (0, 9)]
-    for policy in [stage.policy for stage in stages]:
+    for noop_max in (0, 9):
+        options = {"noop_max": noop_max}
+        policy = gw.make("ALE/SpaceInvaders-v5", **SMALL, env__options=options).policy
         stage = _record.Atari("ALE/SpaceInvaders-v5", policy, 7)
         games = _atari.makers("ALE/SpaceInvaders-v5", policy.env_options)[1](3)
         expected, _ = games.reset(seed=stage.first)

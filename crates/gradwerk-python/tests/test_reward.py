@@ -1,5 +1,6 @@
 """Rewards that a function of Python gives, in environments of Rust."""
 
+import shutil
 import subprocess
 import sys
 
@@ -84,8 +85,8 @@ def test_a_run_is_resumed_with_its_function(hopper, tmp_path):
     assert run.summary["steps"] < 600
     with pytest.raises(ValueError, match=r"come from the function \S*forward .*pass it again"):
         gw.resume(run)
-    with pytest.warns(RuntimeWarning, match=r"rewards of \S*forward and goes on with \S* of \S*zero"):
-        gw.resume(run, reward=zero, stop_at=0)
+    with pytest.warns(RuntimeWarning, match=r"rewards of \S*forward and goes on .*zero"):
+        gw.resume(shutil.copytree(run.dir, tmp_path / "other"), reward=zero)
     run = gw.resume(run, reward=forward)
     assert run.summary["params_sha256"] == whole.summary["params_sha256"]
     assert run.summary["state_sha256"] == whole.summary["state_sha256"]
@@ -108,7 +109,7 @@ def test_evaluations_use_the_function(hopper, tmp_path):
     with pytest.raises(ValueError, match="pass it again"):
         gw.evaluate(policy, episodes=1)
     run = gw.train(bare, reward=zero, run_dir=tmp_path / "run", eval__every=300, **SMALL)
-    assert run.metrics["mean_return_100"].max() == 0
+    assert np.nanmax(run.metrics["mean_return_100"]) == 0
 
 
 def test_films_tell_the_returns_of_the_function(tmp_path):

@@ -13,7 +13,7 @@ from gradwerk._core import Environment, Rewarded, Transitions, check_native
 #: Whatever :func:`gradwerk.train` takes as an environment.
 AnyEnv = Any
 
-#: A function that gives the rewards of a batch of transitions: ``reward(t)`` is an array ``(len(t),)``.
+#: A function that gives the rewards of a batch of transitions, an array ``(len(t),)``.
 Reward = Callable[[Transitions], Any]
 
 #: How an environment is treated: ``masks``, ``check_bounds``, whether it is made of a name and
@@ -22,6 +22,8 @@ Manner = dict[str, Any]
 
 #: Names of environments that were passed as objects: they must be passed again.
 OBJECT = "python:"
+#: How the names of files end that describe an environment.
+DESCRIPTIONS = (".mjcf.toml", ".mdp.toml", ".mdp.json")
 #: Names that are Gymnasium's, also where a native environment has the same.
 GYMNASIUM = "gymnasium:"
 
@@ -140,6 +142,8 @@ def find(
     if env.startswith(atari.PREFIX):
         return _atari(env, eval_env, processes, manner)
     if reward is None and not is_native(env):
+        if env.endswith(DESCRIPTIONS):
+            check_native(env)  # Gymnasium knows no files: this says what is wrong with it.
         return _named(env, eval_env, processes, manner)
     for argument, value, usual, hint in (
         ("eval_env", eval_env, None, ""),
