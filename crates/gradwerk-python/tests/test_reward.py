@@ -256,7 +256,7 @@ class Scaled:
     def __call__(self, t):
         return 3 * t.reward
 for reward in (double, Scaled()):
-    print(gw.make("CartPole-v1", reward=reward, num_envs=1).policy.env_options["reward"])
+    print(gw.make("CartPole-v1", reward=reward).policy.env_options["reward"])
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "__main__.double\n__main__.Scaled\n"

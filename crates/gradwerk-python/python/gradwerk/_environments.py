@@ -56,11 +56,8 @@ class Found:
         Raises:
             ValueError: if nobody knows the name, or its spaces have no counterpart.
         """
-        if self.maker is None and self.python is None and "reward" in options:
-            raise ValueError(
-                f"the rewards in {self.id} come from the function {options['reward']} (env.options."
-                "reward): pass it again, reward=..."
-            )
+        if self.maker is None and self.python is None:
+            _check_given(self.id, options)
         if self.maker is not None:
             self.python = self.maker(options)
 
@@ -171,8 +168,7 @@ def _check_rewarded(env: AnyEnv, reward: Reward) -> None:
 
 def _rewarded(id: str, reward: Reward) -> Found:
     """A native environment whose rewards a function gives."""
-    name = name_of(reward)
-    python = Rewarded(id, reward, name)
+    python = rewarded_by(id, reward)
 
     def maker(options: Mapping[str, Any]) -> Rewarded:
         for key, value in options.items():
@@ -180,7 +176,13 @@ def _rewarded(id: str, reward: Reward) -> Found:
                 raise ValueError(f"env.options.{key} = {value!r}: {id} takes no options")
         return python
 
-    return Found(id, maker=maker, reward=name)
+    return Found(id, maker=maker, reward=name_of(reward))
+
+
+def rewarded_by(env: AnyEnv, reward: Reward) -> Rewarded:
+    """The native environment of this name, with the rewards of a function."""
+    _check_rewarded(env, reward)
+    return Rewarded(env, reward, name_of(reward))
 
 
 def name_of(function: Any) -> str:
@@ -329,13 +331,24 @@ class _Make:
             raise ValueError(f"{native}; Gymnasium does not know it either: {error}") from error
 
 
-def again(id: str, env: AnyEnv) -> AnyEnv:
-    """The environment that is given, or the one of this name."""
-    if env is not None:
+def again(id: str, env: AnyEnv, options: Mapping[str, Any], reward: Reward | None) -> AnyEnv:
+    """The environment that is given, or the one of this name, with these options."""
+    if env is not None and env != id:
         return env
     if id.startswith(OBJECT):
         raise ValueError(f"the environment was passed as an object ({id}): pass it again, env=...")
+    if reward is None and ":" not in id:
+        _check_given(id, options)
     return id
+
+
+def _check_given(id: str, options: Mapping[str, Any]) -> None:
+    """Nobody gave the reward function of a native environment: there must be none."""
+    if "reward" in options:
+        raise ValueError(
+            f"the rewards in {id} come from the function {options['reward']} (env.options.reward): "
+            "pass it again, reward=..."
+        )
 
 
 def is_native(id: str) -> bool:

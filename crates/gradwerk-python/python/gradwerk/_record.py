@@ -11,7 +11,7 @@ import numpy as np
 from gradwerk import _atari as atari
 from gradwerk import _core
 from gradwerk._core import NativeEnvs, Policy, Rewarded
-from gradwerk._environments import GYMNASIUM, AnyEnv, Reward, again, find, is_native
+from gradwerk._environments import GYMNASIUM, AnyEnv, Reward, again, is_native, rewarded_by
 from gradwerk._rows import value
 from gradwerk._run import AnyPath, Run, policy_of
 
@@ -77,9 +77,9 @@ def record(
             "env.previous_reward), which the environment does not show: `gradwerk play` films "
             "native ones"
         )
-    env = again(policy.env_id, env)
+    env = again(policy.env_id, env, policy.env_options, reward)
     stage: Stage
-    rewarded = _rewarded(env, policy, reward)
+    rewarded = None if reward is None else rewarded_by(env, reward)
     if rewarded is not None or isinstance(env, str) and is_native(env):
         stage = Native(env, policy, seed, side, rewarded)
     elif isinstance(env, str) and env.startswith(atari.PREFIX):
@@ -106,16 +106,6 @@ def record(
     finally:
         stage.close()
     return {"path": path, "frames": count, **played}
-
-
-def _rewarded(env: AnyEnv, policy: Policy, reward: Reward | None) -> Rewarded | None:
-    """The environment with the rewards of a function, if there is one."""
-    named = isinstance(env, str) and env == policy.env_id
-    if reward is None and not (named and "reward" in policy.env_options and is_native(env)):
-        return None
-    found = find(env, reward=reward)
-    found.open(policy.env_options if named else {})
-    return found.python if isinstance(found.python, Rewarded) else None
 
 
 class Native:

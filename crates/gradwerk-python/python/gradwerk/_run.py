@@ -289,7 +289,8 @@ def resume(
     """
     run_dir = run.dir if isinstance(run, Run) else Path(run)
     processes = Processes(workers, worker_timeout, worker_memory)
-    env, begun = again(_core.env_id(run_dir), env), _core.env_options(run_dir)
+    begun = _core.env_options(run_dir)
+    env = again(_core.env_id(run_dir), env, begun, reward)
     found = find(env, eval_env, masks, check_bounds, processes, reward)
     _check_reward(found, begun)
     try:
@@ -361,7 +362,8 @@ def evaluate(
     """
     policy = policy_of(policy)
     processes = Processes(workers, worker_timeout, worker_memory)
-    found = find(again(policy.env_id, env), None, masks, check_bounds, processes, reward)
+    env = again(policy.env_id, env, policy.env_options, reward)
+    found = find(env, None, masks, check_bounds, processes, reward)
     flag = Flag()
     asked = {
         "episodes": episodes,

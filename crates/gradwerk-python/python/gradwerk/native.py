@@ -10,8 +10,8 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from gradwerk._core import NativeEnvs, Rewarded, native_ids
-from gradwerk._environments import Reward, name_of
+from gradwerk._core import NativeEnvs, native_ids
+from gradwerk._environments import Reward, rewarded_by
 from gradwerk._rows import single, value
 
 __all__ = ["NativeVectorEnv", "ids", "make_vec"]
@@ -63,7 +63,7 @@ class NativeVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         frame_skip: int = 1,
         reward: Reward | None = None,
     ) -> None:
-        rewarded = None if reward is None else Rewarded(id, reward, name_of(reward))
+        rewarded = None if reward is None else rewarded_by(id, reward)
         self._envs = NativeEnvs(id, num_envs, seed, time_limit, frame_skip, None, rewarded)
         self._observation = self._envs.observation_space
         self.num_envs = num_envs
