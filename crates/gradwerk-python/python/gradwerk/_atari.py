@@ -84,7 +84,10 @@ def pictures(id: str, options: Mapping[str, Any]) -> Maker:
 
     ale = ALEInterface()
     ale.setLoggerMode(LoggerMode.Error)
-    ale.loadROM(roms.get_rom_path(_game(id)))
+    path = roms.get_rom_path(_game(id))
+    if path is None:
+        raise FileNotFoundError(f"{id}: {release()} came without this game")
+    ale.loadROM(path)
     height, width = ale.getScreenDims()
     screen = {"grayscale": False, "stack_num": 1, "img_height": height, "img_width": width}
     return makers(id, {**options, **screen})[1]
