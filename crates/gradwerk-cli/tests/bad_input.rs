@@ -44,6 +44,11 @@ const CASES: &[(&str, i32, &[&str])] = &[
         2,
         &["env.options.size = 5 (from --set env.options.size=5)", "CartPole-v1 takes no options"],
     ),
+    (
+        "train CartPole-v1 --set env.options.reward=module.function",
+        2,
+        &["env.options.reward = \"module.function\"", "gradwerk.resume(run, reward=function)"],
+    ),
     ("train CartPole-v1 --set gamma=1.5", 2, &["gamma = 1.5 (from --set gamma=1.5)", "(0, 1]"]),
     ("train CartPole-v1 --set lr=-1", 2, &["lr = -1 (from --set lr=-1)"]),
     ("train CartPole-v1 --set lr=nan", 2, &["lr = nan (from --set lr=nan)", "a number"]),

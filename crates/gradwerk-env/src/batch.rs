@@ -2,8 +2,8 @@
 
 use crate::picture::Scene;
 use crate::{
-    Action, ActionLog, Actions, Env, EnvError, EnvSettings, EpisodeKeys, SlotState, Space, Step,
-    StepRows, VecEnv, mask,
+    Action, ActionLog, Actions, Env, EnvError, EnvSettings, EpisodeKeys, Fact, SlotState, Space,
+    Step, StepRows, VecEnv, mask,
 };
 use gradwerk_math::{Purpose, Stream};
 use std::sync::Arc;
@@ -20,6 +20,46 @@ pub struct EnvBatch<E: Env> {
     action_space: Space,
     /// The picture of every slot, while somebody films.
     pictures: Option<Vec<Option<Scene>>>,
+    facts: Facts,
+}
+
+/// What the environments tell besides observations.
+struct Facts {
+    list: Vec<Fact>,
+    /// Numbers of a slot.
+    width: usize,
+    /// `[n, width]`: of the present states, and of those that the last steps began with and led
+    /// to.
+    now: Vec<f64>,
+    before: Vec<f64>,
+    after: Vec<f64>,
+}
+
+impl Facts {
+    fn new(list: &[Fact], n: usize) -> Self {
+        let width = list.iter().map(|fact| fact.len).sum();
+        let numbers = vec![0.0; n * width];
+        Self {
+            list: list.to_vec(),
+            width,
+            now: numbers.clone(),
+            before: numbers.clone(),
+            after: numbers,
+        }
+    }
+
+    /// A slot stands at the start of an episode, or in a state that was restored.
+    fn begin<E: Env>(&mut self, i: usize, env: &E) {
+        env.tell(&mut self.now[i * self.width..(i + 1) * self.width]);
+    }
+
+    /// A slot took a step.
+    fn follow<E: Env>(&mut self, i: usize, env: &E) {
+        let row = i * self.width..(i + 1) * self.width;
+        self.before[row.clone()].copy_from_slice(&self.now[row.clone()]);
+        env.tell(&mut self.after[row.clone()]);
+        self.now[row.clone()].copy_from_slice(&self.after[row]);
+    }
 }
 
 /// What is the same for every slot.
@@ -80,8 +120,9 @@ impl<E: Env> EnvBatch<E> {
             mask_width,
             keep_log: env.snapshot().is_none(),
         };
+        let facts = Facts::new(env.facts(), num_envs);
         let slots = (0..num_envs).map(|i| Slot::new(maker(), &rules, i, 0)).collect();
-        Self { slots, rules, maker, observation_space, action_space, pictures: None }
+        Self { slots, rules, maker, observation_space, action_space, pictures: None, facts }
     }
 
     /// The slot in the saved state, in a fresh copy of the environment.
@@ -180,6 +221,7 @@ impl<E: Env> VecEnv for EnvBatch<E> {
         assert_eq!(obs.len(), self.slots.len() * d, "obs is [n, {d}]");
         for (i, slot) in self.slots.iter_mut().enumerate() {
             slot.start(&self.rules, i, slot.episode, &mut obs[i * d..(i + 1) * d]);
+            self.facts.begin(i, &slot.env);
             shoot(&mut self.pictures, i, &slot.env);
         }
     }
@@ -193,14 +235,24 @@ impl<E: Env> VecEnv for EnvBatch<E> {
             let row = i * d..(i + 1) * d;
             let obs = &mut rows.obs[row.clone()];
             let step = slot.advance(rules, action, obs);
+            self.facts.follow(i, &slot.env);
             shoot(&mut self.pictures, i, &slot.env);
             if step.end.is_end() {
                 rows.final_obs[row].copy_from_slice(obs);
                 slot.start(rules, i, slot.episode + 1, obs);
+                self.facts.begin(i, &slot.env);
             }
             rows.reward[i] = step.reward;
             rows.end[i] = step.end;
         }
+    }
+
+    fn facts(&self) -> &[Fact] {
+        &self.facts.list
+    }
+
+    fn told(&self) -> [&[f64]; 2] {
+        [&self.facts.before, &self.facts.after]
     }
 
     fn film(&mut self) {
@@ -226,6 +278,8 @@ impl<E: Env> VecEnv for EnvBatch<E> {
             self.restored(i, state, &obs[i * d..(i + 1) * d]).map_err(|e| state.refused(i, &e))
         });
         self.slots = restored.collect::<Result<_, _>>()?;
+        let slots = self.slots.iter().enumerate();
+        slots.for_each(|(i, slot)| self.facts.begin(i, &slot.env));
         Ok(())
     }
 }

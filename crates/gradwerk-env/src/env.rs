@@ -43,6 +43,15 @@ pub struct Step {
     pub end: End,
 }
 
+/// Numbers that an environment tells besides its observations, for rewards of the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What they are called.
+    pub name: String,
+    /// How many they are.
+    pub len: usize,
+}
+
 /// What is wrong with an environment, its settings or a state that it was to restore.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -68,6 +77,14 @@ pub trait Env: Send {
     fn action_mask(&self, mask: &mut [bool]) -> bool {
         let _ = mask;
         false
+    }
+    /// What [`Env::tell`] tells, in this order.
+    fn facts(&self) -> &[Fact] {
+        &[]
+    }
+    /// Write the facts of the present state, those of the last reset or step.
+    fn tell(&self, facts: &mut [f64]) {
+        let _ = facts;
     }
     /// A picture of the state, for people; `None` where nobody has drawn one.
     fn render(&self) -> Option<Scene> {

@@ -92,7 +92,7 @@ pub mod vec_env;
 
 pub use batch::EnvBatch;
 pub use check::{Check, CheckReport, check_env};
-pub use env::{Action, End, Env, EnvError, Step};
+pub use env::{Action, End, Env, EnvError, Fact, Step};
 pub use fingerprint::Fingerprint;
 pub use finite::{Mdp, MdpEnv, MdpError, MdpFactory, Observation, Transition};
 pub use gradwerk_math::Stream;

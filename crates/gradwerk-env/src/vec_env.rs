@@ -6,7 +6,7 @@
 //! environments may need a step of its own for the reset ([`VecEnv::resetting`]).
 
 use crate::picture::Scene;
-use crate::{Action, End, EnvError, Space};
+use crate::{Action, End, EnvError, Fact, Space};
 use gradwerk_math::{Purpose, Stream};
 
 /// The actions of a step, one row per slot. The rows of inactive slots are not read.
@@ -235,6 +235,17 @@ pub trait VecEnv: Send {
     /// # Panics
     /// If a slice has the wrong length or a discrete action lies outside its space.
     fn step(&mut self, actions: Actions<'_>, active: &[bool], rows: &mut StepRows<'_>);
+
+    /// What [`VecEnv::told`] tells of each slot ([`Env::facts`](crate::Env::facts)).
+    fn facts(&self) -> &[Fact] {
+        &[]
+    }
+
+    /// The facts of every slot, `[n, k]` with `k` numbers in all: those that its last step began
+    /// with, and those that it led to (before the reset that followed an end).
+    fn told(&self) -> [&[f64]; 2] {
+        [&[]; 2]
+    }
 
     /// Draw every slot after each reset and step from now on. Copies that are stepped in
     /// [`columns`](crate::columns) have no pictures.

@@ -6,8 +6,8 @@ use crate::library::{Library, places, version_text};
 use crate::model::Model;
 use crate::simulation::Simulation;
 use gradwerk_env::{
-    Action, End, Env, EnvBatch, EnvError, EnvSettings, EpisodeKeys, Space, Step, Stream, VecEnv,
-    snapshot,
+    Action, End, Env, EnvBatch, EnvError, EnvSettings, EpisodeKeys, Fact, Space, Step, Stream,
+    VecEnv, snapshot,
 };
 use std::sync::Arc;
 
@@ -49,6 +49,14 @@ pub trait Rules: Send + Sync + 'static {
     /// Reward of a step and whether it terminated, for an action and the velocities of
     /// [`Rules::locate`] over the step.
     fn judge(&self, sim: &Simulation, action: &[f32], velocity: &[f64]) -> (f64, bool);
+    /// What [`Rules::tell`] tells.
+    fn facts(&self) -> &[Fact] {
+        &[]
+    }
+    /// Write the facts ([`Env::facts`]).
+    fn tell(&self, sim: &Simulation, facts: &mut [f64]) {
+        let (_, _) = (sim, facts);
+    }
 }
 
 /// A task of the list: rules about one known model.
@@ -214,13 +222,16 @@ pub struct MujocoEnv<R> {
     coordinates: Vec<f64>,
     /// Scratch: the coordinates before the step, then their velocities.
     velocities: Vec<f64>,
+    /// [`Rules::tell`] after the last reset or step.
+    facts: Vec<f64>,
 }
 
 impl<R: Rules> MujocoEnv<R> {
     fn new(loaded: &Arc<Loaded<R>>, engine: &Arc<Engine>) -> Self {
         let zeros = vec![0.0; loaded.rules.coordinates()];
-        let sim = Simulation::on(engine);
-        Self { loaded: loaded.clone(), sim, coordinates: zeros.clone(), velocities: zeros }
+        let facts = vec![0.0; loaded.rules.facts().iter().map(|fact| fact.len).sum()];
+        let (loaded, sim) = (loaded.clone(), Simulation::on(engine));
+        Self { loaded, sim, coordinates: zeros.clone(), velocities: zeros, facts }
     }
 
     /// Seconds that an action lasts.
@@ -228,8 +239,10 @@ impl<R: Rules> MujocoEnv<R> {
         self.loaded.model.timestep() * f64::from(self.loaded.frame_skip)
     }
 
-    fn observe(&self, obs: &mut [f32]) {
+    /// Write the observation and gather the facts.
+    fn observe(&mut self, obs: &mut [f32]) {
         self.loaded.rules.observe(&self.sim, &mut Row::new(obs));
+        self.loaded.rules.tell(&self.sim, &mut self.facts);
     }
 
     fn locate(&mut self) {
@@ -310,21 +323,31 @@ impl<R: Rules> Env for MujocoEnv<R> {
         Step { reward, end: if over { End::Terminated } else { End::Continue } }
     }
 
-    /// Where it comes from (the release and the model file), the coordinates, and the simulation's
-    /// state.
+    fn facts(&self) -> &[Fact] {
+        self.loaded.rules.facts()
+    }
+
+    fn tell(&self, facts: &mut [f64]) {
+        facts.copy_from_slice(&self.facts);
+    }
+
+    /// Where it comes from (the release and the model file), the coordinates, the facts, and the
+    /// simulation's state.
     fn snapshot(&self) -> Option<Vec<u8>> {
         let origin = self.origin();
-        let numbers = [&origin[..], &self.coordinates, self.sim.state()].concat();
+        let numbers = [&origin[..], &self.coordinates, &self.facts, self.sim.state()].concat();
         Some(snapshot::encode(&numbers))
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), EnvError> {
-        let coordinates = self.coordinates.len();
-        let n = 2 + coordinates + self.sim.state().len();
+        let (coordinates, facts) = (self.coordinates.len(), self.facts.len());
+        let n = 2 + coordinates + facts + self.sim.state().len();
         let numbers = snapshot::decode_all(bytes, n)?;
         self.check_origin([numbers[0], numbers[1]])?;
-        let (at, state) = numbers[2..].split_at(coordinates);
+        let (at, rest) = numbers[2..].split_at(coordinates);
+        let (told, state) = rest.split_at(facts);
         self.coordinates.copy_from_slice(at);
+        self.facts.copy_from_slice(told);
         self.sim.set_state(state);
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! Errors of gradwerk as exceptions.
 
-use crate::envs::PyEnvironment;
+use crate::behind::Behind;
 use gradwerk::Error;
 use pyo3::exceptions::{PyFloatingPointError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 /// The exception for an error: what the environment raised, if it did; else a `ValueError` for
 /// what cannot be carried out, a `FloatingPointError` for a NaN, an `OSError` for files.
-pub fn exception(error: &Error, env: Option<&PyEnvironment>) -> PyErr {
-    if let Some(raised) = env.and_then(PyEnvironment::take_exception) {
+pub fn exception(error: &Error, env: Option<&Behind>) -> PyErr {
+    if let Some(raised) = env.and_then(Behind::take_exception) {
         return raised;
     }
     let text = error.to_string();

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod arrays;
+mod behind;
 mod codec;
 mod distribution;
 mod envs;
@@ -16,6 +17,7 @@ mod keys;
 mod native;
 mod observer;
 mod policy;
+mod reward;
 mod run;
 mod settings;
 mod trainer;
@@ -43,6 +45,8 @@ mod _core {
     use super::observer::Flag;
     #[pymodule_export]
     use super::policy::{PyPolicy, load};
+    #[pymodule_export]
+    use super::reward::{Rewarded, Transitions};
     #[pymodule_export]
     use super::run::{env_id, env_options, evaluate, metrics, resume, train};
     #[pymodule_export]

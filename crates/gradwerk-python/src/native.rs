@@ -3,11 +3,13 @@
 use crate::codec::Codec;
 use crate::error::plain;
 use crate::film;
-use gradwerk_env::{Actions, End, EnvSettings, EpisodeKeys, Space, StepRows, VecEnv};
+use crate::reward::Rewarded;
+use gradwerk_env::{Actions, End, EnvFactory, EnvSettings, EpisodeKeys, Space, StepRows, VecEnv};
 use numpy::PyArray1;
 use numpy::prelude::*;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,6 +23,8 @@ pub struct NativeEnvs {
     action: Space,
     codec: Codec,
     batch: Mutex<Batch>,
+    /// The same with other rewards.
+    reward: Option<Py<Rewarded>>,
 }
 
 /// The environments and their columns.
@@ -72,16 +76,23 @@ pub fn check_native(id: &str) -> PyResult<()> {
     gradwerk_env::find(id).map(|_| ()).map_err(plain)
 }
 
+/// The environment of this name, or the given one.
+fn factory<'a>(id: &str, reward: Option<&'a Py<Rewarded>>) -> PyResult<&'a dyn EnvFactory> {
+    match reward {
+        Some(env) => Ok(env.get()),
+        None => gradwerk_env::find(id).map(|env| env as &dyn EnvFactory).map_err(plain),
+    }
+}
+
 /// Copies whose first episodes are those of a training, or `episode` of an evaluation, which is
 /// filmed.
 fn make(
-    id: &str,
+    env: &dyn EnvFactory,
     seed: u64,
     n: usize,
     settings: &EnvSettings,
     episode: Option<u64>,
-) -> PyResult<Box<dyn VecEnv>> {
-    let env = gradwerk_env::find(id).map_err(plain)?;
+) -> Box<dyn VecEnv> {
     let keys = match episode {
         None => EpisodeKeys::Training { first: 0 },
         Some(first) => EpisodeKeys::Evaluation { first, stride: n as u64 },
@@ -90,12 +101,20 @@ fn make(
     if episode.is_some() {
         made.film();
     }
-    Ok(made)
+    made
 }
 
 impl NativeEnvs {
-    fn lock(&self) -> MutexGuard<'_, Batch> {
-        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Batch> {
+        // Whoever has it may wait for the interpreter, to ask for rewards.
+        self.batch.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Raise what a reward function raised.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(error) = self.lock(py).env.take_failure() else { return Ok(()) };
+        let raised = self.reward.as_ref().and_then(|env| env.get().take_exception());
+        Err(raised.unwrap_or_else(|| PyRuntimeError::new_err(error.to_string())))
     }
 
     /// Observation rows as an array `[n, d]`.
@@ -108,7 +127,9 @@ impl NativeEnvs {
 #[pymethods]
 impl NativeEnvs {
     #[new]
-    #[pyo3(signature = (id, num_envs, seed=0, time_limit=None, frame_skip=1, episode=None))]
+    #[pyo3(signature = (
+        id, num_envs, seed=0, time_limit=None, frame_skip=1, episode=None, reward=None
+    ))]
     fn new(
         id: &str,
         num_envs: usize,
@@ -116,19 +137,20 @@ impl NativeEnvs {
         time_limit: Option<u32>,
         frame_skip: u32,
         episode: Option<u64>,
+        reward: Option<Py<Rewarded>>,
     ) -> PyResult<Self> {
         if num_envs == 0 {
             return Err(PyValueError::new_err("num_envs = 0, expected at least 1"));
         }
-        let env = gradwerk_env::find(id).map_err(plain)?;
+        let env = factory(id, reward.as_ref())?;
         let own = env.default_settings();
         let settings = EnvSettings { time_limit: time_limit.or(own.time_limit), frame_skip };
         settings.validate().map_err(plain)?;
-        let batch = Batch::new(make(id, seed, num_envs, &settings, episode)?);
+        let batch = Batch::new(make(env, seed, num_envs, &settings, episode));
         let (observation, action) = (env.observation_space(), env.action_space());
         let codec = Codec::native(&action);
         let (id, batch) = (id.to_owned(), Mutex::new(batch));
-        Ok(Self { id, settings, episode, observation, action, codec, batch })
+        Ok(Self { id, settings, episode, observation, action, codec, batch, reward })
     }
 
     /// Steps after which episodes are truncated.
@@ -140,10 +162,10 @@ impl NativeEnvs {
     /// Begin all episodes; with another seed if one is given.
     #[pyo3(signature = (seed=None))]
     fn reset<'py>(&self, py: Python<'py>, seed: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
-        let mut batch = self.lock();
+        let mut batch = self.lock(py);
         if let Some(seed) = seed {
-            let n = batch.env.num_envs();
-            batch.env = make(&self.id, seed, n, &self.settings, self.episode)?;
+            let (n, factory) = (batch.env.num_envs(), factory(&self.id, self.reward.as_ref())?);
+            batch.env = make(factory, seed, n, &self.settings, self.episode);
         }
         let Batch { env, obs, .. } = &mut *batch;
         env.reset(obs);
@@ -152,10 +174,14 @@ impl NativeEnvs {
 
     /// One step of all: observations, rewards, terminated, truncated, final observations.
     fn step<'py>(&self, py: Python<'py>, action: &Bound<'py, PyAny>) -> PyResult<Stepped<'py>> {
-        let n = self.lock().env.num_envs();
+        let n = self.lock(py).env.num_envs();
         let (discrete, continuous) = self.codec.read_actions(action, n, &self.action)?;
-        py.detach(|| self.lock().step(&discrete, &continuous));
-        let batch = self.lock();
+        py.detach(|| {
+            let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+            batch.step(&discrete, &continuous);
+        });
+        self.check(py)?;
+        let batch = self.lock(py);
         let flags = |which: End| {
             let flags: Vec<bool> = batch.end.iter().map(|end| *end == which).collect();
             PyArray1::from_vec(py, flags)
@@ -171,7 +197,7 @@ impl NativeEnvs {
 
     /// Which values of the discrete components are valid, `[n, m]`; None if nothing is masked.
     fn masks<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let batch = self.lock();
+        let batch = self.lock(py);
         let (n, width) = (batch.env.num_envs(), batch.env.mask_width());
         if width == 0 {
             return Ok(None);
@@ -189,7 +215,7 @@ impl NativeEnvs {
         copy: usize,
         side: f64,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let batch = self.lock();
+        let batch = self.lock(py);
         let scene = batch.env.picture(copy);
         scene.map(|scene| film::array(py, scene, side)).transpose()
     }

@@ -1,6 +1,6 @@
 //! Runs with a directory: train, resume, evaluate.
 
-use crate::envs::PyEnvironment;
+use crate::behind::Behind;
 use crate::error::{exception, plain};
 use crate::observer::{self, Flag, PyObserver};
 use crate::policy::PyPolicy;
@@ -62,13 +62,13 @@ pub fn runtime(threads: Option<usize>, kernel: Option<&str>) -> PyResult<Runtime
     Ok(Runtime { threads: threads.unwrap_or(default.threads), kernel })
 }
 
-/// The environment of a run: a native one by its name, or one of Python.
+/// The environment of a run: a native one by its name, or one with Python behind it.
 ///
 /// # Errors
 /// If there is no native environment of that name.
-pub fn factory<'a>(id: &str, env: Option<&'a PyEnvironment>) -> PyResult<&'a dyn EnvFactory> {
+pub fn factory<'a>(id: &str, env: Option<&'a Behind>) -> PyResult<&'a dyn EnvFactory> {
     match env {
-        Some(env) => Ok(env),
+        Some(env) => Ok(env.factory()),
         None => gradwerk::env::find(id).map(|env| env as &dyn EnvFactory).map_err(plain),
     }
 }
@@ -78,12 +78,12 @@ pub fn factory<'a>(id: &str, env: Option<&'a PyEnvironment>) -> PyResult<&'a dyn
 pub fn train(
     py: Python<'_>,
     config: &PyConfig,
-    env: Option<&Bound<'_, PyEnvironment>>,
+    env: Option<Behind>,
     options: Options,
     hooks: Bound<'_, PyAny>,
     flag: &Flag,
 ) -> PyResult<(String, String)> {
-    let env = env.map(Bound::get);
+    let env = env.as_ref();
     let (factory, options) = (factory(&config.resolved.config.env.id, env)?, options.build()?);
     let mut observer = PyObserver::new(hooks, flag)?;
     let result = py.detach(|| {
@@ -98,13 +98,13 @@ pub fn train(
 pub fn resume(
     py: Python<'_>,
     run_dir: PathBuf,
-    env: Option<&Bound<'_, PyEnvironment>>,
+    env: Option<Behind>,
     steps: Option<u64>,
     options: Options,
     hooks: Bound<'_, PyAny>,
     flag: &Flag,
 ) -> PyResult<(String, String)> {
-    let env = env.map(Bound::get);
+    let env = env.as_ref();
     let id = env_id(run_dir.clone())?;
     let (factory, options) = (factory(&id, env)?, options.build()?);
     let mut observer = PyObserver::new(hooks, flag)?;
@@ -136,7 +136,7 @@ fn config_of(run_dir: &Path) -> PyResult<Config> {
 fn finish(
     result: Result<Summary, Error>,
     observer: &mut PyObserver,
-    env: Option<&PyEnvironment>,
+    env: Option<&Behind>,
 ) -> PyResult<(String, String)> {
     if let Some(raised) = observer.take_raised() {
         return Err(raised);
@@ -168,12 +168,12 @@ pub fn evaluate<'py>(
     py: Python<'py>,
     policy: &PyPolicy,
     env_id: &str,
-    env: Option<&Bound<'py, PyEnvironment>>,
+    env: Option<Behind>,
     episodes: Episodes,
     flag: &Flag,
 ) -> PyResult<Bound<'py, PyDict>> {
     let Episodes { episodes, seed, stochastic, threads } = episodes;
-    let env = env.map(Bound::get);
+    let env = env.as_ref();
     let (factory, runtime) = (factory(env_id, env)?, runtime(threads, None)?);
     let (policy, options) = (policy.copy(), EvalOptions { episodes, seed, stochastic });
     let play =

@@ -1,6 +1,6 @@
 //! A run in memory, update by update.
 
-use crate::envs::PyEnvironment;
+use crate::behind::Behind;
 use crate::error::exception;
 use crate::observer::report;
 use crate::policy::PyPolicy;
@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 #[pyclass(frozen, name = "Trainer", module = "gradwerk._core")]
 pub struct PyTrainer {
     trainer: Mutex<Trainer>,
-    env: Option<Py<PyEnvironment>>,
+    env: Option<Behind>,
     /// Whether an update failed; nothing can be said of the trainer then.
     broken: Mutex<bool>,
 }
@@ -42,7 +42,7 @@ impl PyTrainer {
 
     /// An error of gradwerk as an exception.
     fn raise(&self, error: &gradwerk::Error) -> PyErr {
-        exception(error, self.env.as_ref().map(Py::get))
+        exception(error, self.env.as_ref())
     }
 }
 
@@ -53,11 +53,11 @@ impl PyTrainer {
     fn new(
         py: Python<'_>,
         config: &PyConfig,
-        env: Option<Py<PyEnvironment>>,
+        env: Option<Behind>,
         threads: Option<usize>,
         kernel: Option<&str>,
     ) -> PyResult<Self> {
-        let own = env.as_ref().map(Py::get);
+        let own = env.as_ref();
         let runtime = runtime(threads, kernel)?;
         let factory = factory(&config.resolved.config.env.id, own)?;
         let made = py.detach(|| Trainer::with_env(&config.resolved.config, factory, runtime));

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gradwerk as gw
-from gradwerk import _atari
+from gradwerk import _atari, _record
 
 SMALL = {
     "steps": 512,
@@ -45,6 +45,43 @@ def test_evaluations_count_whole_games_with_their_score():
                 break
         assert (lives[-1] > 0) == ends_early
         env.close()
+
+
+def test_a_film_shows_the_games_of_an_evaluation(tmp_path):
+    trainer = gw.make("ALE/Breakout-v5", **SMALL, env__options={"max_num_frames_per_episode": 900})
+    policy = trainer.policy
+    film = gw.record(policy, tmp_path / "film.gif", episodes=2, seed=5)
+    evaluated = gw.evaluate(policy, episodes=2, seed=5)
+    assert film["returns"] == evaluated["returns"].tolist()
+    assert sum(film["lengths"]) == 2 * evaluated["mean_length"]
+    assert film["frames"] == sum(film["lengths"]) + 2
+    strip = gw.record(policy, tmp_path / "strip.png", seed=5)
+    assert strip["frames"] == 6 and strip["returns"] == film["returns"][:1]
+
+
+def test_the_filmed_policy_sees_what_it_sees_in_evaluations():
+    for noop_max in (0, 9):
+        options = {"noop_max": noop_max}
+        policy = gw.make("ALE/SpaceInvaders-v5", **SMALL, env__options=options).policy
+        stage = _record.Atari("ALE/SpaceInvaders-v5", policy, 7)
+        games = _atari.makers("ALE/SpaceInvaders-v5", policy.env_options)[1](3)
+        expected, _ = games.reset(seed=stage.first)
+        obs = stage.begin(2)
+        rng = np.random.default_rng(0)
+        for _ in range(200):
+            np.testing.assert_array_equal(obs, expected[2])
+            picture = stage.picture()
+            assert picture.shape == (210, 160, 3)
+            # Its colours are more than grey, and as bright as what is seen.
+            assert (picture.max(2) != picture.min(2)).any()
+            grey = picture @ [0.299, 0.587, 0.114]
+            assert abs(grey.mean() - obs[-1].mean()) < 2
+            actions = rng.integers(6, size=3)
+            obs, reward, _ = stage.step(int(actions[2]))
+            expected, rewards, *_ = games.step(actions)
+            assert reward == rewards[2]
+        stage.close()
+        games.close()
 
 
 def test_preprocessing_is_the_users_choice():

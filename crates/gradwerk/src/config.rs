@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Table;
 
+/// The option that names a function of Python, which gives the rewards.
+const REWARD: &str = "reward";
+
 /// All settings of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -309,7 +312,14 @@ impl Config {
         let Some((key, value)) = self.env.options.iter().find(|_| !env.takes_options()) else {
             return Ok(());
         };
-        let rule = format!("{} takes no options: must be absent", env.id());
+        let rule = match key.as_str() {
+            REWARD => format!(
+                "the rewards in {} come from this function of Python, which must be given again: \
+                 gradwerk.resume(run, reward=function), gradwerk.evaluate(run, reward=function)",
+                env.id()
+            ),
+            _ => format!("{} takes no options: must be absent", env.id()),
+        };
         Err(Invalid::new(format!("env.options.{key}"), value, rule))
     }
 

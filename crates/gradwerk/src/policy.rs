@@ -520,6 +520,9 @@ impl Policy {
     /// # Errors
     /// If the policy cannot act there, because the spaces differ; both are named.
     pub fn as_seen<'a>(&self, env: &'a dyn EnvFactory) -> Result<WithPrevious<'a>, Error> {
+        if env.id() == self.config.env.id {
+            self.config.check_options(env)?;
+        }
         let env = self.config.as_seen(env);
         let (obs, action) = (env.observation_space(), env.action_space());
         let own = &self.model;

@@ -3,9 +3,10 @@
 use super::anatomy::Anatomy;
 use super::part::{PICK_KEYS, Pick, Picker};
 use super::rules::{Apply, Described, Healthy, Noise, Seen, Term};
+use gradwerk_env::Fact;
 use gradwerk_env::tree::{Fault, Fields, Node, Value};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "model",
     "frame_skip",
     "time_limit",
@@ -14,9 +15,11 @@ const KEYS: [&str; 9] = [
     "start",
     "observe",
     "reward",
+    "facts",
     "healthy",
 ];
 const OBSERVE_KEYS: [&str; 7] = ["part", "of", "axis", "from", "to", "clip", "apply"];
+const FACT_KEYS: [&str; 6] = ["name", "part", "of", "axis", "from", "to"];
 const HEALTHY_KEYS: [&str; 7] = ["part", "of", "axis", "from", "to", "low", "high"];
 
 /// The keys of the terms of a reward, by the name of the term.
@@ -66,16 +69,44 @@ pub fn rules(root: &Node, anatomy: &Anatomy) -> Result<(Described, Vec<&'static 
     let healthy = list(&fields, "healthy", |node| bounds(node, &mut picker))?;
     let mut coordinates = Vec::new();
     let reward = list(&fields, "reward", |node| term(node, &mut picker, &mut coordinates))?;
-    if reward.is_empty() {
-        return Err((fields.line, "reward: expected at least one term".into()));
-    }
+    let (facts, told) = facts(&fields, &mut picker)?;
     let terminate = match fields.get("terminate_when_unhealthy") {
         Some(node) => node.bool("terminate_when_unhealthy")?,
         None => true,
     };
     let start = start(&fields)?;
-    let rules = Described { start, seen, coordinates, reward, healthy, terminate };
+    let rules = Described { start, seen, coordinates, reward, healthy, terminate, facts, told };
     Ok((rules, picker.fields))
+}
+
+/// A description whose rewards nobody else gives says them.
+///
+/// # Errors
+/// If it does not.
+pub fn need_reward(root: &Node, rules: &Described) -> Result<(), Fault> {
+    if rules.reward.is_empty() {
+        let what = "the description lacks `reward`: expected a list of at least one term, or a \
+                    function from Python (gradwerk.train(..., reward=function))";
+        return Err((root.line, what.into()));
+    }
+    Ok(())
+}
+
+/// What is told, by name, and where it is.
+fn facts(fields: &Fields<'_>, picker: &mut Picker<'_>) -> Result<(Vec<Fact>, Vec<Pick>), Fault> {
+    let (mut facts, mut told) = (Vec::<Fact>::new(), Vec::new());
+    let Some(node) = fields.get("facts") else { return Ok((facts, told)) };
+    for node in node.list("facts")? {
+        let fields = node.fields("an entry of facts", &FACT_KEYS)?;
+        let name = fields.need("name")?.text("name")?.to_owned();
+        if name.is_empty() || facts.iter().any(|fact| fact.name == name) {
+            return Err((node.line, format!("name = \"{name}\", expected one of its own")));
+        }
+        let pick = picker.read(&fields)?;
+        facts.push(Fact { name, len: pick.len() });
+        told.push(pick);
+    }
+    Ok((facts, told))
 }
 
 /// Every entry of a list that may be absent.
@@ -249,6 +280,30 @@ start = { qpos = { uniform = 0.005 } }
             HOPPER.replace("part = \"qvel\", clip = 10", "part = \"cfrc_ext\", of = \"torso\"");
         let (rules, fields) = read(&force).unwrap();
         assert_eq!((rules.seen[1].pick.len(), fields), (6, vec!["cfrc_ext"]));
+        assert!(rules.facts.is_empty());
+    }
+
+    #[test]
+    fn facts_have_names() {
+        let place = r#"{ name = "place", part = "xpos", of = "torso" }"#;
+        let text =
+            format!("{HOPPER}facts = [{{ name = \"z\", part = \"qpos\", of = 1 }}, {place}]\n");
+        let (rules, fields) = read(&text).unwrap();
+        let facts: Vec<_> = rules.facts.iter().map(|fact| (fact.name.as_str(), fact.len)).collect();
+        assert_eq!((facts, fields), (vec![("z", 1), ("place", 3)], vec!["xpos"]));
+    }
+
+    #[test]
+    fn a_reward_may_be_left_to_others() {
+        let text = HOPPER.split("reward = [").next().unwrap();
+        let root = tree::parse(text, "a.toml").unwrap();
+        let (described, _) = rules(&root, &anatomy()).unwrap();
+        let (line, what) = need_reward(&root, &described).unwrap_err();
+        assert_eq!(line, 1);
+        assert!(what.contains("lacks `reward`") && what.contains("reward=function"), "{what}");
+        let root = tree::parse(HOPPER, "a.toml").unwrap();
+        let (described, _) = rules(&root, &anatomy()).unwrap();
+        need_reward(&root, &described).unwrap();
     }
 
     /// What is changed, and the message: line, key, value, choices.
@@ -290,6 +345,18 @@ start = { qpos = { uniform = 0.005 } }
             ("low = 0.7", "low = 0.7, high = 0.5", 9, "low = 0.7, expected less than high = 0.5"),
             (", low = 0.7", "", 9, "an entry of healthy lacks `low` or `high`"),
             ("uniform = 0.005", "uniform = -1", 10, "uniform = -1, expected a number above 0"),
+            (
+                "healthy = [",
+                "facts = [{ part = \"qpos\" }]\nhealthy = [",
+                9,
+                "an entry of facts lacks `name`",
+            ),
+            (
+                "healthy = [",
+                "facts = [{ name = \"x\", part = \"qpos\" }, { name = \"x\", part = \"qvel\" }]\nhealthy = [",
+                9,
+                "name = \"x\", expected one of its own",
+            ),
             ("{ uniform = 0.005 }", "{}", 10, "qpos: expected one of uniform, normal"),
         ] {
             let text = HOPPER.replacen(old, new, 1);

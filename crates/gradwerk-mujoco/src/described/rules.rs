@@ -5,7 +5,7 @@ use crate::simulation::Simulation;
 use crate::sum::sum_of;
 use crate::task::{Row, Rules};
 use crate::tasks::{add_normal, add_uniform, control_cost};
-use gradwerk_env::Stream;
+use gradwerk_env::{Fact, Stream};
 use gradwerk_math::Real;
 
 /// What is added to each number of a start.
@@ -131,6 +131,9 @@ pub struct Described {
     pub healthy: Vec<Healthy>,
     /// Whether an episode ends when something is not healthy.
     pub terminate: bool,
+    /// What is told to rewards of the user's own, and where it is.
+    pub facts: Vec<Fact>,
+    pub told: Vec<Pick>,
 }
 
 impl Rules for Described {
@@ -156,5 +159,17 @@ impl Rules for Described {
         let now = Moment { sim, action, velocity, healthy };
         let reward = self.reward.iter().fold(0.0, |sum, term| sum + term.value(&now));
         (reward, self.terminate && !healthy)
+    }
+
+    fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    fn tell(&self, sim: &Simulation, mut facts: &mut [f64]) {
+        for pick in &self.told {
+            let (own, rest) = facts.split_at_mut(pick.len());
+            own.copy_from_slice(pick.of(sim));
+            facts = rest;
+        }
     }
 }

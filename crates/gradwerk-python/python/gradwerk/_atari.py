@@ -31,6 +31,9 @@ DEFAULTS: dict[str, Any] = {
     "reward_clipping": True,
 }
 
+#: Of the console, before frames are skipped.
+FRAMES_PER_SECOND = 60.0
+
 #: What an evaluation changes.
 EVALUATION = {"episodic_life": False, "reward_clipping": False}
 
@@ -56,19 +59,9 @@ def makers(id: str, options: Mapping[str, Any]) -> tuple[Maker, Maker]:
     """
     import inspect
 
-    try:
-        import ale_py
-        import gymnasium
-        from ale_py.vector_env import AtariVectorEnv
-    except ImportError as error:
-        raise ImportError(
-            f"{id} needs ale-py and its vector environment: pip install gradwerk[atari] ({error})"
-        ) from error
-    gymnasium.register_envs(ale_py)
-    try:
-        game = gymnasium.spec(id).kwargs["game"]
-    except gymnasium.error.Error as error:
-        raise ValueError(f"{id}: no game of {release()}: {error}") from error
+    game = _game(id)
+    from ale_py.vector_env import AtariVectorEnv
+
     valid = set(inspect.signature(AtariVectorEnv).parameters) - OURS
     for name, value in options.items():
         if name not in valid:
@@ -79,6 +72,43 @@ def makers(id: str, options: Mapping[str, Any]) -> tuple[Maker, Maker]:
         return lambda n: AtariVectorEnv(game, n, **options)
 
     return maker(options), maker({**options, **EVALUATION})
+
+
+def pictures(id: str, options: Mapping[str, Any]) -> Maker:
+    """A function that makes copies of a game as an evaluation plays it, which show their whole
+    screen, ``[1, height, width, 3]``.
+
+    With the same seed and actions they play what the copies of :func:`makers` play.
+    """
+    from ale_py import ALEInterface, LoggerMode, roms
+
+    ale = ALEInterface()
+    ale.setLoggerMode(LoggerMode.Error)
+    path = roms.get_rom_path(_game(id))
+    if path is None:
+        raise FileNotFoundError(f"{id}: {release()} came without this game")
+    ale.loadROM(path)
+    height, width = ale.getScreenDims()
+    screen = {"grayscale": False, "stack_num": 1, "img_height": height, "img_width": width}
+    return makers(id, {**options, **screen})[1]
+
+
+def _game(id: str) -> str:
+    """What ``ale-py`` calls the game of this name."""
+    try:
+        import ale_py
+        import ale_py.vector_env
+        import gymnasium
+    except ImportError as error:
+        raise ImportError(
+            f"{id} needs ale-py and its vector environment: pip install gradwerk[atari] ({error})"
+        ) from error
+    gymnasium.register_envs(ale_py)
+    try:
+        game: str = gymnasium.spec(id).kwargs["game"]
+    except gymnasium.error.Error as error:
+        raise ValueError(f"{id}: no game of {release()}: {error}") from error
+    return game
 
 
 def human_normalized(id: str, score: float) -> dict[str, float]:

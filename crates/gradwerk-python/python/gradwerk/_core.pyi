@@ -1,7 +1,7 @@
 """The extension module: what gradwerk's Python modules are made of."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, final
 
 import numpy as np
@@ -14,8 +14,10 @@ __all__ = [
     "Flag",
     "NativeEnvs",
     "Policy",
+    "Rewarded",
     "Slots",
     "Trainer",
+    "Transitions",
     "VERSION",
     "check_native",
     "env_id",
@@ -164,6 +166,71 @@ class Environment:
         """Close the environments that the factory made and that are not in use."""
 
 @final
+class Rewarded:
+    """A native environment whose rewards a function gives."""
+
+    def __new__(cls, id: str, function: Callable[[Transitions], Any], name: str) -> Rewarded: ...
+    @property
+    def id(self) -> str:
+        """Name of the environment."""
+
+    @property
+    def num_envs(self) -> int | None:
+        """Number of its environments: None, as many are made as are wanted."""
+
+    @property
+    def num_agents(self) -> int:
+        """Agents of each of its environments."""
+
+    @property
+    def has_evaluation(self) -> bool:
+        """Whether it can be evaluated while it is trained on."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+@final
+class Transitions:
+    """What a reward function is called with: the last step of several copies of an environment,
+    a row each. ``len(t)`` is the number of rows, n below; arrays are copies."""
+
+    @property
+    def obs(self) -> NDArray[np.float32]:
+        """Observations that were acted on, ``(n, d)``: rows of numbers, whatever the space."""
+
+    @property
+    def action(self) -> Any:
+        """Actions as the environment received them, as its space has them; of a ``Box``
+        ``(n, k)``."""
+
+    @property
+    def next_obs(self) -> NDArray[np.float32]:
+        """Observations that followed, ``(n, d)``; where an episode ended, its last ones."""
+
+    @property
+    def reward(self) -> NDArray[np.float64]:
+        """The environment's own rewards, ``(n,)``; 0 where a description says none."""
+
+    @property
+    def terminated(self) -> NDArray[np.bool_]:
+        """Where nothing follows, ``(n,)``."""
+
+    @property
+    def truncated(self) -> NDArray[np.bool_]:
+        """Where an episode was cut, ``(n,)``."""
+
+    @property
+    def facts(self) -> dict[str, NDArray[np.float64]]:
+        """The ``facts`` of a description before the step, by name: ``(n,)`` where a fact is one
+        number, else ``(n, k)``."""
+
+    @property
+    def next_facts(self) -> dict[str, NDArray[np.float64]]:
+        """The same after the step."""
+
+    def __len__(self) -> int: ...
+
+@final
 class Slots:
     """Some slots of a run that another process leads, played on shared columns."""
 
@@ -265,7 +332,7 @@ class Trainer:
     def __new__(
         cls,
         config: Config,
-        env: Environment | None = None,
+        env: Environment | Rewarded | None = None,
         threads: int | None = None,
         kernel: str | None = None,
     ) -> Trainer: ...
@@ -332,9 +399,10 @@ class NativeEnvs:
         time_limit: int | None = None,
         frame_skip: int = 1,
         episode: int | None = None,
+        reward: Rewarded | None = None,
     ) -> NativeEnvs:
         """With ``episode`` the first episodes are that one of an evaluation, and those after it,
-        and are filmed."""
+        and are filmed. ``reward`` is the same environment, with rewards of a function."""
 
     @property
     def time_limit(self) -> int | None:
@@ -403,7 +471,7 @@ def resolve(
 
 def train(
     config: Config,
-    env: Environment | None,
+    env: Environment | Rewarded | None,
     options: dict[str, Any],
     hooks: Any,
     flag: Flag,
@@ -412,7 +480,7 @@ def train(
 
 def resume(
     run_dir: str | os.PathLike[str],
-    env: Environment | None,
+    env: Environment | Rewarded | None,
     steps: int | None,
     options: dict[str, Any],
     hooks: Any,
@@ -423,7 +491,7 @@ def resume(
 def evaluate(
     policy: Policy,
     env_id: str,
-    env: Environment | None,
+    env: Environment | Rewarded | None,
     episodes: dict[str, Any],
     flag: Flag,
 ) -> dict[str, Any]:

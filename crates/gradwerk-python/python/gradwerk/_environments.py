@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradwerk import _atari as atari
-from gradwerk._core import Environment, check_native
+from gradwerk._core import Environment, Rewarded, Transitions, check_native
 
 #: Whatever :func:`gradwerk.train` takes as an environment.
 AnyEnv = Any
+
+#: A function that gives the rewards of a batch of transitions, an array ``(len(t),)``.
+Reward = Callable[[Transitions], Any]
 
 #: How an environment is treated: ``masks``, ``check_bounds``, whether it is made of a name and
 #: options, and the simulator that it stands on.
@@ -19,6 +22,8 @@ Manner = dict[str, Any]
 
 #: Names of environments that were passed as objects: they must be passed again.
 OBJECT = "python:"
+#: How the names of files end that describe an environment.
+DESCRIPTIONS = (".mjcf.toml", ".mdp.toml", ".mdp.json")
 #: Names that are Gymnasium's, also where a native environment has the same.
 GYMNASIUM = "gymnasium:"
 
@@ -28,15 +33,17 @@ class Found:
     """An environment: its name, and the Python behind it (None of a native one)."""
 
     id: str
-    python: Environment | None = None
+    python: Environment | Rewarded | None = None
     #: The name under which there may be a preset, if it is not the environment's own.
     twin: str | None = None
     #: Worker processes that play it, None if this process does.
     workers: int | None = None
     #: Makes the Python behind a name once its options are known.
-    maker: Callable[[Mapping[str, Any]], Environment] | None = None
+    maker: Callable[[Mapping[str, Any]], Environment | Rewarded] | None = None
     #: Options of the maker where nothing is said of them.
     defaults: dict[str, Any] = field(default_factory=dict)
+    #: Name of the function that gives its rewards, if they are not its own.
+    reward: str | None = None
 
     @property
     def num_envs(self) -> int | None:
@@ -49,6 +56,8 @@ class Found:
         Raises:
             ValueError: if nobody knows the name, or its spaces have no counterpart.
         """
+        if self.maker is None and self.python is None:
+            _check_given(self.id, options)
         if self.maker is not None:
             self.python = self.maker(options)
 
@@ -107,6 +116,7 @@ def find(
     masks: bool | None = None,
     check_bounds: bool | None = None,
     processes: Processes | None = None,
+    reward: Reward | None = None,
 ) -> Found:
     """Find out what ``env`` is.
 
@@ -116,6 +126,8 @@ def find(
     processes = processes or Processes()
     processes.check()
     env = os.fspath(env) if isinstance(env, os.PathLike) else env
+    if reward is not None:
+        _check_rewarded(env, reward)
     manner = {"masks": masks, "check_bounds": check_bounds, "named": True, "simulator": None}
     if not isinstance(env, str):
         opened = _open(env, "env")
@@ -126,7 +138,9 @@ def find(
         return Found(OBJECT + name, made, name, processes.workers)
     if env.startswith(atari.PREFIX):
         return _atari(env, eval_env, processes, manner)
-    if not is_native(env):
+    if reward is None and not is_native(env):
+        if env.endswith(DESCRIPTIONS):
+            check_native(env)  # Gymnasium knows no files: this says what is wrong with it.
         return _named(env, eval_env, processes, manner)
     for argument, value, usual, hint in (
         ("eval_env", eval_env, None, ""),
@@ -136,7 +150,45 @@ def find(
     ):
         if value is not usual:
             raise ValueError(f"{argument}={value!r}: {env} is native, expected {usual}{hint}")
-    return Found(env)
+    return Found(env) if reward is None else _rewarded(env, reward)
+
+
+def _check_rewarded(env: AnyEnv, reward: Reward) -> None:
+    """Raise what is wrong with a function that is to give the rewards of an environment."""
+    if not callable(reward):
+        kind = type(reward).__name__
+        raise TypeError(f"reward is a {kind}, expected a function: reward(transitions) -> array")
+    native = isinstance(env, str) and not env.startswith((atari.PREFIX, GYMNASIUM))
+    if not native:
+        raise ValueError(
+            f"reward={name_of(reward)}: {env!r} is not native; give another reward in a wrapper "
+            "(gymnasium.wrappers.TransformReward, gymnasium.Wrapper)"
+        )
+
+
+def _rewarded(id: str, reward: Reward) -> Found:
+    """A native environment whose rewards a function gives."""
+    python = rewarded_by(id, reward)
+
+    def maker(options: Mapping[str, Any]) -> Rewarded:
+        for key, value in options.items():
+            if key != "reward":
+                raise ValueError(f"env.options.{key} = {value!r}: {id} takes no options")
+        return python
+
+    return Found(id, maker=maker, reward=name_of(reward))
+
+
+def rewarded_by(env: AnyEnv, reward: Reward) -> Rewarded:
+    """The native environment of this name, with the rewards of a function."""
+    _check_rewarded(env, reward)
+    return Rewarded(env, reward, name_of(reward))
+
+
+def name_of(function: Any) -> str:
+    """Module and qualified name of a function, or those of an object's class."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def _named(env: str, eval_env: AnyEnv, processes: Processes, manner: Manner) -> Found:
@@ -279,13 +331,24 @@ class _Make:
             raise ValueError(f"{native}; Gymnasium does not know it either: {error}") from error
 
 
-def again(id: str, env: AnyEnv) -> AnyEnv:
-    """The environment that is given, or the one of this name."""
-    if env is not None:
+def again(id: str, env: AnyEnv, options: Mapping[str, Any], reward: Reward | None) -> AnyEnv:
+    """The environment that is given, or the one of this name, with these options."""
+    if env is not None and env != id:
         return env
     if id.startswith(OBJECT):
         raise ValueError(f"the environment was passed as an object ({id}): pass it again, env=...")
+    if reward is None and ":" not in id:
+        _check_given(id, options)
     return id
+
+
+def _check_given(id: str, options: Mapping[str, Any]) -> None:
+    """Nobody gave the reward function of a native environment: there must be none."""
+    if "reward" in options:
+        raise ValueError(
+            f"the rewards in {id} come from the function {options['reward']} (env.options.reward): "
+            "pass it again, reward=..."
+        )
 
 
 def is_native(id: str) -> bool:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from gradwerk import _atari as atari
 from gradwerk import _core
-from gradwerk._atari import PREFIX
-from gradwerk._core import NativeEnvs, Policy
-from gradwerk._environments import GYMNASIUM, AnyEnv, again, is_native
+from gradwerk._core import NativeEnvs, Policy, Rewarded
+from gradwerk._environments import GYMNASIUM, AnyEnv, Reward, again, is_native, rewarded_by
 from gradwerk._rows import value
 from gradwerk._run import AnyPath, Run, policy_of
 
@@ -30,6 +30,7 @@ def record(
     path: AnyPath,
     env: AnyEnv = None,
     *,
+    reward: Reward | None = None,
     episodes: int = 1,
     seed: int = 0,
     deterministic: bool = True,
@@ -47,6 +48,7 @@ def record(
             ``.mp4`` (needs ``imageio`` and ``imageio-ffmpeg``).
         env: where; by default the environment that it was trained on, if that has a name. A
             function must make, or an environment be, one whose ``render_mode`` is ``rgb_array``.
+        reward: the function that gives the rewards, needed if the policy was trained with one.
         episodes: how many, one after another.
         seed: seed of the episodes.
         deterministic: take the most probable actions instead of sampling.
@@ -75,15 +77,13 @@ def record(
             "env.previous_reward), which the environment does not show: `gradwerk play` films "
             "native ones"
         )
-    env = again(policy.env_id, env)
-    if isinstance(env, str) and env.startswith(PREFIX):
-        raise ValueError(
-            f"{env}: the vector environment of Atari games has no pictures to film; pass an "
-            "environment with its preprocessing, env=gymnasium.wrappers.AtariPreprocessing(...)"
-        )
-    stage: Native | Python
-    if isinstance(env, str) and is_native(env):
-        stage = Native(env, policy, seed, side)
+    env = again(policy.env_id, env, policy.env_options, reward)
+    stage: Stage
+    rewarded = None if reward is None else rewarded_by(env, reward)
+    if rewarded is not None or isinstance(env, str) and is_native(env):
+        stage = Native(env, policy, seed, side, rewarded)
+    elif isinstance(env, str) and env.startswith(atari.PREFIX):
+        stage = Atari(env, policy, seed)
     else:
         stage = Python(env, policy, seed)
     fps = stage.fps if fps is None else fps
@@ -113,14 +113,18 @@ class Native:
 
     fps = FPS
 
-    def __init__(self, id: str, policy: Policy, seed: int, side: int) -> None:
-        self.id, self.seed, self.side = id, seed, side
-        limit, self.skip = policy.env_settings(NativeEnvs(id, 1).time_limit)
+    def __init__(
+        self, id: str, policy: Policy, seed: int, side: int, rewarded: Rewarded | None
+    ) -> None:
+        self.id, self.seed, self.side, self.rewarded = id, seed, side, rewarded
+        limit, self.skip = policy.env_settings(NativeEnvs(id, 1, reward=rewarded).time_limit)
         self.limit = limit or policy.longest
 
     def begin(self, episode: int) -> Any:
         """Begin an episode; returns its first observation."""
-        self.envs = NativeEnvs(self.id, 1, self.seed, self.limit, self.skip, episode)
+        self.envs = NativeEnvs(
+            self.id, 1, self.seed, self.limit, self.skip, episode, self.rewarded
+        )
         return self._show(self.envs.reset())
 
     def _show(self, rows: np.ndarray) -> Any:
@@ -220,8 +224,57 @@ class Python:
             self.env.close()
 
 
+class Atari:
+    """A game of ``ale-py``, played as evaluations play it, beside one that goes the same way and
+    shows its whole screen in colour."""
+
+    def __init__(self, id: str, policy: Policy, seed: int) -> None:
+        options = policy.env_options if id == policy.env_id else atari.DEFAULTS
+        self.seen = atari.makers(id, options)[1](1)
+        self.shown = atari.pictures(id, options)(1)
+        self.id, self.first = id, _core.episode_seed(seed, 0) >> 1
+        self.fps = min(atari.FRAMES_PER_SECOND / options["frameskip"], GIF_FPS[1])
+        self.limit = policy.env_settings(None)[0] or policy.longest
+
+    def begin(self, episode: int) -> Any:
+        """Begin an episode; returns its first observation."""
+        # As the copies of a vector environment are seeded, of which an evaluation has one for each.
+        (obs, _), (screen, _) = (env.reset(seed=self.first + episode) for env in self._both())
+        self.screen, self.time = screen[0, 0], 0
+        return obs[0]
+
+    def _both(self) -> tuple[Any, Any]:
+        return self.seen, self.shown
+
+    def mask(self) -> None:
+        """All actions are valid."""
+
+    def step(self, action: Any) -> tuple[Any, float, bool]:
+        """Observation, reward, and whether the episode is over."""
+        actions = np.asarray(action)[None]
+        seen, shown = (env.step(actions) for env in self._both())
+        if any(a[0] != b[0] for a, b in zip(seen[1:4], shown[1:4])):
+            raise RuntimeError(f"{self.id}: two games with the same seed and actions differ")
+        self.screen, self.time = shown[0][0, 0], self.time + 1
+        obs, reward, terminated, truncated, _ = seen
+        over = bool(terminated[0] or truncated[0]) or self.time >= self.limit
+        return obs[0], float(reward[0]), over
+
+    def picture(self) -> np.ndarray:
+        """The screen now."""
+        return np.ascontiguousarray(self.screen)
+
+    def close(self) -> None:
+        """Close both games."""
+        for env in self._both():
+            env.close()
+
+
+Stage = Native | Python | Atari
+
+
 def _play(
-    policy: Policy, stage: Native | Python, episodes: int, deterministic: bool, played: Any
+    policy: Policy, stage: Stage, episodes: int, deterministic: bool, played: Any
 ) -> Iterator[np.ndarray]:
     """Play the episodes and yield a picture of every state."""
     for episode in range(episodes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from gradwerk import _atari as atari
 from gradwerk import _core
 from gradwerk._callbacks import AnyCallback, Hooks, interruptible
 from gradwerk._core import Config, Flag, Policy
-from gradwerk._environments import AnyEnv, Found, Processes, again, find
+from gradwerk._environments import AnyEnv, Found, Processes, Reward, again, find
 from gradwerk._progress import AnyProgress
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ def configure(
         algo = algo.get("kind")
     if algo is None and config is None:
         algo = "ppo"
+    if found.reward is not None:
+        given["env__options"] = {**given.get("env__options", {}), "reward": found.reward}
     _check_number(found, given.get("env__num_envs"))
     file = None if config is None else os.fspath(config)
 
@@ -173,6 +176,7 @@ def train(
     steps: int | None = None,
     seed: int | None = None,
     num_envs: int | None = None,
+    reward: Reward | None = None,
     callback: AnyCallback = None,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
@@ -202,6 +206,10 @@ def train(
         steps: length of the run in environment steps; all schedules end there.
         seed: seed of everything random, environments included.
         num_envs: copies of the environment that are stepped side by side.
+        reward: a function that gives the rewards of a native environment, above all of a model of
+            your own (``*.mjcf.toml``): ``reward(t)`` takes a batch of :class:`Transitions` and
+            returns an array with a number for each. It must be pure: what it returns depends on
+            ``t`` alone.
         callback: a function that is called with a dictionary of numbers after every update, or a
             :class:`Callback`; whatever returns ``False`` stops the run.
         eval_env: where periodic evaluations (``eval__every``) are played, if ``env`` cannot be
@@ -234,7 +242,7 @@ def train(
     Whatever the environment raises arrives as it is, with a note about where.
     """
     processes = Processes(workers, worker_timeout, worker_memory)
-    found = find(env, eval_env, masks, check_bounds, processes)
+    found = find(env, eval_env, masks, check_bounds, processes, reward)
     try:
         resolved = configure(
             found, algo, config, settings, steps=steps, seed=seed, env__num_envs=num_envs
@@ -255,6 +263,7 @@ def resume(
     *,
     steps: int | None = None,
     stop_at: int | None = None,
+    reward: Reward | None = None,
     callback: AnyCallback = None,
     eval_env: AnyEnv = None,
     masks: bool | None = None,
@@ -273,15 +282,19 @@ def resume(
     Args:
         run: the run or its directory.
         env: its environment again, unless it is native or Gymnasium knows its name.
+        reward: its reward function again, if it had one; a warning says if its name is another.
         steps: go on to so many steps instead; schedules hold the value they ended with.
 
     The other arguments are those of :func:`train`.
     """
     run_dir = run.dir if isinstance(run, Run) else Path(run)
     processes = Processes(workers, worker_timeout, worker_memory)
-    found = find(again(_core.env_id(run_dir), env), eval_env, masks, check_bounds, processes)
+    begun = _core.env_options(run_dir)
+    env = again(_core.env_id(run_dir), env, begun, reward)
+    found = find(env, eval_env, masks, check_bounds, processes, reward)
+    _check_reward(found, begun)
     try:
-        found.open(_core.env_options(run_dir))
+        found.open(begun)
         options = _options(None, None, stop_at, None, threads, None)
 
         def go(hooks: Hooks, flag: Flag) -> tuple[str, str]:
@@ -292,11 +305,29 @@ def resume(
         found.close()
 
 
+def _check_reward(found: Found, begun: Mapping[str, Any]) -> None:
+    """A run goes on with the rewards that it began with."""
+    if found.reward is None:
+        return
+    if "reward" not in begun:
+        raise ValueError(
+            f"reward={found.reward}: the run began with {found.id}'s own rewards, expected None"
+        )
+    if begun["reward"] != found.reward:
+        warnings.warn(
+            f"the run began with the rewards of {begun['reward']} and goes on with those of "
+            f"{found.reward}: unless they are the same, so is nothing that follows",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
 def evaluate(
     policy: Policy | Run | AnyPath,
     env: AnyEnv = None,
     episodes: int = 100,
     *,
+    reward: Reward | None = None,
     seed: int = 0,
     deterministic: bool = True,
     masks: bool | None = None,
@@ -316,6 +347,7 @@ def evaluate(
         env: where; by default the environment that it was trained on, if that has a name. Of a
             name, the options (``env.options``) are those of the training.
         episodes: how many.
+        reward: the function that gives the rewards, needed if the policy was trained with one.
         seed: seed of the episodes and of sampled actions.
         deterministic: take the most probable actions instead of sampling.
         masks, check_bounds: as in :func:`train`.
@@ -330,7 +362,8 @@ def evaluate(
     """
     policy = policy_of(policy)
     processes = Processes(workers, worker_timeout, worker_memory)
-    found = find(again(policy.env_id, env), None, masks, check_bounds, processes)
+    env = again(policy.env_id, env, policy.env_options, reward)
+    found = find(env, None, masks, check_bounds, processes, reward)
     flag = Flag()
     asked = {
         "episodes": episodes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gradwerk._core import Trainer as _Trainer
-from gradwerk._environments import AnyEnv, Processes, find
+from gradwerk._environments import AnyEnv, Processes, Reward, find
 from gradwerk._run import Algo, AnyPath, configure
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def make(
     steps: int | None = None,
     seed: int | None = None,
     num_envs: int | None = None,
+    reward: Reward | None = None,
     masks: bool | None = None,
     check_bounds: bool | None = None,
     config: AnyPath | None = None,
@@ -44,7 +45,7 @@ def make(
     The arguments are those of :func:`gradwerk.train`; periodic evaluation is left to you.
     """
     processes = Processes(workers, worker_timeout, worker_memory)
-    found = find(env, None, masks, check_bounds, processes)
+    found = find(env, None, masks, check_bounds, processes, reward)
     resolved = configure(
         found,
         algo,

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from gradwerk._core import NativeEnvs, native_ids
+from gradwerk._environments import Reward, rewarded_by
 from gradwerk._rows import single, value
 
 __all__ = ["NativeVectorEnv", "ids", "make_vec"]
@@ -28,6 +29,7 @@ def make_vec(
     *,
     time_limit: int | None = None,
     frame_skip: int = 1,
+    reward: Reward | None = None,
 ) -> NativeVectorEnv:
     """Copies of a native environment, stepped together in Rust.
 
@@ -37,8 +39,11 @@ def make_vec(
         seed: seed of the episodes, until ``reset(seed=...)`` gives another.
         time_limit: steps after which episodes are truncated; the usual ones by default.
         frame_skip: times that an action is repeated.
+        reward: a function that gives the rewards, as in :func:`gradwerk.train`.
     """
-    return NativeVectorEnv(id, num_envs, seed, time_limit=time_limit, frame_skip=frame_skip)
+    return NativeVectorEnv(
+        id, num_envs, seed, time_limit=time_limit, frame_skip=frame_skip, reward=reward
+    )
 
 
 class NativeVectorEnv(VectorEnv[Any, Any, np.ndarray]):
@@ -56,8 +61,10 @@ class NativeVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         *,
         time_limit: int | None = None,
         frame_skip: int = 1,
+        reward: Reward | None = None,
     ) -> None:
-        self._envs = NativeEnvs(id, num_envs, seed, time_limit, frame_skip)
+        rewarded = None if reward is None else rewarded_by(id, reward)
+        self._envs = NativeEnvs(id, num_envs, seed, time_limit, frame_skip, None, rewarded)
         self._observation = self._envs.observation_space
         self.num_envs = num_envs
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
