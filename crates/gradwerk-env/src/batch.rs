@@ -20,7 +20,8 @@ pub struct EnvBatch<E: Env> {
     action_space: Space,
     /// The picture of every slot, while somebody films.
     pictures: Option<Vec<Option<Scene>>>,
-    facts: Facts,
+    /// `None` where nothing is told, so that a step does not pay for it.
+    facts: Option<Facts>,
 }
 
 /// What the environments tell besides observations.
@@ -36,16 +37,16 @@ struct Facts {
 }
 
 impl Facts {
-    fn new(list: &[Fact], n: usize) -> Self {
+    fn new(list: &[Fact], n: usize) -> Option<Self> {
         let width = list.iter().map(|fact| fact.len).sum();
         let numbers = vec![0.0; n * width];
-        Self {
+        (width > 0).then(|| Self {
             list: list.to_vec(),
             width,
             now: numbers.clone(),
             before: numbers.clone(),
             after: numbers,
-        }
+        })
     }
 
     /// A slot stands at the start of an episode, or in a state that was restored.
@@ -221,7 +222,9 @@ impl<E: Env> VecEnv for EnvBatch<E> {
         assert_eq!(obs.len(), self.slots.len() * d, "obs is [n, {d}]");
         for (i, slot) in self.slots.iter_mut().enumerate() {
             slot.start(&self.rules, i, slot.episode, &mut obs[i * d..(i + 1) * d]);
-            self.facts.begin(i, &slot.env);
+            if let Some(facts) = &mut self.facts {
+                facts.begin(i, &slot.env);
+            }
             shoot(&mut self.pictures, i, &slot.env);
         }
     }
@@ -235,12 +238,16 @@ impl<E: Env> VecEnv for EnvBatch<E> {
             let row = i * d..(i + 1) * d;
             let obs = &mut rows.obs[row.clone()];
             let step = slot.advance(rules, action, obs);
-            self.facts.follow(i, &slot.env);
+            if let Some(facts) = &mut self.facts {
+                facts.follow(i, &slot.env);
+            }
             shoot(&mut self.pictures, i, &slot.env);
             if step.end.is_end() {
                 rows.final_obs[row].copy_from_slice(obs);
                 slot.start(rules, i, slot.episode + 1, obs);
-                self.facts.begin(i, &slot.env);
+                if let Some(facts) = &mut self.facts {
+                    facts.begin(i, &slot.env);
+                }
             }
             rows.reward[i] = step.reward;
             rows.end[i] = step.end;
@@ -248,11 +255,11 @@ impl<E: Env> VecEnv for EnvBatch<E> {
     }
 
     fn facts(&self) -> &[Fact] {
-        &self.facts.list
+        self.facts.as_ref().map_or(&[], |facts| &facts.list)
     }
 
     fn told(&self) -> [&[f64]; 2] {
-        [&self.facts.before, &self.facts.after]
+        self.facts.as_ref().map_or([&[]; 2], |facts| [&facts.before, &facts.after])
     }
 
     fn film(&mut self) {
@@ -278,8 +285,9 @@ impl<E: Env> VecEnv for EnvBatch<E> {
             self.restored(i, state, &obs[i * d..(i + 1) * d]).map_err(|e| state.refused(i, &e))
         });
         self.slots = restored.collect::<Result<_, _>>()?;
-        let slots = self.slots.iter().enumerate();
-        slots.for_each(|(i, slot)| self.facts.begin(i, &slot.env));
+        if let Some(facts) = &mut self.facts {
+            self.slots.iter().enumerate().for_each(|(i, slot)| facts.begin(i, &slot.env));
+        }
         Ok(())
     }
 }
