@@ -7,21 +7,25 @@ use gradwerk::loss::{PolicyRows, Surrogate, ValueLoss, ValueRows, value_gradient
 use gradwerk_env::Space;
 use gradwerk_math::{Purpose, Stream};
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const TILE: usize = 64;
 
+/// How long a repetition lasts.
+const SPAN: Duration = Duration::from_millis(20);
+
 /// Best of seven repetitions: the machine is shared, and noise only adds.
 fn report(what: &str, rows: usize, mut f: impl FnMut()) {
-    let rounds = 2_000_000 / rows;
-    let best = (0..7)
-        .map(|_| {
-            let start = Instant::now();
-            (0..rounds).for_each(|_| f());
-            start.elapsed().as_secs_f64()
-        })
-        .fold(f64::INFINITY, f64::min);
-    println!("{what:<44} {:6.1} ns/row", best * 1e9 / (rounds * rows) as f64);
+    let mut rate = || {
+        let (start, mut rounds) = (Instant::now(), 0);
+        while start.elapsed() < SPAN {
+            f();
+            rounds += 1;
+        }
+        start.elapsed().as_secs_f64() / f64::from(rounds)
+    };
+    let best = (0..7).map(|_| rate()).fold(f64::INFINITY, f64::min);
+    println!("{what:<44} {:6.1} ns/row", best * 1e9 / rows as f64);
 }
 
 /// Head outputs of a tile; those that are free parameters are the same in every row, as in training.
