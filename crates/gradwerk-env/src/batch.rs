@@ -38,7 +38,7 @@ struct Facts {
 
 impl Facts {
     fn new(list: &[Fact], n: usize) -> Option<Self> {
-        let width = list.iter().map(|fact| fact.len).sum();
+        let width = Fact::width(list);
         let numbers = vec![0.0; n * width];
         (width > 0).then(|| Self {
             list: list.to_vec(),

@@ -52,6 +52,13 @@ pub struct Fact {
     pub len: usize,
 }
 
+impl Fact {
+    /// Numbers of all of them.
+    pub fn width(facts: &[Self]) -> usize {
+        facts.iter().map(|fact| fact.len).sum()
+    }
+}
+
 /// What is wrong with an environment, its settings or a state that it was to restore.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -229,7 +229,7 @@ pub struct MujocoEnv<R> {
 impl<R: Rules> MujocoEnv<R> {
     fn new(loaded: &Arc<Loaded<R>>, engine: &Arc<Engine>) -> Self {
         let zeros = vec![0.0; loaded.rules.coordinates()];
-        let facts = vec![0.0; loaded.rules.facts().iter().map(|fact| fact.len).sum()];
+        let facts = vec![0.0; Fact::width(loaded.rules.facts())];
         let (loaded, sim) = (loaded.clone(), Simulation::on(engine));
         Self { loaded, sim, coordinates: zeros.clone(), velocities: zeros, facts }
     }

@@ -467,15 +467,6 @@ fn plan(config: &Config, time_limit: Option<u32>) -> Result<Plan, Error> {
     })
 }
 
-/// `(first, count)` of at most `threads` shards that differ by at most one environment.
-fn shard_sizes(n: usize, threads: usize) -> impl Iterator<Item = (usize, usize)> {
-    let shards = threads.min(n);
-    (0..shards).map(move |s| {
-        let first = s * n / shards;
-        (first, (s + 1) * n / shards - first)
-    })
-}
-
 mod save;
 mod size;
 mod source;

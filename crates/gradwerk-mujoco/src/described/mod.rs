@@ -41,8 +41,7 @@ static KNOWN: Mutex<Vec<&'static DescribedFactory>> = Mutex::new(Vec::new());
 
 fn load(id: &str) -> Result<&'static dyn EnvFactory, FindError> {
     let found = open(id)?;
-    let root = tree::parse(&tree::read(id)?, id).map_err(|fault| FileError::at(id, fault))?;
-    read::need_reward(&root, &found.loaded.rules).map_err(|fault| FileError::at(id, fault))?;
+    read::need_reward(&found.loaded.rules).map_err(|fault| FileError::at(id, fault))?;
     Ok(found)
 }
 

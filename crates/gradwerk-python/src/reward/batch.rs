@@ -78,7 +78,7 @@ impl RewardedBatch {
         let (d, (wd, wc)) = (self.observation_space().width(), self.action_space().action_widths());
         let facts = self.inner.facts();
         let told = self.inner.told();
-        let width = facts.iter().map(|fact| fact.len).sum();
+        let width = Fact::width(facts);
         let after = |i: usize| if rows.end[i].is_end() { &rows.final_obs } else { &rows.obs };
         let next: Vec<f32> =
             slots.iter().flat_map(|&i| &after(i)[i * d..(i + 1) * d]).copied().collect();

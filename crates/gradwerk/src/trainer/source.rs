@@ -10,7 +10,7 @@ use crate::recording::{Recording, Replay};
 use crate::rollout::Rollout;
 use crate::run::state::State;
 use crate::trainer::save::{load_envs, save_envs};
-use gradwerk_env::{Batching, EnvFactory, EpisodeKeys};
+use gradwerk_env::{EnvFactory, EpisodeKeys};
 use gradwerk_math::{Kernel, Pool};
 use std::path::Path;
 
@@ -59,8 +59,8 @@ impl Source {
         let settings = config.env_settings(env.default_time_limit());
         let plan = super::plan(config, settings.time_limit)?.with_resets(env.has_reset_rows());
         size::check(config, model, plan)?;
-        let batches = if env.batching() == Batching::Free { threads } else { 1 };
-        let shards = super::shard_sizes(config.env.num_envs, batches)
+        let shards = env.batching().shards(config.env.num_envs, threads);
+        let shards = shards
             .map(|(first, count)| {
                 let keys = EpisodeKeys::Training { first: first as u64 };
                 let batch = env.make(config.seed, keys, count, &settings);

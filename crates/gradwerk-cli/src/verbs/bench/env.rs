@@ -3,7 +3,7 @@
 use super::Work;
 use super::measure::{Clock, Measured};
 use gradwerk::{Error, Pool};
-use gradwerk_env::{Actions, Batching, End, EnvFactory, EpisodeKeys, StepRows, VecEnv, mask};
+use gradwerk_env::{Actions, End, EnvFactory, EpisodeKeys, StepRows, VecEnv, mask};
 use gradwerk_math::{Purpose, Stream};
 
 const COPIES: usize = 1024;
@@ -30,10 +30,9 @@ pub fn is_ready(work: &Work) -> bool {
 /// Every thread steps its own copies, as in training.
 fn step(factory: &dyn EnvFactory, clock: &Clock, threads: usize) -> Result<Vec<Measured>, Error> {
     factory.ready()?;
-    let batches = if factory.batching() == Batching::Free { threads.min(COPIES) } else { 1 };
-    let first = |b: usize| b * COPIES / batches;
+    let shards = factory.batching().shards(COPIES, threads);
     let mut batches: Vec<Batch> =
-        (0..batches).map(|b| Batch::new(factory, first(b), first(b + 1) - first(b))).collect();
+        shards.map(|(first, copies)| Batch::new(factory, first, copies)).collect();
     let pool = Pool::new(threads);
     let rates = clock.rates(|| {
         pool.for_each(&mut batches, |_, batch| batch.step());
