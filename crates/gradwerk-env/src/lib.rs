@@ -75,6 +75,7 @@ pub mod env;
 pub mod exact_gaussian;
 pub mod fingerprint;
 pub mod finite;
+pub mod forward;
 pub mod games;
 pub mod grid;
 pub mod hybrid;

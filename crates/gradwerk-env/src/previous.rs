@@ -1,7 +1,6 @@
 //! The previous action and reward as part of the observation: all that a policy without memory
 //! needs to know of what it did.
 
-use crate::picture::Scene;
 use crate::probe::ProbeSolution;
 use crate::{
     Actions, Batching, EnvError, EnvFactory, EnvSettings, EpisodeKeys, Mdp, SlotState, Space,
@@ -54,15 +53,8 @@ impl<'a> WithPrevious<'a> {
 }
 
 impl EnvFactory for WithPrevious<'_> {
-    fn id(&self) -> &str {
-        self.env.id()
-    }
-    fn summary(&self) -> &str {
-        self.env.summary()
-    }
-    fn default_time_limit(&self) -> Option<u32> {
-        self.env.default_time_limit()
-    }
+    crate::forward_factory!();
+
     fn solved_at(&self) -> Option<f64> {
         self.env.solved_at()
     }
@@ -70,26 +62,8 @@ impl EnvFactory for WithPrevious<'_> {
         let own = self.env.observation_space();
         if self.adds() { self.space(own, &self.env.action_space()) } else { own }
     }
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
-    fn has_masks(&self) -> bool {
-        self.env.has_masks()
-    }
     fn batching(&self) -> Batching {
         self.env.batching()
-    }
-    fn has_reset_rows(&self) -> bool {
-        self.env.has_reset_rows()
-    }
-    fn exact_resume(&self) -> bool {
-        self.env.exact_resume()
-    }
-    fn ready(&self) -> Result<(), EnvError> {
-        self.env.ready()
-    }
-    fn simulator(&self) -> Option<String> {
-        self.env.simulator()
     }
     fn takes_options(&self) -> bool {
         self.env.takes_options()
@@ -205,31 +179,14 @@ impl PreviousBatch {
 }
 
 impl VecEnv for PreviousBatch {
-    fn num_envs(&self) -> usize {
-        self.inner.num_envs()
-    }
+    crate::forward_batch!();
+
     fn observation_space(&self) -> &Space {
         &self.space
     }
-    fn action_space(&self) -> &Space {
-        self.inner.action_space()
-    }
-    fn mask_width(&self) -> usize {
-        self.inner.mask_width()
-    }
-    fn masks(&self, mask: &mut [bool]) {
-        self.inner.masks(mask);
-    }
-
     fn reset(&mut self, obs: &mut [f32]) {
         self.inner.reset(&mut self.obs);
         (0..self.num_envs()).for_each(|i| self.begin(i, obs));
-    }
-    fn resetting(&self) -> &[bool] {
-        self.inner.resetting()
-    }
-    fn lost(&self) -> &[bool] {
-        self.inner.lost()
     }
     fn begin_round(&mut self, obs: &mut [f32]) {
         self.inner.begin_round(&mut self.obs);
@@ -261,22 +218,6 @@ impl VecEnv for PreviousBatch {
     fn take_failure(&mut self) -> Option<EnvError> {
         self.inner.take_failure()
     }
-    fn restores(&self) -> bool {
-        self.inner.restores()
-    }
-    fn film(&mut self) {
-        self.inner.film();
-    }
-    fn picture(&self, i: usize) -> Option<&Scene> {
-        self.inner.picture(i)
-    }
-    fn action_names(&self) -> &'static [&'static str] {
-        self.inner.action_names()
-    }
-    fn save(&self) -> Vec<SlotState> {
-        self.inner.save()
-    }
-
     fn load(&mut self, slots: &[SlotState], obs: &[f32]) -> Result<(), EnvError> {
         let (own, width) = self.widths;
         let rows = obs.chunks(width).flat_map(|row| &row[..own.min(row.len())]);

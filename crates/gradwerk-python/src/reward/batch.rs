@@ -3,7 +3,6 @@
 use super::function::Function;
 use super::transitions::{Columns, Transitions};
 use crate::codec::{ActionRows, Codec};
-use gradwerk_env::picture::Scene;
 use gradwerk_env::{Actions, End, EnvError, EpisodeKeys, Fact, SlotState, Space, StepRows, VecEnv};
 use pyo3::exceptions::PyFloatingPointError;
 use pyo3::prelude::*;
@@ -141,22 +140,11 @@ fn of_rows<T: Copy>(entries: &[T], width: usize, rows: &[usize]) -> Vec<T> {
 }
 
 impl VecEnv for RewardedBatch {
-    fn num_envs(&self) -> usize {
-        self.inner.num_envs()
-    }
+    gradwerk_env::forward_batch!();
+
     fn observation_space(&self) -> &Space {
         self.inner.observation_space()
     }
-    fn action_space(&self) -> &Space {
-        self.inner.action_space()
-    }
-    fn mask_width(&self) -> usize {
-        self.inner.mask_width()
-    }
-    fn masks(&self, mask: &mut [bool]) {
-        self.inner.masks(mask);
-    }
-
     fn reset(&mut self, obs: &mut [f32]) {
         self.inner.reset(obs);
         self.obs.copy_from_slice(obs);
@@ -176,28 +164,6 @@ impl VecEnv for RewardedBatch {
     fn take_failure(&mut self) -> Option<EnvError> {
         self.failed.take().or_else(|| self.inner.take_failure())
     }
-    fn restores(&self) -> bool {
-        self.inner.restores()
-    }
-    fn facts(&self) -> &[Fact] {
-        self.inner.facts()
-    }
-    fn told(&self) -> [&[f64]; 2] {
-        self.inner.told()
-    }
-    fn film(&mut self) {
-        self.inner.film();
-    }
-    fn picture(&self, i: usize) -> Option<&Scene> {
-        self.inner.picture(i)
-    }
-    fn action_names(&self) -> &'static [&'static str] {
-        self.inner.action_names()
-    }
-    fn save(&self) -> Vec<SlotState> {
-        self.inner.save()
-    }
-
     fn load(&mut self, slots: &[SlotState], obs: &[f32]) -> Result<(), EnvError> {
         self.inner.load(slots, obs)?;
         self.obs.copy_from_slice(obs);

@@ -75,15 +75,8 @@ impl Rewarded {
 }
 
 impl EnvFactory for Rewarded {
-    fn id(&self) -> &str {
-        self.env.id()
-    }
-    fn summary(&self) -> &str {
-        self.env.summary()
-    }
-    fn default_time_limit(&self) -> Option<u32> {
-        self.env.default_time_limit()
-    }
+    gradwerk_env::forward_factory!();
+
     /// What a file says is about whichever reward; a known task is solved by its own.
     fn solved_at(&self) -> Option<f64> {
         self.env.solved_at().filter(|_| registry::is_file(self.env.id()))
@@ -91,17 +84,8 @@ impl EnvFactory for Rewarded {
     fn observation_space(&self) -> Space {
         self.env.observation_space()
     }
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
-    fn has_masks(&self) -> bool {
-        self.env.has_masks()
-    }
     fn batching(&self) -> Batching {
         Batching::Whole { evaluation: EVALUATION }
-    }
-    fn simulator(&self) -> Option<String> {
-        self.env.simulator()
     }
     /// The name of the function is one.
     fn takes_options(&self) -> bool {

@@ -59,8 +59,9 @@ impl Source {
         let settings = config.env_settings(env.default_time_limit());
         let plan = super::plan(config, settings.time_limit)?.with_resets(env.has_reset_rows());
         size::check(config, model, plan)?;
-        let shards = env.batching().shards(config.env.num_envs, threads);
-        let shards = shards
+        let shards = env
+            .batching()
+            .shards(config.env.num_envs, threads)
             .map(|(first, count)| {
                 let keys = EpisodeKeys::Training { first: first as u64 };
                 let batch = env.make(config.seed, keys, count, &settings);
