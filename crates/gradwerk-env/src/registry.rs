@@ -67,7 +67,7 @@ pub enum Batching {
 impl Batching {
     /// `(first, count)` of the batches that `n` slots are cut into for so many threads: at most
     /// one for each, and their sizes differ by at most one.
-    pub fn shards(self, n: usize, threads: usize) -> impl Iterator<Item = (usize, usize)> {
+    pub fn shards(self, n: usize, threads: usize) -> impl ExactSizeIterator<Item = (usize, usize)> {
         let shards = if self == Self::Free { threads.min(n) } else { 1 };
         (0..shards).map(move |s| {
             let first = s * n / shards;

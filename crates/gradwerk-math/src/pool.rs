@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 /// How long a worker waits awake: about as long as waking it would take.
 const SPIN: Duration = Duration::from_micros(40);
 
+/// How long before its work a worker should be woken ([`Pool::rouse`]): a processor that has had
+/// nothing to do for long may sleep itself, a virtual one even give its place away.
+pub const WAKING: Duration = Duration::from_millis(1);
+
 /// One loop, with its types erased.
 #[derive(Clone, Copy)]
 struct Work {
@@ -34,6 +38,8 @@ struct Shared {
     work: UnsafeCell<Work>,
     next: AtomicUsize,
     stop: AtomicBool,
+    /// Whether a loop will come soon, so that nobody should go to sleep.
+    expected: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -72,6 +78,11 @@ impl Shared {
         }
     }
 
+    /// How long to wait awake.
+    fn patience(&self) -> Duration {
+        if self.expected.load(Ordering::SeqCst) { WAKING * 3 } else { SPIN }
+    }
+
     /// Enter the loop that is open, if it is not the one of phase `seen`.
     fn enter(&self, seen: u64) -> Option<(u64, Work)> {
         let gate = self.gate.load(Ordering::SeqCst);
@@ -102,7 +113,7 @@ fn work(shared: &Shared, asleep: &AtomicBool) {
             shared.run(work);
             shared.gate.fetch_sub(1, Ordering::Release);
             idle = Instant::now();
-        } else if idle.elapsed() < SPIN {
+        } else if idle.elapsed() < shared.patience() {
             std::hint::spin_loop();
         } else {
             sleep(shared, asleep, seen);
@@ -153,6 +164,7 @@ impl Pool {
             work: UnsafeCell::new(idle),
             next: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
+            expected: AtomicBool::new(false),
             panic: Mutex::new(None),
         });
         let workers = (1..threads).map(|_| spawn(&shared)).collect();
@@ -188,11 +200,19 @@ impl Pool {
         }
     }
 
+    /// A loop will come within about [`WAKING`]: wake those who sleep, and let them wait awake for
+    /// it, though not much longer.
+    pub fn rouse(&self) {
+        self.shared.expected.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
     /// Let the workers in, and take part.
     fn open(&self, work: Work) {
         // SAFETY: the gate is closed and empty, and `busy` keeps other callers out.
         unsafe { *self.shared.work.get() = work };
         self.shared.next.store(0, Ordering::Relaxed);
+        self.shared.expected.store(false, Ordering::SeqCst);
         self.shared.gate.fetch_add(PHASE, Ordering::SeqCst);
         self.wake();
         self.shared.run(work);
@@ -296,6 +316,32 @@ mod tests {
             pool.for_each(&mut items, |i, x| *x = i);
             assert_eq!(items, [0, 1, 2, 3, 4, 5, 6, 7]);
         }
+    }
+
+    #[test]
+    fn roused_workers_wait_awake_and_then_sleep_again() {
+        let pool = Pool::new(3);
+        let asleep = |expected: bool| {
+            let since = Instant::now();
+            while pool.workers.iter().any(|w| w.asleep.load(Ordering::SeqCst) != expected) {
+                // A worker that was about to sleep may have missed the first call.
+                if !expected {
+                    pool.rouse();
+                }
+                assert!(since.elapsed() < Duration::from_secs(60), "asleep: {}", !expected);
+                thread::yield_now();
+            }
+        };
+        for _ in 0..20 {
+            asleep(true);
+            asleep(false);
+            let mut items = [0; 8];
+            pool.for_each(&mut items, |i, x| *x = i);
+            assert_eq!(items, [0, 1, 2, 3, 4, 5, 6, 7]);
+        }
+        // Nobody waits for ever for a loop that does not come.
+        pool.rouse();
+        asleep(true);
     }
 
     #[test]

@@ -130,6 +130,12 @@ impl<E: Engine> ActorCritic<E> {
         self.value.is_some()
     }
 
+    /// Whether policy and value function read the features of a trunk that has parameters.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.has_value() && self.learned_trunk().is_some()
+    }
+
     /// The part of theta that is the policy's own (without the trunk).
     #[must_use]
     pub fn policy_range(&self) -> std::ops::Range<usize> {

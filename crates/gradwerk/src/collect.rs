@@ -7,12 +7,13 @@
 use crate::Error;
 use crate::dist::{Distribution, MAX_ROWS, Widths};
 use crate::encode::Encoder;
-use crate::model::{Inference, Model, Weights};
+use crate::model::{Lanes, Model, Weights};
 use crate::normalize::ObsMap;
 use crate::rollout::{Inputs, Rollout};
 use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, mask, vec_env::SlotState};
-use gradwerk_math::{Kernel, Purpose, Stream};
+use gradwerk_math::{Kernel, Pool, Purpose, Stream, WAKING};
 use std::ops::Range;
+use std::time::Instant;
 
 /// How much a rollout takes from each environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub struct Context<'a> {
     pub seed: u64,
     /// How much to collect.
     pub plan: Plan,
+    /// Threads that help with the networks of a shard that has several lanes.
+    pub pool: &'a Pool,
 }
 
 /// A contiguous range of environments and everything needed to roll them out.
@@ -106,7 +109,7 @@ pub struct Shard {
     work: Vec<f32>,
     /// Of the actions of up to [`MAX_ROWS`] environments.
     streams: Vec<Stream>,
-    inference: Inference<f32>,
+    lanes: Lanes<f32>,
     /// What the networks remember of each environment's episode, `[n, memory_width]`.
     memory: Vec<f32>,
     /// Raw observations before the current one, `[n, frames - 1, d]`: what was seen of another
@@ -136,14 +139,15 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Environments `first..first + env.num_envs()`, at their first episodes' starts.
+    /// Environments `first..first + env.num_envs()`, at their first episodes' starts. The
+    /// networks' rows are divided over so many `lanes` (1 where shards run side by side).
     #[must_use]
     pub fn new(
         first: usize,
         env: Box<dyn VecEnv>,
         model: &Model<f32>,
         plan: Plan,
-        kernel: Kernel,
+        (kernel, lanes): (Kernel, usize),
     ) -> Self {
         let (n, raw) = (env.num_envs(), model.encoder.raw_width());
         let (d, pixels) = (model.frame.numbers(), model.frame.pixels());
@@ -174,7 +178,7 @@ impl Shard {
             heads: vec![0.0; n * model.head_width()],
             work: vec![0.0; n * model.head_width()],
             streams: Vec::with_capacity(n.min(MAX_ROWS)),
-            inference: Inference::new(model, kernel),
+            lanes: Lanes::new(model, kernel, lanes),
             memory: vec![0.0; n * memory],
             earlier: vec![0.0; n * (frames - 1) * raw],
             boot_obs: Vec::with_capacity(boots * frames * d),
@@ -220,16 +224,27 @@ impl Shard {
             self.check(i, obs, 0.0)?;
         }
         self.show_earlier(ctx.obs_map);
-        let mut t = 0;
+        let (mut t, begun) = (0, Instant::now());
         while self.goes_on(ctx.plan, t) {
             self.find_live();
             self.act(ctx, t)?;
             self.step(ctx, t)?;
             t += 1;
+            self.announce(ctx, t, begun);
         }
         self.rollout.set_len(t);
         self.evaluate(ctx);
         Ok(())
+    }
+
+    /// The other threads have slept while one stepped the environments, and are needed when the
+    /// last of its rows is there.
+    fn announce(&self, ctx: &Context<'_>, t: usize, begun: Instant) {
+        let Plan::Steps(steps) = ctx.plan else { return };
+        let left = || begun.elapsed().mul_f64((steps - t) as f64 / t as f64);
+        if self.lanes.are_several() && left() < WAKING {
+            ctx.pool.rouse();
+        }
     }
 
     fn begin(&mut self, plan: Plan) {
@@ -303,21 +318,16 @@ impl Shard {
         }
     }
 
-    /// Ask the policy; and a memory, which goes on with every step, for the values as well.
+    /// Ask the policy, and for the values as well if that is the time for it.
     fn infer(&mut self, ctx: &Context<'_>, t: usize) {
         let rows = t * self.rollout.n..(t + 1) * self.rollout.n;
         let r = &mut self.rollout;
-        if r.memory_width == 0 {
-            let seen = r.inputs(rows);
-            self.inference.policy(ctx.model, ctx.weights, seen, &mut [], &mut self.heads);
-            return;
-        }
         let before = rows.start * r.memory_width..rows.end * r.memory_width;
         r.memory[before].copy_from_slice(&self.memory);
         let mut value = std::mem::take(&mut r.value);
-        let out = (&mut self.heads[..], &mut value[rows.clone()]);
-        let seen = r.inputs(rows);
-        self.inference.both(ctx.model, ctx.weights, seen, &mut self.memory, out);
+        let v = if ctx.model.evaluates_with_policy() { rows.clone() } else { 0..0 };
+        let (seen, out) = (r.inputs(rows), (&mut self.heads[..], &mut value[v]));
+        self.lanes.run(ctx.pool, (ctx.model, ctx.weights), seen, &mut self.memory, out);
         self.rollout.value = value;
     }
 
@@ -513,10 +523,10 @@ impl Shard {
             return;
         }
         let (t, n) = (self.rollout.t, self.rollout.n);
-        if self.rollout.memory_width == 0 {
-            self.value_rows(ctx, ValueOf::Rollout);
-        } else {
+        if ctx.model.evaluates_with_policy() {
             to_values(ctx, &mut self.rollout.value);
+        } else {
+            self.value_rows(ctx, ValueOf::Rollout);
         }
         let finals = self.boot_row.len();
         for i in 0..n {
@@ -547,7 +557,8 @@ impl Shard {
                 (seen, &mut self.boot_memory[..])
             }
         };
-        self.inference.value(ctx.model, ctx.weights, obs, memory, &mut value);
+        let out = (&mut [][..], &mut value[..]);
+        self.lanes.run(ctx.pool, (ctx.model, ctx.weights), obs, memory, out);
         to_values(ctx, &mut value);
         match of {
             ValueOf::Rollout => self.rollout.value = value,

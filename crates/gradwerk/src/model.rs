@@ -1,5 +1,9 @@
 //! The agent as a function: head outputs `y = f_theta(s)` of the policy and the value `V(s)`.
 
+mod lanes;
+
+pub use lanes::Lanes;
+
 use crate::Error;
 use crate::config::{Config, Invalid, in_section};
 use crate::dist::{AnyDist, Distribution, Widths};
@@ -183,6 +187,13 @@ impl<E: Engine> Model<E> {
         self.net.has_value()
     }
 
+    /// Whether values are best asked for when the policy is: they read the same features, or go on
+    /// from a memory.
+    #[must_use]
+    pub fn evaluates_with_policy(&self) -> bool {
+        self.has_critic() && (self.net.is_shared() || self.memory_width() > 0)
+    }
+
     /// Write the continuous part of an action as the environment takes it: what the distribution
     /// makes of a sample, clipped to the space.
     pub fn to_space(&self, sample: &[f32], action: &mut [f32]) {
@@ -323,6 +334,23 @@ impl<E: Engine> Inference<E> {
             let v = &mut v[tile * values..][..rows.count * values];
             net.forward(kernel, params, x, rows, memory, cache, y, v);
         });
+    }
+
+    /// What is asked for: policy outputs, values, or both; the other is empty. A memory that both
+    /// have goes on for both.
+    pub fn ask<'a>(
+        &mut self,
+        model: &Model<E>,
+        weights: &Weights<E>,
+        obs: impl Into<Inputs<'a, E>>,
+        memory: &mut [E],
+        (y, v): (&mut [E], &mut [E]),
+    ) {
+        match (y.is_empty(), v.is_empty()) {
+            (true, _) => self.value(model, weights, obs, memory, v),
+            (false, true) => self.policy(model, weights, obs, memory, y),
+            (false, false) => self.both(model, weights, obs, memory, (y, v)),
+        }
     }
 
     /// Run `forward(x, first row, rows, memory, cache)` tile by tile.

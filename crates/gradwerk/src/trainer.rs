@@ -249,6 +249,7 @@ impl Trainer {
             value_map: self.normalizers.value_map(),
             seed: self.config.seed,
             plan: self.source.plan(),
+            pool: &self.pool,
         };
         self.source.sample(&ctx, &self.pool, &mut self.rollout)?;
         self.count();

@@ -16,7 +16,7 @@ use gradwerk::rollout::Rollout;
 use gradwerk::schedule::Schedule;
 use gradwerk::{Runtime, Trainer};
 use gradwerk_env::{End, EpisodeKeys};
-use gradwerk_math::{Buffer, Kernel};
+use gradwerk_math::{Buffer, Kernel, Pool};
 use gradwerk_nn::NetworkConfig;
 
 const ENV: &str = "probe/truncation-chain";
@@ -74,7 +74,7 @@ impl Harness {
         let weights = Weights::new(&model, Buffer::zeros(model.layout().len()), Kernel::Portable);
         let settings = config.env_settings(env.default_time_limit());
         let batch = env.make(config.seed, EpisodeKeys::Training { first: 0 }, N, &settings);
-        let shard = Shard::new(0, batch, &model, Plan::Steps(T), Kernel::Portable);
+        let shard = Shard::new(0, batch, &model, Plan::Steps(T), (Kernel::Portable, 1));
         Self { config, model, weights, shard }
     }
 
@@ -123,6 +123,7 @@ impl Harness {
             value_map: (0.0, 1.0),
             seed: self.config.seed,
             plan: Plan::Steps(T),
+            pool: &Pool::new(1),
         };
         self.shard.collect(&ctx);
         assert!(self.shard.error.is_none());

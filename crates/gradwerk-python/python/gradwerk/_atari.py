@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-#: The preset of all games is the one that was tuned on this.
-PRESET = "ALE/Pong-v5"
+#: A game without a preset of its own has the one of this.
+PRESET = "ALE/Breakout-v5"
 
 #: How the names of games begin.
 PREFIX = "ALE/"

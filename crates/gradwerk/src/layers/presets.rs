@@ -75,6 +75,7 @@ pub static PRESETS: &[Preset] = embedded! { "":
     "Hopper-v5-ppo",
     "Walker2d-v5-ppo",
     "InvertedPendulum-v5-ppo",
+    "ALE-Breakout-v5-ppo",
     "ALE-Pong-v5-ppo",
     "InvertedDoublePendulum-v5-ppo",
     "Swimmer-v5-ppo",

@@ -59,13 +59,13 @@ impl Source {
         let settings = config.env_settings(env.default_time_limit());
         let plan = super::plan(config, settings.time_limit)?.with_resets(env.has_reset_rows());
         size::check(config, model, plan)?;
-        let shards = env
-            .batching()
-            .shards(config.env.num_envs, threads)
+        let ranges = env.batching().shards(config.env.num_envs, threads);
+        let lanes = if ranges.len() == 1 { threads } else { 1 };
+        let shards = ranges
             .map(|(first, count)| {
                 let keys = EpisodeKeys::Training { first: first as u64 };
                 let batch = env.make(config.seed, keys, count, &settings);
-                let mut shard = Shard::new(first, batch, model, plan, kernel);
+                let mut shard = Shard::new(first, batch, model, plan, (kernel, lanes));
                 shard.check_env()?;
                 Ok(shard)
             })

@@ -17,7 +17,7 @@ use crate::rollout::Rollout;
 use gradwerk_env::finite::MdpEnv;
 use gradwerk_env::registry::custom;
 use gradwerk_env::{Action, Env, EnvFactory, EnvSettings, EpisodeKeys, Space, Step};
-use gradwerk_math::Stream;
+use gradwerk_math::{Pool, Stream};
 use std::sync::Arc;
 
 /// Environments that are stepped side by side, where the size of the batch is a multiple.
@@ -99,7 +99,7 @@ impl Sampler {
         let env = factory.make(SEED, EpisodeKeys::Training { first: 0 }, envs, &settings);
         let plan = Plan::Episodes { quota: episodes / envs, longest: limit as usize };
         let learner = &engine.learner;
-        let shard = Shard::new(0, env, &learner.model, plan, learner.kernel());
+        let shard = Shard::new(0, env, &learner.model, plan, (learner.kernel(), 1));
         Self { shard, plan, obs_map: ObsMap::new(learner.model.frame.numbers(), None, 10.0) }
     }
 
@@ -112,6 +112,7 @@ impl Sampler {
             value_map: (0.0, 1.0),
             seed: SEED,
             plan: self.plan,
+            pool: &Pool::new(1),
         };
         self.shard.collect(&ctx);
         self.shard.error.take().map_or(Ok(()), Err)

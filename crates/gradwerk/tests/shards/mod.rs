@@ -5,7 +5,7 @@ use gradwerk::collect::{Context, Plan, Shard};
 use gradwerk::model::{Model, Weights};
 use gradwerk::normalize::{Moments, ObsMap};
 use gradwerk_env::{EnvFactory, EnvSettings, EpisodeKeys};
-use gradwerk_math::Kernel;
+use gradwerk_math::{Kernel, Pool};
 
 /// A policy that acts on what it sees, and one that remembers.
 pub fn configs() -> [Config; 2] {
@@ -26,7 +26,7 @@ pub fn collect(
         Model::build(config, &env.observation_space(), &env.action_space()).unwrap();
     let weights = Weights::new(&model, model.init(3), Kernel::Portable);
     let batch = env.make(3, EpisodeKeys::Training { first: 0 }, n, settings);
-    let mut shard = Shard::new(0, batch, &model, plan, Kernel::Portable);
+    let mut shard = Shard::new(0, batch, &model, plan, (Kernel::Portable, 1));
     let width = model.frame.numbers();
     let obs_map = ObsMap::new(width, Some(&Moments::new(width)), 10.0);
     shard.collect(&Context {
@@ -36,6 +36,7 @@ pub fn collect(
         value_map: (0.0, 1.0),
         seed: 3,
         plan,
+        pool: &Pool::new(1),
     });
     assert!(shard.error.is_none(), "{:?}", shard.error);
     (model, shard)
