@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 
 import gradwerk as gw
-from scores import RESULTS, ROOT, cpu, gradwerk_text
+from scores import RESULTS, ROOT, cpu, gradwerk_text, time_to
 
 EPISODES = 100
 RUNS = ROOT / "runs/benchmark-atari"
@@ -40,11 +40,6 @@ def updates(run: Path) -> list[dict]:
     return [row for row in rows if row.get("mean_return_100") is not None]
 
 
-def reached(rows: list[dict], score: float) -> dict | None:
-    """The first update with this mean return of 100 training games."""
-    return next((row for row in rows if row["episodes"] >= 100 and row["mean_return_100"] >= score), None)
-
-
 def trained(game: str, seed: int, threads: int) -> Path:
     run = folder(game, seed)
     if not (run / "curve.svg").exists():  # the last that a run writes
@@ -55,7 +50,7 @@ def trained(game: str, seed: int, threads: int) -> Path:
 def measure(game: str, seed: int, threads: int) -> dict:
     run = trained(game, seed, threads)
     rows, manifest = updates(run), json.loads((run / "manifest.json").read_text())
-    first = reached(rows, GAMES[game][0])
+    first = time_to(GAMES[game][0], run)
     played = {mode: gw.evaluate(run, episodes=EPISODES, deterministic=mode == "mode") for mode in ("mode", "samples")}
     gradwerk_text("plot", str(run), "--threshold", str(GAMES[game][0]), "-o", str(ROOT / figure(game)))
     return {
@@ -63,7 +58,7 @@ def measure(game: str, seed: int, threads: int) -> dict:
         "steps": rows[-1]["steps"],
         "wall_s": rows[-1]["wall_s"],
         "steps_per_s": statistics.median(speeds(rows)),
-        "reached": first and {key: first[key] for key in ("steps", "wall_s")},
+        "reached": first and {"wall_s": first[0], "steps": first[1]},
         "mean_return_100": rows[-1]["mean_return_100"],
         "played": {mode: result["mean_return"] for mode, result in played.items()},
         "threads": manifest["threads"],

@@ -9,6 +9,7 @@ use crate::{
     probe::{self, ProbeSolution},
     tree::FileError,
 };
+use gradwerk_math::pool::shares;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -69,10 +70,7 @@ impl Batching {
     /// one for each, and their sizes differ by at most one.
     pub fn shards(self, n: usize, threads: usize) -> impl ExactSizeIterator<Item = (usize, usize)> {
         let shards = if self == Self::Free { threads.min(n) } else { 1 };
-        (0..shards).map(move |s| {
-            let first = s * n / shards;
-            (first, (s + 1) * n / shards - first)
-        })
+        shares(n, shards).map(|slots| (slots.start, slots.len()))
     }
 }
 

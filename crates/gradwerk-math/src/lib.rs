@@ -36,7 +36,7 @@ pub mod special;
 pub mod trig;
 
 pub use buffer::Buffer;
-pub use pool::{Pool, WAKING};
+pub use pool::Pool;
 pub use real::Real;
 pub use rng::{Purpose, Stream};
 pub use simd::Kernel;

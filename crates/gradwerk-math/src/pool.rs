@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +15,6 @@ use std::time::{Duration, Instant};
 
 /// How long a worker waits awake: about as long as waking it would take.
 const SPIN: Duration = Duration::from_micros(40);
-
-/// How long before its work a worker should be woken ([`Pool::rouse`]): a processor that has had
-/// nothing to do for long may sleep itself, a virtual one even give its place away.
-pub const WAKING: Duration = Duration::from_millis(1);
 
 /// One loop, with its types erased.
 #[derive(Clone, Copy)]
@@ -80,7 +77,7 @@ impl Shared {
 
     /// How long to wait awake.
     fn patience(&self) -> Duration {
-        if self.expected.load(Ordering::SeqCst) { WAKING * 3 } else { SPIN }
+        if self.expected.load(Ordering::SeqCst) { Pool::WAKING * 3 } else { SPIN }
     }
 
     /// Enter the loop that is open, if it is not the one of phase `seen`.
@@ -148,9 +145,18 @@ impl std::fmt::Debug for Pool {
     }
 }
 
+/// `n` items in so many contiguous ranges, whose lengths differ by at most one.
+pub fn shares(n: usize, parts: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    (0..parts).map(move |i| i * n / parts..(i + 1) * n / parts)
+}
+
 unsafe fn nothing(_: *const (), _: usize) {}
 
 impl Pool {
+    /// How long before its work a worker should be woken ([`Pool::rouse`]): a processor that has
+    /// had nothing to do for long may sleep itself, a virtual one even give its place away.
+    pub const WAKING: Duration = Duration::from_millis(1);
+
     /// A pool of `threads`: the caller of [`Pool::for_each`] and `threads - 1` workers.
     ///
     /// # Panics
@@ -200,8 +206,8 @@ impl Pool {
         }
     }
 
-    /// A loop will come within about [`WAKING`]: wake those who sleep, and let them wait awake for
-    /// it, though not much longer.
+    /// A loop will come within about [`Pool::WAKING`]: wake those who sleep, and let them wait
+    /// awake for it, though not much longer.
     pub fn rouse(&self) {
         self.shared.expected.store(true, Ordering::SeqCst);
         self.wake();

@@ -11,7 +11,7 @@ use crate::model::{Lanes, Model, Weights};
 use crate::normalize::ObsMap;
 use crate::rollout::{Inputs, Rollout};
 use gradwerk_env::{Actions, End, EnvError, Space, StepRows, VecEnv, mask, vec_env::SlotState};
-use gradwerk_math::{Kernel, Pool, Purpose, Stream, WAKING};
+use gradwerk_math::{Kernel, Pool, Purpose, Stream};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -79,7 +79,7 @@ pub struct Context<'a> {
     pub seed: u64,
     /// How much to collect.
     pub plan: Plan,
-    /// Threads that help with the networks of a shard that has several lanes.
+    /// The threads: one for each shard, or for each lane of the only one.
     pub pool: &'a Pool,
 }
 
@@ -242,7 +242,7 @@ impl Shard {
     fn announce(&self, ctx: &Context<'_>, t: usize, begun: Instant) {
         let Plan::Steps(steps) = ctx.plan else { return };
         let left = || begun.elapsed().mul_f64((steps - t) as f64 / t as f64);
-        if self.lanes.are_several() && left() < WAKING {
+        if self.lanes.are_several() && left() < Pool::WAKING {
             ctx.pool.rouse();
         }
     }

@@ -293,12 +293,7 @@ impl<E: Engine> Inference<E> {
         memory: &mut [E],
         y: &mut [E],
     ) {
-        let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
-        let outputs = model.head_width();
-        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
-            let y = &mut y[tile * outputs..][..rows.count * outputs];
-            net.forward_policy(kernel, params, x, rows, memory, cache, y);
-        });
+        self.ask(model, weights, obs, memory, (y, &mut []));
     }
 
     /// Values `[rows]` of observations `[rows, d]`; `memory` as in [`Inference::policy`].
@@ -310,34 +305,11 @@ impl<E: Engine> Inference<E> {
         memory: &mut [E],
         v: &mut [E],
     ) {
-        let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
-        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
-            let v = &mut v[tile..][..rows.count];
-            net.forward_value(kernel, params, x, rows, memory, cache, v);
-        });
+        self.ask(model, weights, obs, memory, (&mut [], v));
     }
 
-    /// Both, as in [`Inference::policy`] and [`Inference::value`]; without a value function `v`
-    /// stays as it is.
-    pub fn both<'a>(
-        &mut self,
-        model: &Model<E>,
-        weights: &Weights<E>,
-        obs: impl Into<Inputs<'a, E>>,
-        memory: &mut [E],
-        (y, v): (&mut [E], &mut [E]),
-    ) {
-        let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
-        let (outputs, values) = (model.head_width(), usize::from(model.has_critic()));
-        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
-            let y = &mut y[tile * outputs..][..rows.count * outputs];
-            let v = &mut v[tile * values..][..rows.count * values];
-            net.forward(kernel, params, x, rows, memory, cache, y, v);
-        });
-    }
-
-    /// What is asked for: policy outputs, values, or both; the other is empty. A memory that both
-    /// have goes on for both.
+    /// Both, as in [`Inference::policy`] and [`Inference::value`]; one that is empty is not asked
+    /// for. Without a value function `v` stays as it is.
     pub fn ask<'a>(
         &mut self,
         model: &Model<E>,
@@ -346,11 +318,18 @@ impl<E: Engine> Inference<E> {
         memory: &mut [E],
         (y, v): (&mut [E], &mut [E]),
     ) {
-        match (y.is_empty(), v.is_empty()) {
-            (true, _) => self.value(model, weights, obs, memory, v),
-            (false, true) => self.policy(model, weights, obs, memory, y),
-            (false, false) => self.both(model, weights, obs, memory, (y, v)),
-        }
+        let (net, params, kernel) = (&model.net, weights.params(), self.kernel);
+        let outputs = if y.is_empty() { 0 } else { model.head_width() };
+        let values = usize::from(model.has_critic() && !v.is_empty());
+        self.tiles(model, obs.into(), memory, |x, tile, rows, memory, cache| {
+            let y = &mut y[tile * outputs..][..rows.count * outputs];
+            let v = &mut v[tile * values..][..rows.count * values];
+            match (outputs, values) {
+                (0, _) => net.forward_value(kernel, params, x, rows, memory, cache, v),
+                (_, 0) => net.forward_policy(kernel, params, x, rows, memory, cache, y),
+                _ => net.forward(kernel, params, x, rows, memory, cache, y, v),
+            }
+        });
     }
 
     /// Run `forward(x, first row, rows, memory, cache)` tile by tile.

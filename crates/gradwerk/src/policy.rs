@@ -388,7 +388,7 @@ impl Policy {
             self.inference.policy(model, weights, &self.seen, memory, &mut self.heads);
         } else {
             let out = (&mut self.heads[..], &mut self.value[..]);
-            self.inference.both(model, weights, &self.seen, memory, out);
+            self.inference.ask(model, weights, &self.seen, memory, out);
         }
         self.advance();
         let dist = &self.model.dist;

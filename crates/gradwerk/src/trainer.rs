@@ -251,7 +251,7 @@ impl Trainer {
             plan: self.source.plan(),
             pool: &self.pool,
         };
-        self.source.sample(&ctx, &self.pool, &mut self.rollout)?;
+        self.source.sample(&ctx, &mut self.rollout)?;
         self.count();
         Ok(())
     }

@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
         }
         let (mut y, mut v) = (vec![0.0; self.model.head_width()], [0.0]);
         let (seen, out) = (rollout.inputs(row..row + 1), (&mut y[..], &mut v[..]));
-        self.inference.both(self.model, self.weights, seen, memory, out);
+        self.inference.ask(self.model, self.weights, seen, memory, out);
         (y, v[0])
     }
 

@@ -182,14 +182,10 @@ struct Meddler {
 }
 
 impl VecEnv for Meddler {
-    fn num_envs(&self) -> usize {
-        self.inner.num_envs()
-    }
+    gradwerk_env::forward_batch!();
+
     fn observation_space(&self) -> &Space {
         self.inner.observation_space()
-    }
-    fn action_space(&self) -> &Space {
-        self.inner.action_space()
     }
     fn reset(&mut self, obs: &mut [f32]) {
         self.inner.reset(obs);
@@ -205,9 +201,6 @@ impl VecEnv for Meddler {
                 self.time[i] = 0;
             }
         }
-    }
-    fn save(&self) -> Vec<SlotState> {
-        self.inner.save()
     }
     fn load(&mut self, slots: &[SlotState], obs: &[f32]) -> Result<(), EnvError> {
         self.inner.load(slots, obs)

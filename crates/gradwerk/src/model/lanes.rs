@@ -2,6 +2,7 @@
 
 use super::{Inference, Model, Weights};
 use crate::rollout::Inputs;
+use gradwerk_math::pool::shares;
 use gradwerk_math::{Kernel, Pool};
 use gradwerk_nn::Engine;
 use std::ops::Range;
@@ -64,8 +65,8 @@ impl<E: Engine> Lanes<E> {
         }
         let widths = [memory.len(), y.len(), v.len()].map(|len| len / rows);
         let lanes = &mut self.lanes[..shared];
-        for (i, lane) in lanes.iter_mut().enumerate() {
-            lane.take(i * rows / shared..(i + 1) * rows / shared, memory, widths);
+        for (lane, share) in lanes.iter_mut().zip(shares(rows, shared)) {
+            lane.take(share, memory, widths);
         }
         pool.for_each(lanes, |_, lane| {
             let obs = obs.part(part(model.obs_width(), &lane.rows));

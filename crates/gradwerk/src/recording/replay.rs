@@ -211,7 +211,7 @@ impl Replay {
         for rows in (0..rollout.t).map(|t| t * n..(t + 1) * n) {
             rollout.memory[rows.start * width..rows.end * width].copy_from_slice(memory);
             let seen = rollout.inputs(rows.clone());
-            self.inference.both(model, weights, seen, memory, (heads, value));
+            self.inference.ask(model, weights, seen, memory, (heads, value));
             rollout.value[rows.clone()].copy_from_slice(value);
             let finals = self.final_row.iter().zip(self.final_memory.chunks_exact_mut(width));
             for (&row, after) in finals.filter(|(row, _)| rows.contains(row)) {

@@ -11,7 +11,7 @@ use crate::rollout::Rollout;
 use crate::run::state::State;
 use crate::trainer::save::{load_envs, save_envs};
 use gradwerk_env::{EnvFactory, EpisodeKeys};
-use gradwerk_math::{Kernel, Pool};
+use gradwerk_math::Kernel;
 use std::path::Path;
 
 /// Either way, what is learned from is a [`Rollout`].
@@ -112,12 +112,7 @@ impl Source {
     ///
     /// # Errors
     /// Of the environments.
-    pub fn sample(
-        &mut self,
-        ctx: &Context<'_>,
-        pool: &Pool,
-        rollout: &mut Rollout<f32>,
-    ) -> Result<(), Error> {
+    pub fn sample(&mut self, ctx: &Context<'_>, rollout: &mut Rollout<f32>) -> Result<(), Error> {
         let shards = match self {
             Self::Environments { shards, .. } => shards,
             Self::Recording(replay) => {
@@ -125,7 +120,7 @@ impl Source {
                 return Ok(());
             }
         };
-        pool.for_each(shards, |_, shard| shard.collect(ctx));
+        ctx.pool.for_each(shards, |_, shard| shard.collect(ctx));
         if let Some(error) = shards.iter_mut().find_map(|shard| shard.error.take()) {
             return Err(error);
         }
