@@ -10,11 +10,13 @@ $GRADWERK names.
 """
 
 import argparse
+import functools
 import json
 import math
 import os
 import statistics
 import subprocess
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import gymnasium
@@ -77,7 +79,8 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=500)
     parser.add_argument("runs", nargs="+", metavar="RUN")
     arguments = parser.parse_args()
-    rows = [compare(run, arguments.episodes) for run in arguments.runs]
+    with ProcessPoolExecutor() as pool:
+        rows = list(pool.map(functools.partial(compare, episodes=arguments.episodes), arguments.runs))
     (RESULTS / "box2d.json").write_text(json.dumps(rows, indent=1) + "\n")
     (RESULTS / "box2d.md").write_text(report(rows, arguments.episodes))
 

@@ -4,10 +4,10 @@ use super::FPS;
 use box2d_rust::body::{
     body_apply_force_to_center, body_apply_linear_impulse, body_apply_torque,
     body_get_angular_velocity, body_get_linear_velocity, body_get_position, body_get_rotation,
-    body_is_awake, create_body,
+    body_is_awake, body_set_linear_velocity, body_set_mass_data, body_set_transform, create_body,
 };
 use box2d_rust::collision::Segment;
-use box2d_rust::geometry::make_polygon;
+use box2d_rust::geometry::{compute_polygon_mass, make_polygon};
 use box2d_rust::hull::compute_hull;
 use box2d_rust::id::{BodyId, JointId, ShapeId};
 use box2d_rust::joint::create_revolute_joint;
@@ -25,6 +25,9 @@ use gradwerk_math::Real;
 
 /// Damping ratio of contacts; the engine's own is 10.
 const CONTACT_DAMPING: f32 = 2.0;
+/// Box2D 2.3 lays a skin of 0.01 around polygons and around lines, which weighs nothing. Here the
+/// parts have both.
+const SKIN: f32 = 0.02;
 const GROUND: u64 = 1;
 const PARTS: u64 = 2;
 
@@ -53,7 +56,7 @@ pub(super) struct Simulation {
 }
 
 /// A moving part.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Part(usize);
 
 /// A joint.
@@ -68,6 +71,15 @@ pub(super) struct Body<'a> {
     pub angle: f64,
     pub density: f64,
     pub friction: f64,
+}
+
+/// Where a part is and how it moves.
+pub(super) struct Pose {
+    pub at: Point,
+    pub angle: f64,
+    pub velocity: Point,
+    /// Whether it touches the ground, which the engine itself hears with the next step.
+    pub on_ground: bool,
 }
 
 /// A hinge with a motor and a range, of angles from those at which the parts begin.
@@ -131,10 +143,23 @@ impl Simulation {
         let mut shape = surface(part.friction, PARTS);
         shape.density = part.density as f32;
         shape.enable_contact_events = true;
-        let shape = create_polygon_shape(&mut self.world, body, &shape, &polygon(part.outline));
+        let mut outline = polygon(part.outline);
+        let mass = compute_polygon_mass(&outline, shape.density);
+        outline.radius = SKIN;
+        let shape = create_polygon_shape(&mut self.world, body, &shape, &outline);
+        body_set_mass_data(&mut self.world, body, mass);
         let (outline, angle) = (part.outline.to_vec(), part.angle);
         self.parts.push(State { body, shape, outline, angle, on_ground: false, has_hit: false });
         Part(self.parts.len() - 1)
+    }
+
+    /// Move a part, whose joints keep their angles' zero.
+    pub fn put(&mut self, part: Part, pose: &Pose) {
+        let state = &mut self.parts[part.0];
+        (state.angle, state.on_ground) = (pose.angle, pose.on_ground);
+        let turn = make_rot(pose.angle as f32);
+        body_set_transform(&mut self.world, state.body, vec2(pose.at), turn);
+        body_set_linear_velocity(&mut self.world, state.body, vec2(pose.velocity));
     }
 
     /// Join two parts; the angle of the hinge is 0 as they are now.
