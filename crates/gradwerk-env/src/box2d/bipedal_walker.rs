@@ -37,16 +37,14 @@ const START_FORCE: f64 = 5.0;
 const GOAL: f64 = (POINTS - 10) as f64 * PACE;
 const EFFORT: f64 = 0.000_35 * TORQUE;
 
-/// Where an episode begins: places and angles of the hull and of the upper and lower part of the
-/// leg behind and of the one in front, as Gymnasium 1.4 has them after its reset. It makes the legs
+/// Where an episode begins: place and angle of the hull and of the upper and lower part of the leg
+/// behind and of the one in front, as Gymnasium 1.4 has them after its reset. It makes the legs
 /// 0.53 too high for their hips; within the step of its reset the solver of Box2D 2.3 moves them
 /// down onto the ground, and falling (except for the lower parts) is all the motion there is.
-const START_POSE: [[f64; 3]; 5] = [
-    [4.663_628, 5.684_340, 0.002_747],
-    [4.689_643, 4.852_406, 0.044_962],
-    [4.650_299, 3.922_408, -0.094_999],
-    [4.712_663, 4.852_963, 0.085_326],
-    [4.672_287, 3.920_291, -0.060_993],
+const START_HULL: [f64; 3] = [4.663_628, 5.684_340, 0.002_747];
+const START_LEGS: [[[f64; 3]; 2]; 2] = [
+    [[4.689_643, 4.852_406, 0.044_962], [4.650_299, 3.922_408, -0.094_999]],
+    [[4.712_663, 4.852_963, 0.085_326], [4.672_287, 3.920_291, -0.060_993]],
 ];
 const START_FALL: f64 = GRAVITY / FPS;
 
@@ -95,11 +93,10 @@ impl Walk {
         world.push(hull, [rng.uniform_in(-START_FORCE, START_FORCE), 0.0]);
         let [left, right] = [-1.0, 1.0].map(|side| leg(&mut world, hull, at, side));
         let (legs, joints) = ([left.0, right.0], [left.1, right.1]);
-        let parts = [hull, legs[0][0], legs[0][1], legs[1][0], legs[1][1]];
-        for (part, [x, y, angle]) in parts.into_iter().zip(START_POSE) {
-            let on_ground = legs.iter().any(|[_, lower]| *lower == part);
-            let velocity = [0.0, if on_ground { 0.0 } else { START_FALL }];
-            world.put(part, &Pose { at: [x, y], angle, velocity, on_ground });
+        world.put(hull, &falling(START_HULL));
+        for ([upper, lower], [above, below]) in legs.iter().zip(START_LEGS) {
+            world.put(*upper, &falling(above));
+            world.put(*lower, &standing(below));
         }
         Self { world, way, hull, legs, joints, worth: None }
     }
@@ -163,6 +160,14 @@ impl Walk {
         let end = if x > GOAL { End::Terminated } else { End::Continue };
         Step { reward: gain - EFFORT * effort, end }
     }
+}
+
+fn falling([x, y, angle]: [f64; 3]) -> Pose {
+    Pose { at: [x, y], angle, velocity: [0.0, START_FALL], on_ground: false }
+}
+
+fn standing(place: [f64; 3]) -> Pose {
+    Pose { velocity: [0.0, 0.0], on_ground: true, ..falling(place) }
 }
 
 /// A leg on the hull: its parts, its hip and its knee.
@@ -300,6 +305,17 @@ mod tests {
                 assert!((ours - theirs).abs() < 0.004, "entry {k}: {ours} {theirs}");
             }
         }
+    }
+
+    #[test]
+    fn it_begins_upright_above_the_ground() {
+        let (env, _, obs) = start(false);
+        assert!(obs[0].abs() < 0.05, "tilt {}", obs[0]);
+        // The first ray goes straight down, the later ones reach farther.
+        let height = env.walk.as_ref().map(|walk| walk.world.position(walk.hull)[1]).unwrap();
+        let down = ((height - LEVEL) / SIGHT) as f32;
+        assert!((obs[14] - down).abs() < 1e-5, "{} {down}", obs[14]);
+        assert!(obs[14..].is_sorted(), "{:?}", &obs[14..]);
     }
 
     #[test]

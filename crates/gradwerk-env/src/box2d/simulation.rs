@@ -56,7 +56,7 @@ pub(super) struct Simulation {
 }
 
 /// A moving part.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Part(usize);
 
 /// A joint.
