@@ -1,7 +1,8 @@
-"""The lander, whose engine is not Gymnasium's, behaves like Gymnasium's.
+"""The lander behaves like Gymnasium's.
 
-Trajectories differ, so scores are compared: those of the rule that the example `scores` of
-gradwerk-env has. benchmarks/box2d.py compares trained policies, of the walker too.
+Ground and gusts are random, so scores are compared: those of the rule that the example `scores` of
+gradwerk-env has. The package's test_box2d.py compares the walker's steps, benchmarks/box2d.py trained
+policies of both.
 """
 
 import re

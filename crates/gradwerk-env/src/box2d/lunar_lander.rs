@@ -4,7 +4,7 @@
 //! included: the torque of the side engines depends on the tilt, and velocities are in units of
 //! the window.
 
-use super::simulation::{Body, Hinge, Part, Point, Simulation, Solver};
+use super::simulation::{Hinge, Material, Part, Point, Simulation};
 use super::{FPS, SCALE, VIEW, units};
 use crate::picture::{Color, Scene};
 use crate::registry::{EnvFactory, Facts, made};
@@ -12,8 +12,6 @@ use crate::{Action, End, Env, Space, Step};
 use gradwerk_math::{Real, Stream};
 use std::f64::consts::PI;
 
-/// With softer hinges policies learn to fall faster than Gymnasium's lander bears (docs/box2d.md).
-const SOLVER: Solver = Solver { substeps: 32, hinges: (240.0, 10.0), may_sleep: true };
 const CHUNKS: usize = 11;
 /// The chunks whose heights are the pad's before they are smoothed.
 const PAD: std::ops::Range<usize> = CHUNKS / 2 - 2..CHUNKS / 2 + 3;
@@ -180,13 +178,13 @@ fn ground(rng: &mut Stream) -> [Point; CHUNKS] {
 
 impl Flight {
     fn new(conditions: Conditions, rng: &mut Stream) -> Self {
-        let mut world = Simulation::new(conditions.gravity, SOLVER);
+        let mut world = Simulation::new(conditions.gravity);
         let ground = ground(rng);
         world.ground_line([0.0, 0.0], [VIEW[0], 0.0], 0.2);
         ground.windows(2).for_each(|ends| world.ground_line(ends[0], ends[1], 0.1));
         let outline = &units(HULL);
         let at = [VIEW[0] / 2.0, VIEW[1]];
-        let hull = world.part(&Body { outline, at, angle: 0.0, density: 5.0, friction: 0.1 });
+        let hull = world.part(&Material { outline, at, angle: 0.0, density: 5.0, friction: 0.1 });
         let force = [0.0; 2].map(|_: f64| rng.uniform_in(-START_FORCE, START_FORCE));
         world.push(hull, force);
         let wind = conditions.wind.map(|wind| Blowing::new(wind, rng));
@@ -259,7 +257,7 @@ impl Flight {
         let worth = worth(state);
         let gain = self.worth.replace(worth).map_or(0.0, |before| worth - before);
         let fuel = self.engines.main * MAIN_FUEL + self.engines.side * SIDE_FUEL;
-        if self.world.is_asleep(self.hull) {
+        if self.world.is_asleep() {
             Step { reward: 100.0, end: End::Terminated }
         } else if self.world.has_hit(self.hull) || state[0].abs() >= 1.0 {
             Step { reward: -100.0, end: End::Terminated }
@@ -273,7 +271,7 @@ impl Flight {
 fn leg(world: &mut Simulation, hull: Part, [x, y]: Point, side: f64) -> Part {
     let (outline, at) = (&units(LEG), [x - side * LEG_AWAY, y]);
     let angle = side * LEG_TILT;
-    let leg = world.part(&Body { outline, at, angle, density: 1.0, friction: 0.2 });
+    let leg = world.part(&Material { outline, at, angle, density: 1.0, friction: 0.2 });
     world.hinge(&Hinge {
         parts: [hull, leg],
         pin: [[0.0, 0.0], [side * LEG_AWAY, LEG_DOWN]],

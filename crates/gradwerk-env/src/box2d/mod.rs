@@ -12,6 +12,7 @@
 
 pub mod bipedal_walker;
 pub mod lunar_lander;
+mod rigid;
 mod simulation;
 mod terrain;
 

@@ -1,0 +1,332 @@
+//! Parts, ground, hinges and contacts, and a step of all of them.
+
+use super::body::Body;
+use super::contact::Contact;
+use super::hinge::Hinge;
+use super::outline::{Bounds, Outline};
+use super::row::Row;
+use super::vector::Vector;
+use super::{AIR, SKIN};
+
+/// A fixed thing.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub outline: Outline,
+    friction: f64,
+}
+
+/// A part has begun or ceased to touch a piece of the ground.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::box2d) struct News {
+    pub part: usize,
+    pub begins: bool,
+}
+
+/// A tree of hinged parts on the ground.
+#[derive(Clone, Debug, Default)]
+pub(in crate::box2d) struct World {
+    pub(super) gravity: f64,
+    pub(super) dt: f64,
+    pub bodies: Vec<Body>,
+    pub hinges: Vec<Hinge>,
+    pub(super) ground: Vec<Piece>,
+    /// The box of every piece, with some air.
+    spaces: Vec<Bounds>,
+    /// In the order in which they came about.
+    pub(super) contacts: Vec<Contact>,
+    /// Parts and hinges in the order in which they are solved: outwards from the newest part.
+    pub(super) parts_in_order: Vec<usize>,
+    pub(super) hinges_in_order: Vec<usize>,
+    pub news: Vec<News>,
+    pub asleep: bool,
+    pub(super) rows: Vec<Row>,
+    /// Parts that have left the boxes within which their contacts are.
+    strayed: Vec<bool>,
+}
+
+impl World {
+    pub fn new(gravity: f64, dt: f64) -> Self {
+        Self { gravity, dt, ..Self::default() }
+    }
+
+    /// Add a fixed thing.
+    pub fn add_ground(&mut self, outline: Outline, friction: f64) {
+        self.spaces.push(outline.bounds().widened(SKIN / 2.0 + AIR));
+        self.ground.push(Piece { outline, friction });
+    }
+
+    /// Add a part; before the next step it is to be hinged to the others.
+    pub fn add(&mut self, body: Body) -> usize {
+        self.bodies.push(body);
+        self.strayed.push(true);
+        self.arrange();
+        self.bodies.len() - 1
+    }
+
+    /// Add a hinge.
+    pub fn join(&mut self, hinge: Hinge) -> usize {
+        self.hinges.push(hinge);
+        self.arrange();
+        self.hinges.len() - 1
+    }
+
+    /// Box2D 2.3 looks from the newest part for its newest hinge, and on from the part beyond.
+    fn arrange(&mut self) {
+        let mut stack = vec![self.bodies.len() - 1];
+        (self.parts_in_order, self.hinges_in_order) = (Vec::new(), Vec::new());
+        let mut seen = stack.clone();
+        while let Some(part) = stack.pop() {
+            self.parts_in_order.push(part);
+            let hinges = self.hinges.iter().enumerate().rev();
+            for (k, hinge) in hinges.filter(|(_, hinge)| hinge.parts.contains(&part)) {
+                let other = hinge.parts[usize::from(hinge.parts[0] == part)];
+                if !seen.contains(&other) {
+                    self.hinges_in_order.push(k);
+                    seen.push(other);
+                    stack.push(other);
+                }
+            }
+        }
+    }
+
+    /// Go on by a step.
+    pub fn step(&mut self) {
+        debug_assert_eq!(self.parts_in_order.len(), self.bodies.len(), "parts without hinges");
+        self.news.clear();
+        self.meet();
+        self.look();
+        if self.asleep {
+            return;
+        }
+        let settled = self.solve();
+        self.rest(settled);
+        self.make_space();
+        self.stop_at_impacts();
+    }
+
+    /// Make contacts of parts that have strayed with what is near them now.
+    fn meet(&mut self) {
+        if !self.strayed.contains(&true) {
+            return;
+        }
+        for (piece, space) in self.spaces.iter().enumerate() {
+            for (part, body) in self.bodies.iter().enumerate() {
+                let near = self.strayed[part] && space.overlaps(&body.space);
+                let known = |contact: &Contact| (contact.part, contact.piece) == (part, piece);
+                if near && !self.contacts.iter().any(known) {
+                    let friction = (self.ground[piece].friction * body.friction).sqrt();
+                    self.contacts.push(Contact::new(part, piece, friction));
+                }
+            }
+        }
+        self.strayed.fill(false);
+    }
+
+    /// Forget contacts of what is not near any more and look at the others, the newest first.
+    fn look(&mut self) {
+        for k in (0..self.contacts.len()).rev() {
+            let Contact { part, piece, .. } = self.contacts[k];
+            if self.bodies[part].space.overlaps(&self.spaces[piece]) {
+                self.update(k);
+                continue;
+            }
+            if self.contacts.remove(k).touches() {
+                self.news.push(News { part, begins: false });
+            }
+        }
+    }
+
+    pub(super) fn update(&mut self, k: usize) {
+        let contact = &mut self.contacts[k];
+        let (part, piece) = (contact.part, contact.piece);
+        if let Some(begins) = contact.update(&self.ground[piece].outline, &self.bodies[part]) {
+            self.news.push(News { part, begins });
+            self.asleep = false;
+        }
+    }
+
+    pub(super) fn make_space(&mut self) {
+        for (body, strayed) in self.bodies.iter_mut().zip(&mut self.strayed) {
+            *strayed |= body.make_space();
+        }
+        self.meet();
+    }
+
+    /// The share of the way between two points before the ground, 1 if there is none.
+    pub fn sight(&self, from: Vector, to: Vector) -> f64 {
+        let way = Bounds { low: from, high: from }.around(Bounds { low: to, high: to });
+        let near = self.ground.iter().zip(&self.spaces).filter(|(_, space)| space.overlaps(&way));
+        near.filter_map(|(piece, _)| piece.outline.ray(from, to)).fold(1.0, f64::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::box2d::rigid::SLOP;
+
+    const DT: f64 = 0.02;
+    const GRAVITY: f64 = -10.0;
+
+    fn slab(width: f64, height: f64) -> Outline {
+        let (x, y) = (width / 2.0, height / 2.0);
+        Outline::new([[-x, -y], [x, -y], [x, y], [-x, y]].map(Vector::from))
+    }
+
+    fn line(from: [f64; 2], to: [f64; 2]) -> Outline {
+        Outline::new([from, to].map(Vector::from))
+    }
+
+    /// A box of 1 by 1 this high over level ground.
+    fn falling(height: f64) -> World {
+        let mut world = World::new(GRAVITY, DT);
+        world.add_ground(line([-9.0, 0.0], [9.0, 0.0]), 1.0);
+        world.add(Body::new(&slab(1.0, 1.0), 2.0, 0.5, Vector::new(0.0, 0.5 + height), 0.0));
+        world
+    }
+
+    #[test]
+    fn what_falls_comes_to_rest_and_falls_asleep() {
+        let mut world = falling(1.0);
+        let mut news = Vec::new();
+        let steps = (1..200).find(|_| {
+            world.step();
+            news.extend(world.news.iter().copied());
+            world.asleep
+        });
+        // Half a second after a fall of sqrt(2 / 10) seconds.
+        let expected = (0.2_f64.sqrt() + 0.5) / DT;
+        assert!((steps.unwrap() as f64 - expected).abs() < 3.0, "{steps:?} {expected}");
+        assert_eq!(news, [News { part: 0, begins: true }]);
+        let depth = SKIN - (world.bodies[0].place.center.y - 0.5);
+        assert!((0.0..=3.0 * SLOP).contains(&depth), "{depth}");
+        assert_eq!(world.bodies[0].velocity, Vector::default());
+    }
+
+    #[test]
+    fn a_slope_holds_a_box_or_lets_it_slide() {
+        let slope: f64 = 0.3;
+        let (sin, cos) = gradwerk_math::sin_cos(slope);
+        for friction in [0.1, 0.5] {
+            let mut world = World::new(GRAVITY, DT);
+            world.add_ground(line([90.0 * cos, 90.0 * sin], [-90.0 * cos, -90.0 * sin]), friction);
+            let at = Vector::new(-sin, cos) * (0.5 + SKIN - SLOP);
+            world.add(Body::new(&slab(1.0, 1.0), 2.0, friction, at, slope));
+            (0..50).for_each(|_| world.step());
+            let speed = world.bodies[0].velocity.dot(Vector::new(-cos, -sin));
+            // Coulomb: the pull of gravity less the friction's share of its pressure.
+            let expected = (10.0 * (sin - friction * cos)).max(0.0);
+            assert!((speed - expected).abs() < 0.01, "{friction}: {speed} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_fast_does_not_go_through_the_ground() {
+        for thickness in [0.05, 0.3] {
+            let mut world = World::new(GRAVITY, DT);
+            world.add_ground(line([-9.0, 0.0], [0.1, 0.0]), 1.0);
+            world.add_ground(line([0.1, 0.0], [9.0, 0.0]), 1.0);
+            let at = Vector::new(0.0, 0.8);
+            let mut body = Body::new(&slab(1.0, thickness), 2.0, 0.5, at, 0.2);
+            (body.velocity, body.spin) = (Vector::new(0.0, -70.0), 9.0);
+            world.add(body);
+            for _ in 0..100 {
+                world.step();
+                assert!(world.bodies[0].place.center.y > 0.0, "{:?}", world.bodies[0].place);
+            }
+        }
+    }
+
+    /// A thigh and a leg below it, fast on their way to the ground.
+    fn leg() -> World {
+        let mut world = World::new(0.0, DT);
+        world.add_ground(line([-9.0, 0.0], [9.0, 0.0]), 1.0);
+        for height in [1.5, 0.5] {
+            let at = Vector::new(0.0, height + 0.3);
+            let mut body = Body::new(&slab(0.2, 1.0), 1.0, 0.5, at, 0.0);
+            body.velocity = Vector::new(0.0, -25.0);
+            world.add(body);
+        }
+        let pins = [Vector::new(0.0, -0.5), Vector::new(0.0, 0.5)];
+        let hinge = Hinge::new([0, 1], &world.bodies, pins, [-1.0, 1.0]);
+        world.join(hinge);
+        world
+    }
+
+    #[test]
+    fn the_part_that_meets_the_ground_stops_alone() {
+        let mut world = leg();
+        world.step();
+        let [thigh, leg] = &world.bodies[..] else { panic!() };
+        assert!((thigh.place.center.y - 1.3).abs() < 1e-9, "{:?}", thigh.place);
+        assert!((0.0..SKIN).contains(&(leg.place.center.y - 0.5)), "{:?}", leg.place);
+        assert!(leg.velocity.y.abs() < 1e-9 && thigh.velocity.y == -25.0);
+        world.step();
+        let [thigh, leg] = &world.bodies[..] else { panic!() };
+        let gap = thigh.place.center.y - leg.place.center.y - 1.0;
+        assert!(gap.abs() < 0.1 && thigh.velocity.y > -1.0, "{gap} {:?}", thigh.velocity);
+    }
+
+    #[test]
+    fn in_the_air_momentum_stays_and_pins_hold() {
+        let mut world = leg();
+        world.bodies[0].velocity = Vector::new(3.0, 40.0);
+        world.bodies[1].velocity = Vector::new(3.0, 40.0);
+        world.bodies[1].spin = 4.0;
+        world.hinges[0].motor = (-5.0, 3.0);
+        let momentum = |world: &World| {
+            world.bodies.iter().fold([0.0; 3], |[x, y, turn], body| {
+                let v = body.velocity * (1.0 / body.inverse_mass);
+                let own = body.spin / body.inverse_inertia;
+                [x + v.x, y + v.y, turn + own + body.place.center.cross(v)]
+            })
+        };
+        let before = momentum(&world);
+        for _ in 0..20 {
+            world.step();
+            let after = momentum(&world);
+            assert!((before[0] - after[0]).abs() < 1e-9 && (before[1] - after[1]).abs() < 1e-9);
+            // Corrections of places turn the whole a little.
+            assert!((before[2] - after[2]).abs() < 0.02 * before[2].abs(), "{before:?} {after:?}");
+            let [thigh, leg] = [0, 1].map(|k| world.bodies[k].place.frame());
+            let pins = [thigh.place(Vector::new(0.0, -0.5)), leg.place(Vector::new(0.0, 0.5))];
+            assert!((pins[0] - pins[1]).length() < 2.0 * SLOP);
+        }
+    }
+
+    #[test]
+    fn a_copy_goes_the_same_way() {
+        let mut world = leg();
+        (0..5).for_each(|_| world.step());
+        let mut copy = world.clone();
+        for _ in 0..50 {
+            world.step();
+            copy.step();
+        }
+        assert_eq!(format!("{world:?}"), format!("{copy:?}"));
+    }
+
+    #[test]
+    fn parts_and_hinges_are_solved_from_the_newest_part_outwards() {
+        let mut world = World::new(GRAVITY, DT);
+        (0..5).for_each(|k| {
+            let at = Vector::new(f64::from(k), 9.0);
+            world.add(Body::new(&slab(1.0, 1.0), 1.0, 0.5, at, 0.0));
+        });
+        // A walker: hull 0, legs 1-2 and 3-4.
+        for parts in [[0, 1], [1, 2], [0, 3], [3, 4]] {
+            let hinge = Hinge::new(parts, &world.bodies, [Vector::default(); 2], [-1.0, 1.0]);
+            world.join(hinge);
+        }
+        assert_eq!(world.parts_in_order, [4, 3, 0, 1, 2]);
+        assert_eq!(world.hinges_in_order, [3, 2, 0, 1]);
+    }
+
+    #[test]
+    fn sight_ends_at_the_nearest_ground() {
+        let mut world = falling(1.0);
+        world.add_ground(slab(2.0, 2.0).shifted(Vector::new(0.0, 1.0)), 1.0);
+        let see = |x: f64| world.sight(Vector::new(x, 4.0), Vector::new(x, -4.0));
+        assert_eq!([see(0.0), see(3.0), see(20.0)], [0.25, 0.5, 1.0]);
+    }
+}
