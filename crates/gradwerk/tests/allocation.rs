@@ -219,6 +219,12 @@ fn updates_do_not_allocate() {
             failures.push(format!("network {name}: {calls} calls"));
         }
     }
+    for env in ["LunarLander-v3", "BipedalWalker-v3", "BipedalWalkerHardcore-v3"] {
+        let calls = calls(&config("ppo", env, false), 2, 2, 12);
+        if calls > 0 {
+            failures.push(format!("{env}: {calls} calls"));
+        }
+    }
     for memory in MEMORIES {
         for algo in ALGORITHMS {
             let memory = MemoryConfig::named(memory).unwrap();

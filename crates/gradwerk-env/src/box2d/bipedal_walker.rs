@@ -7,8 +7,9 @@ use super::terrain::{LEVEL, PACE, POINTS, START, Way};
 use super::{FPS, SCALE, VIEW, units};
 use crate::picture::{Color, Scene};
 use crate::registry::{EnvFactory, Facts, made};
-use crate::{Action, End, Env, Space, Step};
+use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
 use gradwerk_math::{Real, Stream};
+use serde::{Deserialize, Serialize};
 
 const GRAVITY: f64 = -10.0;
 const WIDTH: usize = 24;
@@ -49,6 +50,7 @@ pub struct BipedalWalker {
 }
 
 /// An episode.
+#[derive(Serialize, Deserialize)]
 struct Walk {
     world: Simulation,
     way: Way,
@@ -70,18 +72,39 @@ impl BipedalWalker {
 }
 
 impl Walk {
-    fn new(hard: bool, rng: &mut Stream) -> Self {
-        let mut world = Simulation::new(GRAVITY);
-        let way = Way::new(hard, rng);
+    fn new() -> Self {
+        Self {
+            world: Simulation::new(GRAVITY),
+            way: Way::default(),
+            hull: Part::default(),
+            legs: Default::default(),
+            joints: Default::default(),
+            worth: None,
+        }
+    }
+
+    fn begin(&mut self, hard: bool, rng: &mut Stream) {
+        let Self { world, way, .. } = self;
+        world.clear();
+        way.renew(hard, rng);
         way.blocks.iter().for_each(|block| world.ground_block(block, GROUND_FRICTION));
         way.points.windows(2).for_each(|e| world.ground_line(e[0], e[1], GROUND_FRICTION));
         let at = [PACE * START as f64 / 2.0, LEVEL + 2.0 * LEG[1]];
         let outline = &units(HULL);
         let hull = world.part(&Material { outline, at, angle: 0.0, density: 5.0, friction: 0.1 });
         world.push(hull, [rng.uniform_in(-START_FORCE, START_FORCE), 0.0]);
-        let [left, right] = [-1.0, 1.0].map(|side| leg(&mut world, hull, at, side));
-        let (legs, joints) = ([left.0, right.0], [left.1, right.1]);
-        Self { world, way, hull, legs, joints, worth: None }
+        let [left, right] = [-1.0, 1.0].map(|side| leg(world, hull, at, side));
+        (self.hull, self.legs, self.joints) = (hull, [left.0, right.0], [left.1, right.1]);
+        self.worth = None;
+        self.advance(&[0.0; JOINTS]);
+    }
+
+    /// Whether it can be one, if it was read from a file.
+    fn is_sound(&self, hard: bool) -> bool {
+        let parts = [&[self.hull], self.legs.as_flattened()].concat();
+        self.way.points.len() == POINTS
+            && self.way.blocks.is_empty() != hard
+            && self.world.is_sound(GRAVITY, &parts, self.joints.as_flattened())
     }
 
     fn advance(&mut self, motors: &[f32]) {
@@ -209,8 +232,8 @@ impl Env for BipedalWalker {
     }
 
     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
-        let walk = self.walk.insert(Walk::new(self.hard, rng));
-        walk.advance(&[0.0; JOINTS]);
+        let walk = self.walk.get_or_insert_with(Walk::new);
+        walk.begin(self.hard, rng);
         walk.show(obs);
         walk.judge(&[0.0; JOINTS]);
     }
@@ -224,6 +247,17 @@ impl Env for BipedalWalker {
 
     fn render(&self) -> Option<Scene> {
         self.walk.as_ref().map(picture)
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(snapshot::encode_json(&self.walk))
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), EnvError> {
+        self.walk = snapshot::decode_json(snapshot, |walk: &Option<Walk>| {
+            walk.as_ref().is_none_or(|walk| walk.is_sound(self.hard))
+        })?;
+        Ok(())
     }
 }
 

@@ -8,8 +8,9 @@ use super::simulation::{Hinge, Material, Part, Point, Simulation};
 use super::{FPS, SCALE, VIEW, units};
 use crate::picture::{Color, Scene};
 use crate::registry::{EnvFactory, Facts, made};
-use crate::{Action, End, Env, Space, Step};
+use crate::{Action, End, Env, EnvError, Space, Step, snapshot};
 use gradwerk_math::{Real, Stream};
+use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
 const CHUNKS: usize = 11;
@@ -45,7 +46,7 @@ pub struct Conditions {
 }
 
 /// A wind that never repeats itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wind {
     /// Largest force, 0 to 20.
     pub power: f64,
@@ -80,7 +81,7 @@ pub struct LunarLander {
 }
 
 /// What an action makes the engines do.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Engines {
     /// 0, or 0.5 to 1.
     main: f64,
@@ -91,6 +92,7 @@ struct Engines {
 }
 
 /// An episode.
+#[derive(Serialize, Deserialize)]
 struct Flight {
     world: Simulation,
     hull: Part,
@@ -103,6 +105,7 @@ struct Flight {
 }
 
 /// A wind and the times of its force and of its torque.
+#[derive(Serialize, Deserialize)]
 struct Blowing {
     wind: Wind,
     times: [f64; 2],
@@ -177,8 +180,21 @@ fn ground(rng: &mut Stream) -> [Point; CHUNKS] {
 }
 
 impl Flight {
-    fn new(conditions: Conditions, rng: &mut Stream) -> Self {
-        let mut world = Simulation::new(conditions.gravity);
+    fn new(gravity: f64) -> Self {
+        Self {
+            world: Simulation::new(gravity),
+            hull: Part::default(),
+            legs: Default::default(),
+            ground: Default::default(),
+            engines: Engines::default(),
+            worth: None,
+            wind: None,
+        }
+    }
+
+    fn begin(&mut self, conditions: Conditions, rng: &mut Stream) {
+        let world = &mut self.world;
+        world.clear();
         let ground = ground(rng);
         world.ground_line([0.0, 0.0], [VIEW[0], 0.0], 0.2);
         ground.windows(2).for_each(|ends| world.ground_line(ends[0], ends[1], 0.1));
@@ -187,9 +203,17 @@ impl Flight {
         let hull = world.part(&Material { outline, at, angle: 0.0, density: 5.0, friction: 0.1 });
         let force = [0.0; 2].map(|_: f64| rng.uniform_in(-START_FORCE, START_FORCE));
         world.push(hull, force);
-        let wind = conditions.wind.map(|wind| Blowing::new(wind, rng));
-        let legs = [-1.0, 1.0].map(|side| leg(&mut world, hull, at, side));
-        Self { world, hull, legs, ground, engines: Engines::default(), worth: None, wind }
+        self.wind = conditions.wind.map(|wind| Blowing::new(wind, rng));
+        self.legs = [-1.0, 1.0].map(|side| leg(world, hull, at, side));
+        (self.hull, self.ground) = (hull, ground);
+        (self.engines, self.worth) = (Engines::default(), None);
+    }
+
+    /// Whether it can be one, if it was read from a file.
+    fn is_sound(&self, conditions: Conditions) -> bool {
+        let [left, right] = self.legs;
+        self.world.is_sound(conditions.gravity, &[self.hull, left, right], &[])
+            && self.wind.as_ref().map(|blowing| blowing.wind) == conditions.wind
     }
 
     fn advance(&mut self, engines: Engines, rng: &mut Stream) {
@@ -326,7 +350,8 @@ impl Env for LunarLander {
     }
 
     fn reset(&mut self, rng: &mut Stream, obs: &mut [f32]) {
-        self.flight = Some(Flight::new(self.conditions, rng));
+        let flight = self.flight.get_or_insert_with(|| Flight::new(self.conditions.gravity));
+        flight.begin(self.conditions, rng);
         let nothing = Action { discrete: &[0], continuous: &[0.0, 0.0] };
         self.step(nothing, rng, obs);
     }
@@ -342,6 +367,17 @@ impl Env for LunarLander {
 
     fn render(&self) -> Option<Scene> {
         self.flight.as_ref().map(picture)
+    }
+
+    fn snapshot(&self) -> Option<Vec<u8>> {
+        Some(snapshot::encode_json(&self.flight))
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), EnvError> {
+        self.flight = snapshot::decode_json(snapshot, |flight: &Option<Flight>| {
+            flight.as_ref().is_none_or(|flight| flight.is_sound(self.conditions))
+        })?;
+        Ok(())
     }
 
     fn action_names(&self) -> &'static [&'static str] {
@@ -478,7 +514,8 @@ mod tests {
             let [force, torque] = blowing.next();
             assert!(force.abs() <= 20.0 && torque.abs() <= 2.0);
         }
-        let mut flight = Flight::new(Conditions { wind: Some(wind), gravity: -10.0 }, &mut rng(0));
+        let mut flight = Flight::new(-10.0);
+        flight.begin(Conditions { wind: Some(wind), gravity: -10.0 }, &mut rng(0));
         let times = |flight: &Flight| flight.wind.as_ref().unwrap().times;
         let before = times(&flight);
         flight.advance(Engines::default(), &mut rng(0));

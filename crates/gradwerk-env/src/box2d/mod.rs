@@ -1,14 +1,8 @@
 //! The walkers and landers that Gymnasium simulates with Box2D.
 //!
-//! Gymnasium's engine is Box2D 2.3.10; this one is the crate `box2d-rust`, a port of Box2D 3.1 to
-//! Rust. Its solver is another, so that trajectories are not those of Gymnasium, but everything
-//! around the solver is: bodies, terrain, forces, observations, rewards, ends and limits. What
-//! that is worth is measured by transfer (`benchmarks/box2d.py`).
-//!
-//! The engine computes in single precision with trigonometry of its own, on one thread, without
-//! hash maps: an episode is a function of its reset and its actions, bit for bit. It allocates a
-//! few times per step. An environment here makes no snapshots, which would be those of a whole
-//! world: a resumed run replays the episode.
+//! Gymnasium's engine is Box2D 2.3.10; [`rigid`] solves as it does, in double precision. Bodies,
+//! terrain, forces, observations, rewards, ends and limits are Gymnasium's too. What that is worth
+//! is measured by transfer (`benchmarks/box2d.py`).
 
 pub mod bipedal_walker;
 pub mod lunar_lander;

@@ -2,23 +2,24 @@
 
 use super::FPS;
 use super::rigid::{Body, Frame, Hinge as Pinned, Outline, Vector, World};
+use serde::{Deserialize, Serialize};
 
 /// A point or a vector.
 pub(super) type Point = [f64; 2];
 
 /// A world of some moving parts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Simulation {
     world: World,
     heard: Vec<Heard>,
 }
 
 /// A moving part.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Part(usize);
 
 /// A joint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Joint(usize);
 
 /// What a part is made of and where it begins.
@@ -42,7 +43,7 @@ pub(super) struct Hinge {
 }
 
 /// What has been heard of a part.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Heard {
     on_ground: bool,
     has_hit: bool,
@@ -52,6 +53,21 @@ impl Simulation {
     /// An empty world.
     pub fn new(gravity: f64) -> Self {
         Self { world: World::new(gravity, 1.0 / FPS), heard: Vec::new() }
+    }
+
+    /// Take everything away.
+    pub fn clear(&mut self) {
+        self.world.clear();
+        self.heard.clear();
+    }
+
+    /// Whether it can be one with this gravity, these parts and joints, if it was read from a file.
+    pub fn is_sound(&self, gravity: f64, parts: &[Part], joints: &[Joint]) -> bool {
+        let World { bodies, hinges, .. } = &self.world;
+        self.world.is_sound(gravity)
+            && self.heard.len() == bodies.len()
+            && parts.iter().all(|part| part.0 < bodies.len())
+            && joints.iter().all(|joint| joint.0 < hinges.len())
     }
 
     /// Add a line to the ground.

@@ -3,6 +3,7 @@
 use super::simulation::Point;
 use super::{SCALE, VIEW};
 use gradwerk_math::Stream;
+use serde::{Deserialize, Serialize};
 
 /// Distance between two points of the way.
 pub(super) const PACE: f64 = 14.0 / SCALE;
@@ -16,6 +17,7 @@ const STAIR_WIDTH: usize = 4;
 const PIT_DEPTH: f64 = 4.0 * PACE;
 
 /// A way of [`POINTS`] points, one per [`PACE`].
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Way {
     pub points: Vec<Point>,
     /// Walls of pits, stumps and stairs.
@@ -26,21 +28,22 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// A way, with obstacles if it is a hard one.
-    pub fn new(hard: bool, rng: &mut Stream) -> Self {
-        let mut way = Self { points: Vec::new(), blocks: Vec::new(), slope: 0.0, height: LEVEL };
-        (0..START).for_each(|_| way.roll(rng));
-        while way.points.len() < POINTS {
+    /// Make another way of this one, with obstacles if it is to be a hard one.
+    pub fn renew(&mut self, hard: bool, rng: &mut Stream) {
+        self.points.clear();
+        self.blocks.clear();
+        (self.slope, self.height) = (0.0, LEVEL);
+        (0..START).for_each(|_| self.roll(rng));
+        while self.points.len() < POINTS {
             match if hard { rng.below(3) } else { 3 } {
-                0 => way.stump(1 + rng.below(2) as usize),
-                1 => way.stairs(rng.below(2) == 0, 3 + rng.below(2) as usize),
-                2 => way.pit(3 + rng.below(2) as usize),
+                0 => self.stump(1 + rng.below(2) as usize),
+                1 => self.stairs(rng.below(2) == 0, 3 + rng.below(2) as usize),
+                2 => self.pit(3 + rng.below(2) as usize),
                 _ => (),
             }
-            way.grass(5 + rng.below(5) as usize, rng);
+            self.grass(5 + rng.below(5) as usize, rng);
         }
-        way.points.truncate(POINTS);
-        way
+        self.points.truncate(POINTS);
     }
 
     fn x(&self) -> f64 {
@@ -118,9 +121,10 @@ mod tests {
 
     #[test]
     fn a_way_begins_level_and_rolls_after_the_start() {
+        let mut way = Way::default();
         for hard in [false, true] {
             for seed in 0..50 {
-                let way = Way::new(hard, &mut rng(seed));
+                way.renew(hard, &mut rng(seed));
                 assert_eq!(way.points.len(), POINTS);
                 assert!(way.points[..START].iter().all(|point| point[1] == LEVEL));
                 assert!(way.points[START..].iter().any(|point| point[1] != LEVEL));

@@ -3,9 +3,10 @@
 use super::outline::{Bounds, Outline};
 use super::vector::{Frame, Vector};
 use super::{AIR, MAX_MOVE, MAX_TURN, SKIN};
+use serde::{Deserialize, Serialize};
 
 /// Place of the centre of mass, and angle.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(in crate::box2d) struct Place {
     pub center: Vector,
     pub angle: f64,
@@ -26,7 +27,7 @@ impl Place {
 }
 
 /// A rigid part.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::box2d) struct Body {
     /// Around the centre of mass.
     pub outline: Outline,

@@ -5,11 +5,12 @@ use super::manifold::Manifold;
 use super::outline::Outline;
 use super::row::yielding;
 use super::{MAX_CORRECTION, SLOP};
+use serde::{Deserialize, Serialize};
 
 /// How often in a step a contact may stop its part.
 const MAX_STOPS: usize = 8;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Contact {
     pub part: usize,
     pub piece: usize,

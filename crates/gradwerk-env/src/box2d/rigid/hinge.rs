@@ -3,9 +3,10 @@
 use super::body::Body;
 use super::vector::Vector;
 use super::{ANGLE_SLOP, MAX_ANGLE_CORRECTION, SLOP};
+use serde::{Deserialize, Serialize};
 
 /// A hinge.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::box2d) struct Hinge {
     pub parts: [usize; 2],
     /// From the centres of mass.
@@ -17,17 +18,18 @@ pub(in crate::box2d) struct Hinge {
     pub motor: (f64, f64),
     end: Option<End>,
     impulse: Impulse,
+    #[serde(skip)]
     step: Step,
 }
 
 /// An end of the range at which the hinge was when the step began.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum End {
     Low,
     High,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Impulse {
     pin: Vector,
     end: f64,

@@ -3,16 +3,17 @@
 use super::SKIN;
 use super::outline::Outline;
 use super::vector::{Frame, Vector};
+use serde::{Deserialize, Serialize};
 
 /// Whose face carries the contact.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Side {
     Ground,
     Part,
 }
 
 /// A face and the points that lie on it, in the frames of the part and of the ground.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(in crate::box2d) struct Manifold {
     side: Side,
     face: usize,
@@ -24,7 +25,7 @@ pub(in crate::box2d) struct Manifold {
 }
 
 /// A point, and the impulses that it carried in the last step.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(in crate::box2d) struct Touch {
     /// In the frame of the other one.
     at: Vector,
@@ -119,6 +120,11 @@ impl Manifold {
 
     pub fn touches_mut(&mut self) -> &mut [Touch] {
         &mut self.touches[..self.len]
+    }
+
+    /// Whether it can be one, if it was read from a file.
+    pub fn is_sound(&self) -> bool {
+        self.len <= self.touches.len()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -1,13 +1,15 @@
 //! Convex outlines, of moving parts and of pieces of the ground.
 
 use super::vector::{Frame, Vector};
+use serde::{Deserialize, Serialize};
 
 /// The most corners of an outline.
 const MOST: usize = 8;
 
 /// Corners, counterclockwise, and the outward normals of the edges that begin at them. A line has
 /// two corners and two edges, there and back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(into = "Vec<[Vector; 2]>", try_from = "Vec<[Vector; 2]>")]
 pub(in crate::box2d) struct Outline {
     len: usize,
     corners: [Vector; MOST],
@@ -23,7 +25,7 @@ pub(in crate::box2d) struct Shape {
 }
 
 /// An upright box.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(in crate::box2d) struct Bounds {
     pub low: Vector,
     pub high: Vector,
@@ -123,6 +125,30 @@ impl Outline {
         let count = if self.is_line() { 1 } else { self.len };
         let hits = (0..count).filter_map(|k| crossing(from, to - from, self.edge(k)));
         hits.fold(None, |best, hit| Some(best.map_or(hit, |b: f64| b.min(hit))))
+    }
+}
+
+/// Corners with their normals.
+impl From<Outline> for Vec<[Vector; 2]> {
+    fn from(outline: Outline) -> Self {
+        let corners = outline.corners().iter().zip(outline.normals());
+        corners.map(|(corner, normal)| [*corner, *normal]).collect()
+    }
+}
+
+impl TryFrom<Vec<[Vector; 2]>> for Outline {
+    type Error = String;
+
+    fn try_from(corners: Vec<[Vector; 2]>) -> Result<Self, String> {
+        let len = corners.len();
+        if !(2..=MOST).contains(&len) {
+            return Err(format!("an outline of {len} corners, expected 2 to {MOST}"));
+        }
+        let mut outline = Self { len, corners: Default::default(), normals: Default::default() };
+        for (k, [corner, normal]) in corners.into_iter().enumerate() {
+            (outline.corners[k], outline.normals[k]) = (corner, normal);
+        }
+        Ok(outline)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Vectors of the plane, rotations and poses.
 
 use gradwerk_math::sin_cos;
+use serde::{Deserialize, Serialize};
 use std::ops::{Add, AddAssign, Mul, Neg, Sub, SubAssign};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::box2d) struct Vector {
     pub x: f64,
     pub y: f64,

@@ -7,9 +7,13 @@ use super::outline::{Bounds, Outline};
 use super::row::Row;
 use super::vector::Vector;
 use super::{AIR, SKIN};
+use serde::{Deserialize, Serialize};
+
+/// More contacts than parts near the ground have.
+const MOST_CONTACTS: usize = 64;
 
 /// A fixed thing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Piece {
     pub outline: Outline,
     friction: f64,
@@ -23,7 +27,7 @@ pub(in crate::box2d) struct News {
 }
 
 /// A tree of hinged parts on the ground.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::box2d) struct World {
     pub(super) gravity: f64,
     pub(super) dt: f64,
@@ -37,16 +41,53 @@ pub(in crate::box2d) struct World {
     /// Parts and hinges in the order in which they are solved: outwards from the newest part.
     pub(super) parts_in_order: Vec<usize>,
     pub(super) hinges_in_order: Vec<usize>,
+    #[serde(skip)]
     pub news: Vec<News>,
     pub asleep: bool,
+    #[serde(skip)]
     pub(super) rows: Vec<Row>,
     /// Parts that have left the boxes within which their contacts are.
     strayed: Vec<bool>,
+    /// Parts still to be looked at when all are put in order.
+    #[serde(skip)]
+    beyond: Vec<usize>,
 }
 
 impl World {
     pub fn new(gravity: f64, dt: f64) -> Self {
-        Self { gravity, dt, ..Self::default() }
+        let mut world = Self { gravity, dt, ..Self::default() };
+        // Enough for all of an episode, so that no step allocates.
+        world.contacts.reserve(MOST_CONTACTS);
+        world.rows.reserve(MOST_CONTACTS);
+        world.news.reserve(2 * MOST_CONTACTS);
+        world
+    }
+
+    /// Take everything away.
+    pub fn clear(&mut self) {
+        self.bodies.clear();
+        self.hinges.clear();
+        self.ground.clear();
+        self.spaces.clear();
+        self.contacts.clear();
+        self.strayed.clear();
+        self.asleep = false;
+    }
+
+    /// Whether it can be one, if it was read from a file.
+    pub fn is_sound(&self, gravity: f64) -> bool {
+        let (parts, hinges) = (self.bodies.len(), self.hinges.len());
+        let below = |indices: &[usize], len: usize| indices.iter().all(|index| *index < len);
+        self.gravity == gravity
+            && self.spaces.len() == self.ground.len()
+            && self.strayed.len() == parts
+            && below(&self.parts_in_order, parts)
+            && below(&self.hinges_in_order, hinges)
+            && self.hinges.iter().all(|hinge| below(&hinge.parts, parts))
+            && self.contacts.iter().all(|contact| {
+                let known = contact.part < parts && contact.piece < self.ground.len();
+                known && contact.manifold.is_sound()
+            })
     }
 
     /// Add a fixed thing.
@@ -72,18 +113,17 @@ impl World {
 
     /// Box2D 2.3 looks from the newest part for its newest hinge, and on from the part beyond.
     fn arrange(&mut self) {
-        let mut stack = vec![self.bodies.len() - 1];
-        (self.parts_in_order, self.hinges_in_order) = (Vec::new(), Vec::new());
-        let mut seen = stack.clone();
-        while let Some(part) = stack.pop() {
+        self.parts_in_order.clear();
+        self.hinges_in_order.clear();
+        self.beyond.push(self.bodies.len() - 1);
+        while let Some(part) = self.beyond.pop() {
             self.parts_in_order.push(part);
             let hinges = self.hinges.iter().enumerate().rev();
             for (k, hinge) in hinges.filter(|(_, hinge)| hinge.parts.contains(&part)) {
                 let other = hinge.parts[usize::from(hinge.parts[0] == part)];
-                if !seen.contains(&other) {
+                if !self.parts_in_order.contains(&other) && !self.beyond.contains(&other) {
                     self.hinges_in_order.push(k);
-                    seen.push(other);
-                    stack.push(other);
+                    self.beyond.push(other);
                 }
             }
         }
