@@ -31,10 +31,9 @@ def theirs() -> np.ndarray:
 
 
 def test_the_first_steps_are_gymnasiums() -> None:
-    """Ground is level there. A small random push begins an episode and decides at times whether a
-    foot bounces: some of the 16 may go another way, the others differ by what the push does."""
+    """Ground is level there. A small random push begins an episode, which explains the rest."""
     gaps = np.abs(native() - theirs())[:, :, :HULL_AND_LEGS].max(axis=2)
     for step, row in enumerate(np.sort(gaps)):
         print(f"step {step}: {row.round(4)}")
         assert np.median(row) < 0.005, step
-        assert row[-4] < 0.02, step
+        assert row.max() < 0.02, step

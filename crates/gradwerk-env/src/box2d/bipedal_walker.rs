@@ -250,13 +250,12 @@ impl Env for BipedalWalker {
     }
 
     fn snapshot(&self) -> Option<Vec<u8>> {
-        Some(snapshot::encode_json(&self.walk))
+        self.walk.as_ref().map(snapshot::encode_json)
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), EnvError> {
-        self.walk = snapshot::decode_json(snapshot, |walk: &Option<Walk>| {
-            walk.as_ref().is_none_or(|walk| walk.is_sound(self.hard))
-        })?;
+        let is_sound = |walk: &Walk| walk.is_sound(self.hard);
+        self.walk = Some(snapshot::decode_json(snapshot, is_sound)?);
         Ok(())
     }
 }

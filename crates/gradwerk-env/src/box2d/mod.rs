@@ -1,6 +1,6 @@
 //! The walkers and landers that Gymnasium simulates with Box2D.
 //!
-//! Gymnasium's engine is Box2D 2.3.10; [`rigid`] solves as it does, in double precision. Bodies,
+//! Gymnasium's engine is Box2D 2.3.10; `rigid` solves as it does, in double precision. Bodies,
 //! terrain, forces, observations, rewards, ends and limits are Gymnasium's too. What that is worth
 //! is measured by transfer (`benchmarks/box2d.py`).
 

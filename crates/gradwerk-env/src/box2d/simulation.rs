@@ -1,7 +1,7 @@
 //! The seam to the engine: rigid parts over a fixed ground, joined by hinges.
 
 use super::FPS;
-use super::rigid::{Body, Frame, Hinge as Pinned, Outline, Vector, World};
+use super::rigid::{Body, Hinge as Pinned, Motor, Outline, Vector, World};
 use serde::{Deserialize, Serialize};
 
 /// A point or a vector.
@@ -64,7 +64,7 @@ impl Simulation {
     /// Whether it can be one with this gravity, these parts and joints, if it was read from a file.
     pub fn is_sound(&self, gravity: f64, parts: &[Part], joints: &[Joint]) -> bool {
         let World { bodies, hinges, .. } = &self.world;
-        self.world.is_sound(gravity)
+        self.world.is_sound(gravity, 1.0 / FPS)
             && self.heard.len() == bodies.len()
             && parts.iter().all(|part| part.0 < bodies.len())
             && joints.iter().all(|joint| joint.0 < hinges.len())
@@ -92,7 +92,7 @@ impl Simulation {
     pub fn hinge(&mut self, hinge: &Hinge) -> Joint {
         let (parts, pins) = (hinge.parts.map(|part| part.0), hinge.pin.map(Vector::from));
         let mut pinned = Pinned::new(parts, &self.world.bodies, pins, hinge.range);
-        pinned.motor = (hinge.speed, hinge.torque);
+        pinned.motor = Motor { speed: hinge.speed, torque: hinge.torque };
         Joint(self.world.join(pinned))
     }
 
@@ -121,7 +121,7 @@ impl Simulation {
     pub fn drive(&mut self, joint: Joint, speed: f64, torque: f64) {
         if speed.is_finite() && torque.is_finite() {
             self.world.asleep = false;
-            self.world.hinges[joint.0].motor = (speed, torque);
+            self.world.hinges[joint.0].motor = Motor { speed, torque };
         }
     }
 
@@ -200,8 +200,7 @@ impl Simulation {
     /// Where a point of a part is.
     pub fn place(&self, part: Part, point: Point) -> Point {
         let Body { place, origin, .. } = self.body(part);
-        let frame = Frame::new(place.center, place.angle);
-        frame.place(*origin + point.into()).into()
+        place.frame().place(*origin + point.into()).into()
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) const POINTS: usize = 200;
 pub(super) const START: usize = 20;
 /// Height at the start, to which the grass tends to return.
 pub(super) const LEVEL: f64 = VIEW[1] / 4.0;
+/// Of blocks on a way: a pit has two and takes ten points with the grass behind it.
+const MOST_BLOCKS: usize = POINTS / 5;
 const STAIR_WIDTH: usize = 4;
 const PIT_DEPTH: f64 = 4.0 * PACE;
 
@@ -32,6 +34,7 @@ impl Way {
     pub fn renew(&mut self, hard: bool, rng: &mut Stream) {
         self.points.clear();
         self.blocks.clear();
+        self.blocks.reserve(MOST_BLOCKS);
         (self.slope, self.height) = (0.0, LEVEL);
         (0..START).for_each(|_| self.roll(rng));
         while self.points.len() < POINTS {
@@ -131,6 +134,20 @@ mod tests {
                 assert_eq!(way.blocks.is_empty(), !hard);
             }
         }
+    }
+
+    #[test]
+    fn there_is_room_for_the_blocks_of_every_way() {
+        let mut way = Way::default();
+        way.renew(true, &mut rng(0));
+        let room = way.blocks.capacity();
+        let mut most = 0;
+        for seed in 0..2000 {
+            way.renew(true, &mut rng(seed));
+            most = most.max(way.blocks.len());
+        }
+        assert!(most > MOST_BLOCKS / 2 && most <= MOST_BLOCKS, "{most}");
+        assert_eq!(way.blocks.capacity(), room);
     }
 
     /// A way from level ground on, its heights above that in quarters of a pace.

@@ -77,6 +77,11 @@ impl Body {
         }
     }
 
+    /// Whether it can be one, if it was read from a file.
+    pub fn is_sound(&self) -> bool {
+        self.inverse_mass > 0.0 && self.inverse_inertia > 0.0 && self.friction >= 0.0
+    }
+
     /// Velocity of the end of an arm from the centre of mass.
     #[inline]
     pub fn velocity_at(&self, arm: Vector) -> Vector {
@@ -96,7 +101,7 @@ impl Body {
         self.place.angle += arm.cross(impulse) * self.inverse_inertia;
     }
 
-    /// Let forces and gravity act, which are then gone.
+    /// Let gravity act, and the forces of this step.
     pub fn accelerate(&mut self, gravity: f64, dt: f64) {
         self.velocity += (Vector::new(0.0, gravity) + self.force * self.inverse_mass) * dt;
         self.spin += self.torque * self.inverse_inertia * dt;

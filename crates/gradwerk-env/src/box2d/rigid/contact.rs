@@ -16,10 +16,11 @@ pub(super) struct Contact {
     pub piece: usize,
     pub friction: f64,
     pub manifold: Manifold,
-    /// The share of the step at which the part meets the ground: 1 if it does not.
+    /// The share of the step at which the part meets the ground, 1 if it does not; None before it
+    /// was looked for.
     pub impact: Option<f64>,
     pub stops: usize,
-    /// Whether it takes part; not if it was found to be none where it should have been.
+    /// False after an impact that turned out to be none, until the next look.
     pub enabled: bool,
 }
 
@@ -36,6 +37,12 @@ impl Contact {
         self.manifold = Manifold::new(ground, &body.outline, &body.place.frame());
         self.manifold.inherit(&before);
         (self.touches() == before.is_empty()).then(|| self.touches())
+    }
+
+    /// Whether it can be one among so many parts and pieces, if it was read from a file.
+    pub fn is_sound(&self, parts: usize, pieces: usize) -> bool {
+        let known = self.part < parts && self.piece < pieces;
+        known && self.friction >= 0.0 && self.manifold.is_sound()
     }
 
     pub fn touches(&self) -> bool {

@@ -110,8 +110,8 @@ impl Way<'_> {
     fn closest(&self, axis: Axis, time: f64) -> (Witness, f64) {
         let frame = self.frame(time);
         let way = Self::direction(axis, &frame);
-        let ground = self.ground.corners()[self.ground.support(way).0];
-        let part = self.part.corners()[self.part.support(-frame.turn_back(way)).0];
+        let ground = self.ground.support(way);
+        let part = self.part.support(-frame.turn_back(way));
         let witness = Witness { ground, part };
         (witness, (frame.place(part) - ground).dot(way))
     }
@@ -145,54 +145,53 @@ impl Way<'_> {
 /// The nearest features of the two and their distance; None where they overlap.
 fn nearest(ground: &Outline, part: &Outline, frame: &Frame) -> Option<(Axis, f64)> {
     let there = part.placed(frame);
-    let apart = |owner: &Outline, other: &Outline| {
-        (0..owner.normals().len()).any(|k| {
-            let (normal, corner) = (owner.normals()[k], owner.corners()[k]);
-            other.corners().iter().all(|point| (*point - corner).dot(normal) > 0.0)
-        })
-    };
-    if !apart(ground, &there) && !apart(&there, ground) {
+    if !separates(ground, &there) && !separates(&there, ground) {
         return None;
     }
-    let by_ground = closest_corner(ground, &there);
-    let by_part = closest_corner(&there, ground);
-    Some(if by_ground.1 <= by_part.1 {
-        (
-            by_ground.0.map_or_else(Axis::Corners, |face| Axis::Ground(ground.normals()[face])),
-            by_ground.1,
-        )
-    } else {
-        let axis = |face: usize| Axis::Part(part.normals()[face]);
-        (by_part.0.map_or_else(|way| Axis::Corners(-way), axis), by_part.1)
+    let (by_ground, by_part) = (closest(ground, &there), closest(&there, ground));
+    Some(match (by_ground.1 <= by_part.1, by_ground.0, by_part.0) {
+        (true, Before::Face(face), _) => (Axis::Ground(ground.normals()[face]), by_ground.1),
+        (true, Before::Corner(way), _) => (Axis::Corners(way), by_ground.1),
+        (false, _, Before::Face(face)) => (Axis::Part(part.normals()[face]), by_part.1),
+        (false, _, Before::Corner(way)) => (Axis::Corners(-way), by_part.1),
     })
 }
 
-/// The corner of `other` that is nearest to the owner's edges: the face that it lies before, or
-/// else the direction from the owner's corner to it; and how far it is.
-fn closest_corner(owner: &Outline, other: &Outline) -> (Result<usize, Vector>, f64) {
-    let mut best = (Ok(0), f64::INFINITY);
-    for face in 0..owner.corners().len() {
-        let [from, to] = owner.edge(face);
-        let edge = to - from;
-        for point in other.corners() {
-            let along = (*point - from).dot(edge) / edge.dot(edge);
-            let height = (*point - from).dot(owner.normals()[face]);
-            let found = if (0.0..=1.0).contains(&along) {
-                if height < 0.0 {
-                    continue;
-                }
-                (Ok(face), height)
-            } else {
-                let gap = *point - if along < 0.0 { from } else { to };
-                let length = gap.length();
-                (Err(gap * (1.0 / length)), length)
-            };
-            if found.1 < best.1 {
-                best = found;
-            }
-        }
+/// Whether the other lies before one of the owner's faces.
+fn separates(owner: &Outline, other: &Outline) -> bool {
+    owner.normals().iter().zip(owner.corners()).any(|(normal, corner)| {
+        other.corners().iter().all(|point| (*point - *corner).dot(*normal) > 0.0)
+    })
+}
+
+/// Where a point is that is near an outline.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    Face(usize),
+    /// In this direction from a corner.
+    Corner(Vector),
+}
+
+/// Where the corner of `other` is that is nearest to the owner, and how far.
+fn closest(owner: &Outline, other: &Outline) -> (Before, f64) {
+    let faces = 0..owner.corners().len();
+    let pairs = faces.flat_map(|face| other.corners().iter().map(move |point| (face, *point)));
+    let found = pairs.filter_map(|(face, point)| before(owner, face, point));
+    found.fold((Before::Face(0), f64::INFINITY), |best, it| if it.1 < best.1 { it } else { best })
+}
+
+/// Where a point is that lies before this face or beside it; None if it lies behind.
+fn before(owner: &Outline, face: usize, point: Vector) -> Option<(Before, f64)> {
+    let [from, to] = owner.edge(face);
+    let edge = to - from;
+    let along = (point - from).dot(edge) / edge.dot(edge);
+    if (0.0..=1.0).contains(&along) {
+        let height = (point - from).dot(owner.normals()[face]);
+        return (height >= 0.0).then_some((Before::Face(face), height));
     }
-    best
+    let gap = point - if along < 0.0 { from } else { to };
+    let length = gap.length();
+    Some((Before::Corner(gap * (1.0 / length)), length))
 }
 
 #[cfg(test)]

@@ -66,16 +66,14 @@ impl Manifold {
         if on_ground.1 > SKIN || on_part.1 > SKIN {
             return Self::default();
         }
+        // Box2D cuts at the very ends of a line, and with the skin at those of a block.
+        let slack = if ground.is_line() { 0.0 } else { SKIN };
         if on_part.1 > PREFERENCE.0 * on_ground.1 + PREFERENCE.1 {
-            // Only here is a cut face one of a piece of the ground without breadth.
-            let (face, cut) = (on_part.0, if ground.is_line() { 0.0 } else { SKIN });
-            let found = Self::on(Side::Part, &there, face, ground, cut);
-            let local =
-                Self { plane: frame.find(found.plane), normal: part.normals()[face], ..found };
-            return local;
+            let found = Self::on(Side::Part, &there, on_part.0, ground, slack);
+            let (normal, plane) = (part.normals()[on_part.0], frame.find(found.plane));
+            return Self { normal, plane, ..found };
         }
-        let cut = if ground.is_line() { 0.0 } else { SKIN };
-        let mut found = Self::on(Side::Ground, ground, on_ground.0, &there, cut);
+        let mut found = Self::on(Side::Ground, ground, on_ground.0, &there, slack);
         found.touches.iter_mut().for_each(|touch| touch.at = frame.find(touch.at));
         found
     }
@@ -83,26 +81,24 @@ impl Manifold {
     /// The points of the other's edge that lie above a face.
     fn on(side: Side, owner: &Outline, face: usize, other: &Outline, slack: f64) -> Self {
         let (normal, [from, to]) = (owner.normals()[face], owner.edge(face));
-        let none = Self { side, face, normal, plane: from, ..Self::default() };
-        let k = if other.is_line() { 0 } else { other.support_face(normal) };
-        let mut ends = other.edge(k);
-        let mut features = [k, other.next(k)];
+        let mut found = Self { side, face, normal, plane: from, ..Self::default() };
+        let k = if other.is_line() { 0 } else { other.facing(normal) };
+        let features = [k, other.next(k)];
+        let edge = [0, 1].map(|end| Touch {
+            at: other.edge(k)[end],
+            feature: features[end],
+            ..Touch::default()
+        });
         let along = (to - from).unit();
-        let bounds = [(along, along.dot(to) + slack), (-along, slack - along.dot(from))];
-        for (number, (way, bound)) in bounds.into_iter().enumerate() {
-            if !cut(&mut ends, &mut features, way, bound, CUT + number) {
-                return none;
+        let ends = cut(edge, -along, slack - along.dot(from), CUT)
+            .and_then(|edge| cut(edge, along, along.dot(to) + slack, CUT + 1));
+        for touch in ends.into_iter().flatten() {
+            if (touch.at - from).dot(normal) <= SKIN {
+                found.touches[found.len] = touch;
+                found.len += 1;
             }
         }
-        let touches =
-            [0, 1].map(|k| Touch { at: ends[k], feature: features[k], impulse: [0.0; 2] });
-        let near = |touch: &Touch| (touch.at - from).dot(normal) <= SKIN;
-        match touches.map(|touch| near(&touch)) {
-            [true, true] => Self { touches, len: 2, ..none },
-            [true, false] => Self { touches, len: 1, ..none },
-            [false, true] => Self { touches: [touches[1], touches[0]], len: 1, ..none },
-            [false, false] => none,
-        }
+        found
     }
 
     /// Take over the impulses of the same points.
@@ -124,7 +120,8 @@ impl Manifold {
 
     /// Whether it can be one, if it was read from a file.
     pub fn is_sound(&self) -> bool {
-        self.len <= self.touches.len()
+        let presses = |touch: &Touch| touch.impulse[0] >= 0.0;
+        self.len <= self.touches.len() && self.touches.iter().all(presses)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -166,32 +163,21 @@ fn deepest(owner: &Outline, other: &Outline) -> (usize, f64) {
 
 impl Outline {
     /// The face that looks most against a direction.
-    fn support_face(&self, against: Vector) -> usize {
+    fn facing(&self, against: Vector) -> usize {
         let faces = self.normals().iter().map(|normal| normal.dot(against)).enumerate();
         faces.fold((0, f64::INFINITY), |best, it| if it.1 < best.1 { it } else { best }).0
     }
 }
 
-/// Cut from a segment what lies beyond a bound, and put the new end last (points of a contact are
-/// solved in order); whether anything is left.
-fn cut(
-    ends: &mut [Vector; 2],
-    features: &mut [usize; 2],
-    way: Vector,
-    bound: f64,
-    feature: usize,
-) -> bool {
-    let beyond = ends.map(|end| end.dot(way) - bound);
-    if beyond[0] > 0.0 && beyond[1] > 0.0 {
-        return false;
-    }
-    if let Some(outer) = beyond.iter().position(|far| *far > 0.0) {
-        let share = beyond[outer] / (beyond[outer] - beyond[1 - outer]);
-        let inner = 1 - outer;
-        let cut = ends[outer] + (ends[inner] - ends[outer]) * share;
-        (*ends, *features) = ([ends[inner], cut], [features[inner], feature]);
-    }
-    true
+/// Cut from an edge what lies beyond a bound, and put the new end last (points of a contact are
+/// solved in order). None if nothing is left.
+fn cut(edge: [Touch; 2], way: Vector, bound: f64, feature: usize) -> Option<[Touch; 2]> {
+    let beyond = edge.map(|end| end.at.dot(way) - bound);
+    let Some(outer) = beyond.iter().position(|far| *far > 0.0) else { return Some(edge) };
+    let (inner, outside) = (edge[1 - outer], edge[outer]);
+    let share = beyond[outer] / (beyond[outer] - beyond[1 - outer]);
+    let at = outside.at + (inner.at - outside.at) * share;
+    (beyond[1 - outer] <= 0.0).then_some([inner, Touch { at, feature, ..outside }])
 }
 
 #[cfg(test)]
@@ -275,6 +261,57 @@ mod tests {
         let (_, beside) = gaps(&block, [-0.99, -2.0], 0.0);
         near(beside[0].normal, [-1.0, 0.0]);
         assert!((beside[0].size - -0.03).abs() < 1e-12);
+    }
+
+    /// How a walker's lower leg touches a pace of sloping ground, or a block as high as two paces
+    /// are long: place and angle of the leg; side, normal and points.
+    type Case = (Option<f64>, [f64; 3], Side, [f64; 2], &'static [[f64; 2]]);
+
+    /// `b2CollideEdgeAndPolygon` and `b2CollidePolygons` of pybox2d 2.3.10, points in their order.
+    #[rustfmt::skip]
+    const CASES: [Case; 10] = [
+        (Some(0.280_288_9), [0.271_366_1, 3.991_073, -0.057_423_8],
+            Side::Ground, [-0.269_888_2, 0.962_891_6], &[[0.106_666_6, -0.566_666_5]]),
+        (Some(-0.118_180_5), [0.200_568_7, 3.866_583, -0.196_104_3], Side::Ground,
+            [0.117_363_4, 0.993_089], &[[0.106_666_7, -0.566_666_7], [-0.092_462_4, -0.566_666_9]]),
+        (Some(-0.170_814_8), [-0.160_452_2, 3.877_557, 0.090_031_7],
+            Side::Part, [1.0, 0.0], &[[0.0, 3.333_333]]),
+        (Some(0.075_057_3), [0.002_686_5, 3.451_004, 1.654_114],
+            Side::Part, [-1.0, 0.0], &[[0.0, 3.333_333], [0.466_666_7, 3.368_36]]),
+        (Some(0.063_033_8), [-0.064_290_8, 3.880_543, 0.141_160_2],
+            Side::Part, [0.0, -1.0], &[[0.0, 3.333_333], [0.120_132_9, 3.340_906]]),
+        (Some(-0.001_875_9), [-0.026_838_1, 3.893_349, -0.390_564_8], Side::Ground, [0.0, 0.0], &[]),
+        (None, [0.617_994_1, 3.884_805, 0.333_734_2],
+            Side::Ground, [0.0, 1.0], &[[-0.106_666_7, -0.566_666_8]]),
+        (None, [0.836_190_3, 3.885_937, 0.256_982_7], Side::Ground,
+            [0.0, 1.0], &[[-0.106_666_7, -0.566_666_7], [-0.027_795_7, -0.566_666_5]]),
+        (None, [0.128_599_3, 3.858_598, -0.383_827_5],
+            Side::Part, [1.0, 0.0], &[[0.0, 3.333_333], [0.0, 3.277_83]]),
+        (None, [1.019_844, 3.892_68, -0.151_543_8],
+            Side::Part, [0.0, -1.0], &[[0.933_333_3, 3.333_333], [0.806_287_9, 3.333_333]]),
+    ];
+
+    #[test]
+    fn touches_are_those_of_box2d() {
+        let (x, y) = (0.8 * 8.0 / 30.0 / 2.0, 34.0 / 30.0 / 2.0);
+        let leg = outline(&[[-x, -y], [x, -y], [x, y], [-x, y]]);
+        let (pace, top) = (14.0 / 30.0, 10.0 / 3.0);
+        for (k, (slope, [x, y, angle], side, normal, points)) in CASES.into_iter().enumerate() {
+            let ground = match slope {
+                Some(slope) => outline(&[[0.0, top], [pace, top + slope * pace]]),
+                None => {
+                    let (right, low) = (2.0 * pace, top - 0.9);
+                    outline(&[[0.0, top], [right, top], [right, low], [0.0, low]])
+                }
+            };
+            let found = Manifold::new(&ground, &leg, &Frame::new(Vector::new(x, y), angle));
+            assert_eq!(found.touches().len(), points.len(), "case {k}: {found:?}");
+            for (touch, point) in found.touches().iter().zip(points) {
+                assert!((touch.at - (*point).into()).length() < 2e-6, "case {k}: {found:?}");
+                assert_eq!(found.side, side, "case {k}");
+                assert!((found.normal - normal.into()).length() < 2e-6, "case {k}: {found:?}");
+            }
+        }
     }
 
     #[test]

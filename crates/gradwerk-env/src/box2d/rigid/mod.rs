@@ -22,9 +22,9 @@ mod vector;
 mod world;
 
 pub(super) use body::Body;
-pub(super) use hinge::Hinge;
+pub(super) use hinge::{Hinge, Motor};
 pub(super) use outline::Outline;
-pub(super) use vector::{Frame, Vector};
+pub(super) use vector::Vector;
 pub(super) use world::World;
 
 /// The skins of a part and of the ground together. They weigh nothing.
@@ -41,6 +41,12 @@ const MAX_TURN: f64 = 0.5 * std::f64::consts::PI;
 /// Air around the boxes within which contacts are looked for.
 const AIR: f64 = 0.1;
 /// How often a step goes through impulses at most, and how little they change in all where they
-/// are found.
+/// are found: less than single precision tells, in which Box2D counts, and goes on.
 const IMPULSES: usize = 180;
 const NOTHING: f64 = 1e-7;
+
+/// Apply impulses until they change no more; `apply` goes through them once and says how much
+/// they did.
+fn until_found(mut apply: impl FnMut() -> f64) {
+    let _ = (0..IMPULSES).any(|_| apply() < NOTHING);
+}

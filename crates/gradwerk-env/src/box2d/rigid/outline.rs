@@ -114,10 +114,12 @@ impl Outline {
         self.corners().iter().fold(first, |bounds, corner| bounds.with(*corner))
     }
 
-    /// The corner farthest along a direction, and how far it is.
-    pub fn support(&self, along: Vector) -> (usize, f64) {
-        let reach = self.corners().iter().map(|corner| corner.dot(along)).enumerate();
-        reach.fold((0, f64::NEG_INFINITY), |best, it| if it.1 > best.1 { it } else { best })
+    /// The corner farthest along a direction.
+    pub fn support(&self, along: Vector) -> Vector {
+        let farther = |best: Vector, corner: &Vector| {
+            if corner.dot(along) > best.dot(along) { *corner } else { best }
+        };
+        self.corners().iter().fold(self.corners[0], farther)
     }
 
     /// The share of the way between two points before the first edge.

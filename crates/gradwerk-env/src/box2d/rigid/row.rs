@@ -4,6 +4,7 @@ use super::body::Body;
 use super::contact::Contact;
 use super::manifold::Manifold;
 use super::vector::Vector;
+use gradwerk_math::Real;
 
 /// With a worse condition than this, one of two points carries all.
 const WORST_CONDITION: f64 = 1000.0;
@@ -75,7 +76,7 @@ impl Row {
 
     /// Leave the impulses for the next step.
     pub fn bequeath(&self, manifold: &mut Manifold) {
-        for (touch, point) in manifold.touches_mut().iter_mut().zip(&self.points) {
+        for (touch, point) in manifold.touches_mut().iter_mut().zip(&self.points[..self.len]) {
             touch.impulse = point.impulse;
         }
     }
@@ -120,7 +121,7 @@ impl Row {
         for point in &mut self.points[..self.len] {
             let slip = body.velocity_at(point.arm).dot(along);
             let most = self.friction * point.impulse[0];
-            let new = (point.impulse[1] - point.mass[1] * slip).clamp(-most, most);
+            let new = Real::clip(point.impulse[1] - point.mass[1] * slip, -most, most);
             body.kick(along * (new - point.impulse[1]), point.arm, 0.0);
             change += (new - point.impulse[1]).abs();
             point.impulse[1] = new;

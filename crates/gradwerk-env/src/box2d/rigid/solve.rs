@@ -2,7 +2,7 @@
 
 use super::row::Row;
 use super::world::World;
-use super::{IMPULSES, NOTHING, SLOP, Vector};
+use super::{SLOP, Vector, until_found};
 
 /// How often a step goes through corrections at most.
 const CORRECTIONS: usize = 60;
@@ -43,16 +43,12 @@ impl World {
         for k in self.hinges_in_order.iter().copied() {
             self.hinges[k].prepare(bodies);
         }
-        for _ in 0..IMPULSES {
-            let mut change = 0.0;
-            for k in self.hinges_in_order.iter().copied() {
-                change += self.hinges[k].solve(bodies, self.dt);
-            }
-            change += self.rows.iter_mut().map(|row| row.solve(bodies)).sum::<f64>();
-            if change < NOTHING {
-                break;
-            }
-        }
+        let (hinges, rows, dt) = (&mut self.hinges, &mut self.rows, self.dt);
+        until_found(|| {
+            let order = self.hinges_in_order.iter();
+            let change: f64 = order.map(|k| hinges[*k].solve(bodies, dt)).sum();
+            change + rows.iter_mut().map(|row| row.solve(bodies)).sum::<f64>()
+        });
         for row in &self.rows {
             row.bequeath(&mut self.contacts[row.contact].manifold);
         }

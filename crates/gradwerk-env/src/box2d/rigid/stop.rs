@@ -3,7 +3,7 @@
 use super::impact::impact;
 use super::row::Row;
 use super::world::World;
-use super::{IMPULSES, NOTHING, SLOP};
+use super::{SLOP, until_found};
 
 const CORRECTIONS: usize = 20;
 /// The share of an overlap that one correction takes away.
@@ -44,39 +44,45 @@ impl World {
     }
 
     /// Let a part stop at the ground, whatever it is hinged to.
-    fn stop(&mut self, k: usize, time: f64) {
+    pub(super) fn stop(&mut self, k: usize, time: f64) {
         let part = self.contacts[k].part;
-        let before = self.bodies[part].clone();
-        self.bodies[part].rewind(time);
+        let body = &mut self.bodies[part];
+        let before = (body.place, body.since, body.over);
+        body.rewind(time);
         self.update(k);
-        self.contacts[k].impact = None;
-        self.contacts[k].stops += 1;
-        if !self.contacts[k].touches() {
-            self.contacts[k].enabled = false;
-            self.bodies[part] = before;
-            return;
+        let contact = &mut self.contacts[k];
+        (contact.impact, contact.stops) = (None, contact.stops + 1);
+        if contact.touches() {
+            self.resolve(k, time);
+        } else {
+            contact.enabled = false;
+            let body = &mut self.bodies[part];
+            (body.place, body.since, body.over) = before;
         }
-        self.collect_rows(k, part);
+    }
+
+    /// Move a part out of the ground, and let it go on for the rest of the step.
+    fn resolve(&mut self, k: usize, time: f64) {
+        let part = self.contacts[k].part;
+        self.look_around(k);
         self.settle(part);
         self.bodies[part].begin(time);
-        self.deflect(part, (1.0 - time) * self.dt);
+        self.deflect(part);
+        self.bodies[part].drift((1.0 - time) * self.dt);
+        for contact in self.contacts.iter_mut().filter(|contact| contact.part == part) {
+            contact.impact = None;
+        }
         self.make_space();
     }
 
-    /// The contact that stops a part, then all others that it has there.
-    fn collect_rows(&mut self, k: usize, part: usize) {
-        self.rows.clear();
-        let others = (0..self.contacts.len()).rev().filter(|other| *other != k);
-        for other in std::iter::once(k).chain(others) {
-            if self.contacts[other].part != part {
-                continue;
-            }
-            if other != k {
+    /// Note all that the part touches where it stops: what stops it, then the newest first.
+    fn look_around(&mut self, k: usize) {
+        self.touching.clear();
+        self.touching.push(k);
+        for other in (0..self.contacts.len()).rev().filter(|other| *other != k) {
+            if self.contacts[other].part == self.contacts[k].part {
                 self.update(other);
-            }
-            let contact = &self.contacts[other];
-            if contact.touches() {
-                self.rows.push(Row::new(other, contact, &self.bodies[part]));
+                self.touching.extend(self.contacts[other].touches().then_some(other));
             }
         }
     }
@@ -84,28 +90,20 @@ impl World {
     fn settle(&mut self, part: usize) {
         let body = &mut self.bodies[part];
         for _ in 0..CORRECTIONS {
-            let manifolds = self.rows.iter().map(|row| &self.contacts[row.contact]);
-            let gaps = manifolds.map(|contact| contact.push_out(body, SOFTNESS));
+            let contacts = self.touching.iter().map(|k| &self.contacts[*k]);
+            let gaps = contacts.map(|contact| contact.push_out(body, SOFTNESS));
             if gaps.fold(0.0, f64::min) >= -DEPTH {
                 return;
             }
         }
     }
 
-    /// Find the velocity of a part that has been stopped, and let it go on for the rest of the step.
-    fn deflect(&mut self, part: usize, rest: f64) {
-        for row in &mut self.rows {
-            *row = Row::new(row.contact, &self.contacts[row.contact], &self.bodies[part]);
-        }
-        for _ in 0..IMPULSES {
-            let change: f64 = self.rows.iter_mut().map(|row| row.solve(&mut self.bodies)).sum();
-            if change < NOTHING {
-                break;
-            }
-        }
-        self.bodies[part].drift(rest);
-        for contact in self.contacts.iter_mut().filter(|contact| contact.part == part) {
-            contact.impact = None;
-        }
+    /// Find the velocity of a part that has been stopped.
+    fn deflect(&mut self, part: usize) {
+        let (bodies, contacts) = (&mut self.bodies, &self.contacts);
+        let row = |k: &usize| Row::new(*k, &contacts[*k], &bodies[part]);
+        self.rows.clear();
+        self.rows.extend(self.touching.iter().map(row));
+        until_found(|| self.rows.iter_mut().map(|row| row.solve(bodies)).sum());
     }
 }

@@ -2,7 +2,7 @@
 
 use gradwerk_math::sin_cos;
 use serde::{Deserialize, Serialize};
-use std::ops::{Add, AddAssign, Mul, Neg, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::box2d) struct Vector {
@@ -74,12 +74,6 @@ impl Mul<f64> for Vector {
 impl AddAssign for Vector {
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
-    }
-}
-
-impl SubAssign for Vector {
-    fn sub_assign(&mut self, other: Self) {
-        *self = *self - other;
     }
 }
 
