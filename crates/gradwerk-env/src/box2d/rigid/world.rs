@@ -72,6 +72,8 @@ impl World {
         self.hinges_in_order.clear();
         self.news.clear();
         self.strayed.clear();
+        self.rows.clear();
+        self.touching.clear();
         self.asleep = false;
         self.contacts.reserve(ROOM);
         self.rows.reserve(ROOM);
