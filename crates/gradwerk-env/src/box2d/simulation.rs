@@ -77,14 +77,14 @@ impl Simulation {
 
     /// Add a convex block to the ground.
     pub fn ground_block(&mut self, corners: &[Point], friction: f64) {
-        self.world.add_ground(outline(corners), friction);
+        self.world.add_ground(Outline::new(corners.iter().copied()), friction);
     }
 
     /// Add a part. Parts meet the ground, not one another.
     pub fn part(&mut self, part: &Material<'_>) -> Part {
         let Material { at, angle, density, friction, .. } = *part;
         self.heard.push(Heard::default());
-        let outline = outline(part.outline);
+        let outline = Outline::new(part.outline.iter().copied());
         Part(self.world.add(Body::new(&outline, density, friction, at.into(), angle)))
     }
 
@@ -202,8 +202,4 @@ impl Simulation {
         let Body { place, origin, .. } = self.body(part);
         place.frame().place(*origin + point.into()).into()
     }
-}
-
-fn outline(corners: &[Point]) -> Outline {
-    Outline::new(corners.iter().map(|corner| Vector::from(*corner)))
 }

@@ -148,13 +148,23 @@ impl Body {
     }
 }
 
+/// Of all parts, along x and y and about the origin.
+#[cfg(test)]
+pub(super) fn momentum(bodies: &[Body]) -> [f64; 3] {
+    bodies.iter().fold([0.0; 3], |[x, y, turn], body| {
+        let v = body.velocity * (1.0 / body.inverse_mass);
+        let own = body.spin / body.inverse_inertia;
+        [x + v.x, y + v.y, turn + own + body.place.center.cross(v)]
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// A box of 2 by 1 whose origin is its lower left corner, turned by a quarter.
     fn body() -> Body {
-        let corners = [[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]].map(Vector::from);
+        let corners = [[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]];
         let quarter = std::f64::consts::FRAC_PI_2;
         Body::new(&Outline::new(corners), 3.0, 0.2, Vector::new(10.0, 20.0), quarter)
     }

@@ -77,10 +77,10 @@ mod tests {
     use crate::box2d::rigid::Vector;
 
     fn standing(height: f64) -> (Outline, Body, Contact) {
-        let corners = [[-1.0, -2.0], [1.0, -2.0], [1.0, 2.0], [-1.0, 2.0]].map(Vector::from);
+        let corners = [[-1.0, -2.0], [1.0, -2.0], [1.0, 2.0], [-1.0, 2.0]];
         let at = Vector::new(0.0, 2.0 + height);
         let body = Body::new(&Outline::new(corners), 0.3, 1.0, at, 0.0);
-        let ground = Outline::new([[-9.0, 0.0], [9.0, 0.0]].map(Vector::from));
+        let ground = Outline::new([[-9.0, 0.0], [9.0, 0.0]]);
         (ground, body, Contact::new(0, 0, 0.5))
     }
 

@@ -231,13 +231,13 @@ impl Hinge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::box2d::rigid::Outline;
+    use crate::box2d::rigid::{Outline, body::momentum};
     use gradwerk_math::{Purpose, Stream};
 
     const DT: f64 = 0.02;
 
     fn body(at: [f64; 2], angle: f64) -> Body {
-        let corners = [[-1.0, -0.5], [1.0, -0.5], [1.0, 0.5], [-1.0, 0.5]].map(Vector::from);
+        let corners = [[-1.0, -0.5], [1.0, -0.5], [1.0, 0.5], [-1.0, 0.5]];
         Body::new(&Outline::new(corners), 0.7, 0.0, at.into(), angle)
     }
 
@@ -257,14 +257,6 @@ mod tests {
     fn solve(hinge: &mut Hinge, bodies: &mut [Body]) {
         hinge.prepare(bodies);
         assert!((0..1000).any(|_| hinge.solve(bodies, DT) < 1e-13), "no impulses found");
-    }
-
-    fn momentum(bodies: &[Body]) -> [f64; 3] {
-        bodies.iter().fold([0.0; 3], |[x, y, turn], body| {
-            let v = body.velocity * (1.0 / body.inverse_mass);
-            let own = body.spin / body.inverse_inertia;
-            [x + v.x, y + v.y, turn + own + body.place.center.cross(v)]
-        })
     }
 
     fn slip(hinge: &Hinge, bodies: &[Body]) -> f64 {

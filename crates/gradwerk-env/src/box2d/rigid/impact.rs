@@ -203,10 +203,10 @@ mod tests {
     /// A walker's lower leg on its way, and one pace of level ground.
     fn time(from: ([f64; 2], f64), to: ([f64; 2], f64), pace: f64) -> Option<f64> {
         let (x, y) = (0.8 * 8.0 / 30.0 / 2.0, 34.0 / 30.0 / 2.0);
-        let leg = Outline::new([[-x, -y], [x, -y], [x, y], [-x, y]].map(Vector::from));
+        let leg = Outline::new([[-x, -y], [x, -y], [x, y], [-x, y]]);
         let [from, to] = [from, to].map(|(at, angle)| Place { center: at.into(), angle });
         let level = 10.0 / 3.0;
-        let ground = [[pace * PACE, level], [(pace + 1.0) * PACE, level]].map(Vector::from);
+        let ground = [[pace * PACE, level], [(pace + 1.0) * PACE, level]];
         Way { ground: &Outline::new(ground), part: &leg, from, to }.impact()
     }
 

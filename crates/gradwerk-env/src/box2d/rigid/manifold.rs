@@ -186,7 +186,7 @@ mod tests {
     use gradwerk_math::sin_cos;
 
     fn outline(corners: &[[f64; 2]]) -> Outline {
-        Outline::new(corners.iter().map(|corner| Vector::from(*corner)))
+        Outline::new(corners.iter().copied())
     }
 
     fn foot() -> Outline {

@@ -36,10 +36,10 @@ impl Outline {
     ///
     /// # Panics
     /// If there are fewer than two corners or more than eight.
-    pub fn new(corners: impl IntoIterator<Item = Vector>) -> Self {
+    pub fn new<P: Into<Vector>>(corners: impl IntoIterator<Item = P>) -> Self {
         let mut outline = Self { len: 0, corners: Default::default(), normals: Default::default() };
         for corner in corners {
-            outline.corners[outline.len] = corner;
+            outline.corners[outline.len] = corner.into();
             outline.len += 1;
         }
         assert!(outline.len >= 2, "an outline of {} corners", outline.len);
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     fn outline(corners: &[[f64; 2]]) -> Outline {
-        Outline::new(corners.iter().map(|corner| Vector::from(*corner)))
+        Outline::new(corners.iter().copied())
     }
 
     /// A box of 4 by 2 around (3, 5), clockwise.

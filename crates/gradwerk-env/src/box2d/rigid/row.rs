@@ -176,7 +176,7 @@ mod tests {
 
     /// A box that stands on a line, with any velocity.
     fn standing(rng: &mut Stream) -> Body {
-        let corners = [[-1.0, -2.0], [1.0, -2.0], [1.0, 2.0], [-1.0, 2.0]].map(Vector::from);
+        let corners = [[-1.0, -2.0], [1.0, -2.0], [1.0, 2.0], [-1.0, 2.0]];
         let mut body = Body::new(&Outline::new(corners), 0.3, 1.0, Vector::new(0.0, 2.01), 0.0);
         body.velocity = Vector::new(rng.uniform_in(-3.0, 3.0), rng.uniform_in(-3.0, 1.0));
         body.spin = rng.uniform_in(-2.0, 2.0);
@@ -185,7 +185,7 @@ mod tests {
 
     fn contact(body: &Body, half: f64) -> Contact {
         let mut contact = Contact::new(0, 0, FRICTION);
-        let ends = [[-half, 0.0], [half, 0.0]].map(Vector::from);
+        let ends = [[-half, 0.0], [half, 0.0]];
         contact.update(&Outline::new(ends), body);
         contact
     }

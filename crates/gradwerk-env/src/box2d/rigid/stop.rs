@@ -72,7 +72,7 @@ impl World {
         for contact in self.contacts.iter_mut().filter(|contact| contact.part == part) {
             contact.impact = None;
         }
-        self.make_space();
+        self.make_space(part..part + 1);
     }
 
     /// Note all that the part touches where it stops: what stops it, then the newest first.

@@ -1,4 +1,4 @@
-//! Vectors of the plane, rotations and poses.
+//! Vectors of the plane, and frames in it.
 
 use gradwerk_math::sin_cos;
 use serde::{Deserialize, Serialize};

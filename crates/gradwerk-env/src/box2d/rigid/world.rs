@@ -8,6 +8,7 @@ use super::row::Row;
 use super::vector::Vector;
 use super::{AIR, SKIN};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Room for more contacts than the parts of an environment have had.
 const ROOM: usize = 128;
@@ -155,7 +156,7 @@ impl World {
         }
         let settled = self.solve();
         self.rest(settled);
-        self.make_space();
+        self.make_space(0..self.bodies.len());
         if !self.asleep {
             self.stop_at_impacts();
         }
@@ -202,9 +203,10 @@ impl World {
         }
     }
 
-    pub(super) fn make_space(&mut self) {
-        for (body, strayed) in self.bodies.iter_mut().zip(&mut self.strayed) {
-            *strayed |= body.make_space();
+    /// Make contacts of these parts, which have moved, with what is near them now.
+    pub(super) fn make_space(&mut self, parts: Range<usize>) {
+        for part in parts {
+            self.strayed[part] |= self.bodies[part].make_space();
         }
         self.meet();
     }
@@ -220,6 +222,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::box2d::rigid::body::momentum;
     use crate::box2d::rigid::manifold::Manifold;
     use crate::box2d::rigid::{Motor, SLOP};
 
@@ -228,11 +231,11 @@ mod tests {
 
     fn slab(width: f64, height: f64) -> Outline {
         let (x, y) = (width / 2.0, height / 2.0);
-        Outline::new([[-x, -y], [x, -y], [x, y], [-x, y]].map(Vector::from))
+        Outline::new([[-x, -y], [x, -y], [x, y], [-x, y]])
     }
 
     fn line(from: [f64; 2], to: [f64; 2]) -> Outline {
-        Outline::new([from, to].map(Vector::from))
+        Outline::new([from, to])
     }
 
     /// A box of 1 by 1 this high over level ground.
@@ -332,17 +335,10 @@ mod tests {
         world.bodies[1].velocity = Vector::new(3.0, 40.0);
         world.bodies[1].spin = 4.0;
         world.hinges[0].motor = Motor { speed: -5.0, torque: 3.0 };
-        let momentum = |world: &World| {
-            world.bodies.iter().fold([0.0; 3], |[x, y, turn], body| {
-                let v = body.velocity * (1.0 / body.inverse_mass);
-                let own = body.spin / body.inverse_inertia;
-                [x + v.x, y + v.y, turn + own + body.place.center.cross(v)]
-            })
-        };
-        let before = momentum(&world);
+        let before = momentum(&world.bodies);
         for _ in 0..20 {
             world.step();
-            let after = momentum(&world);
+            let after = momentum(&world.bodies);
             assert!((before[0] - after[0]).abs() < 1e-9 && (before[1] - after[1]).abs() < 1e-9);
             // Corrections of places turn the whole a little.
             assert!((before[2] - after[2]).abs() < 0.02 * before[2].abs(), "{before:?} {after:?}");
@@ -420,7 +416,7 @@ mod tests {
         world.bodies[0].velocity = Vector::new(0.0, -30.0);
         world.bodies[0].begin(0.0);
         world.bodies[0].drift(DT);
-        world.make_space();
+        world.make_space(0..1);
         // High above the ground, where single precision might err.
         let place = world.bodies[0].place;
         world.stop(0, 0.01);
